@@ -1,0 +1,116 @@
+"""Cursor pages: stable under inserts, signed, and bound to the question and the caller."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import marshmallow as ma
+from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from kit.errors import MalformedRequest
+from kit.parsing import Flaw
+
+MAX_LIMIT = 100
+_signer: dict[str, URLSafeSerializer] = {}
+
+
+class PageQuery(ma.Schema):
+    """The two parameters of every list."""
+
+    limit = ma.fields.Integer(
+        load_default=20,
+        validate=ma.validate.Range(min=1, max=MAX_LIMIT),
+        metadata={"description": "How many items at most.", "example": 20},
+    )
+    cursor = ma.fields.String(
+        load_default=None,
+        validate=ma.validate.Length(min=1, max=1000),
+        metadata={"description": "`next` of the page before. Opaque; valid for the same question by the same caller."},
+    )
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some items, and the cursor of those that follow, if any."""
+
+    items: Sequence[Any]
+    next: str | None
+
+
+def page_schema(item: type[ma.Schema]) -> type[ma.Schema]:
+    """The schema of a page of `item`, named after it."""
+    name = item.__name__.removesuffix("Schema")
+    return type(
+        f"{name}PageSchema",
+        (ma.Schema,),
+        {
+            "items": ma.fields.List(ma.fields.Nested(item), required=True),
+            "next": ma.fields.String(metadata={"description": "Cursor of the next page; absent on the last one."}),
+            "without_next": ma.post_dump(lambda _self, data, **_kw: {k: v for k, v in data.items() if v is not None}),
+            "__doc__": f"A page of {name}.",
+        },
+    )
+
+
+def use_key(secret: bytes) -> None:
+    """Sign cursors with `secret` from now on."""
+    _signer["cursor"] = URLSafeSerializer(secret, salt="cursor")
+
+
+def page(
+    session: Session,
+    statement: Select[Any],
+    *,
+    by: Sequence[InstrumentedAttribute[Any]],
+    limit: int,
+    cursor: str | None,
+    question: object,
+    descending: bool = True,
+) -> Page:
+    """Run `statement` for one page ordered by the columns `by`, which together must be unique.
+
+    `question` is whatever the cursor is bound to: filters and caller. Raises MalformedRequest for a cursor that was
+    altered, or belongs to another question. Each row must carry the columns of `by` under their names.
+    """
+    bound_to = hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
+    if cursor is not None:
+        after = _read(cursor, bound_to, by)
+        keys = tuple_(*by)
+        statement = statement.where(keys < after if descending else keys > after)
+    statement = statement.order_by(*(column.desc() if descending else column.asc() for column in by)).limit(limit + 1)
+    result = session.execute(statement)
+    rows: Sequence[Any] = result.scalars().all() if len(result.keys()) == 1 else result.all()
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    values = [getattr(last, column.key) for column in by]
+    return Page(rows[:limit], _signer["cursor"].dumps([bound_to, *map(_plain, values)]))
+
+
+def _read(cursor: str, bound_to: str, by: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+    try:
+        bound, *values = _signer["cursor"].loads(cursor)
+        if bound != bound_to or len(values) != len(by):
+            raise BadData("of another question")
+        return tuple(_typed(column.type.python_type, value) for column, value in zip(by, values, strict=True))
+    except (BadData, ValueError, TypeError) as exc:
+        flaw = Flaw("cursor", "cursor", "Con trỏ trang không hợp lệ cho câu hỏi này.", "The cursor does not fit here.")
+        raise MalformedRequest(errors=[flaw]) from exc
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return value if isinstance(value, int | str) else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _typed(kind: type, value: Any) -> Any:  # noqa: ANN401 - a column's value
+    if kind in {datetime, date}:
+        return kind.fromisoformat(value)  # type: ignore[attr-defined]
+    return UUID(value) if kind is UUID else kind(value)

@@ -1,0 +1,320 @@
+"""How the API speaks: operations, problem documents, request keys, ETags and the headers of every answer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import flask
+import flask_smorest
+import marshmallow as ma
+import orjson
+import sqlalchemy.exc
+from flask import Flask, Response, g, request
+from flask.json.provider import JSONProvider
+from werkzeug.exceptions import HTTPException
+
+from kit import logs
+from kit.errors import (
+    CODES,
+    DomainError,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    PreconditionFailed,
+    PreconditionRequired,
+    ServiceUnavailable,
+)
+from kit.idempotency import Outcome, RequestKey
+from kit.parsing import Flaw, StrictParser
+
+PROBLEM = "application/problem+json"
+LANGUAGES = ("vi", "en")
+_LONGEST_KEY = 255
+_STATUS_VI = {
+    400: "Yêu cầu không hợp lệ",
+    404: "Không tìm thấy",
+    405: "Phương thức không được hỗ trợ",
+    406: "Không có định dạng bạn cần",
+    413: "Nội dung quá lớn",
+    415: "Định dạng nội dung không được hỗ trợ",
+    500: "Có lỗi phía chúng tôi. Mã yêu cầu giúp chúng tôi tìm ra nguyên nhân",
+    503: "Dịch vụ đang bận",
+}
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+class FlawSchema(ma.Schema):
+    """One thing wrong with a request."""
+
+    pointer = ma.fields.String(metadata={"description": "JSON pointer into the body, or the parameter's name."})
+    code = ma.fields.String(metadata={"description": "Stable slug, never translated.", "example": "required"})
+    detail = ma.fields.String(metadata={"description": "What to change, in the caller's language."})
+
+
+class ProblemSchema(ma.Schema):
+    """A refusal (RFC 9457). `code` is stable; `title` and `detail` follow Accept-Language. More members may stand
+    beside these, named in the text of the code."""
+
+    type = ma.fields.URL(required=True, metadata={"description": "A page that explains the code."})
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True)
+    instance = ma.fields.String(required=True, metadata={"description": "The request id; quote it when you ask us."})
+    code = ma.fields.String(required=True)
+    errors = ma.fields.List(ma.fields.Nested(FlawSchema))
+    retryable = ma.fields.Boolean(metadata={"description": "Whether the very same request may succeed later."})
+    next_action = ma.fields.String(metadata={"description": "What the app should do next."})
+
+
+class Json(JSONProvider):
+    """orjson instead of the standard library: answers are made of it."""
+
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:  # noqa: ANN401 - the library's signature
+        """`obj` as JSON text."""
+        return orjson.dumps(obj, option=orjson.OPT_NON_STR_KEYS).decode()
+
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:  # noqa: ANN401 - the library's signature
+        """The value of JSON text."""
+        return orjson.loads(s)
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A room's doors: operations with strict parsing and documented refusals."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def raises(self, *errors: type[DomainError]) -> Callable[[_View], _View]:
+        """Document that the operation may answer with these refusals."""
+        by_status: dict[int, list[type[DomainError]]] = {}
+        for error in errors:
+            by_status.setdefault(error.status, []).append(error)
+
+        def decorate(view: _View) -> _View:
+            view._refusals = [*getattr(view, "_refusals", []), *errors]  # type: ignore[attr-defined]  # noqa: SLF001
+            for status, group in by_status.items():
+                described = self.alt_response(
+                    status,
+                    schema=ProblemSchema,
+                    content_type=PROBLEM,
+                    description=" · ".join(f"`{e.code}`: {' '.join((e.__doc__ or '').split())}" for e in group),
+                    examples={e.code: {"summary": e.text("en")[0], "value": example_of(e)} for e in group},
+                )
+                view = described(view)
+            return view
+
+        return decorate
+
+    def idempotent(self, view: _View) -> _View:
+        """Require an Idempotency-Key and document it; `request_key` then gives the key to the operation."""
+
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any view
+            g.idempotency_key = request.headers.get("Idempotency-Key", "")
+            if not 0 < len(g.idempotency_key) <= _LONGEST_KEY:
+                raise IdempotencyKeyMissing
+            return view(*args, **kwargs)
+
+        parameter = {
+            "in": "header",
+            "name": "Idempotency-Key",
+            "required": True,
+            "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY},
+            "description": "A fresh random value per intention; send it again to ask again. Kept for 72 hours.",
+            "example": "0f8b7c1e-9d1c-4c6c-9a44-1a2b3c4d5e6f",
+        }
+        documented: _View = self.doc(parameters=[parameter])(checked)
+        return self.raises(IdempotencyKeyMissing, IdempotencyKeyReused)(documented)
+
+
+class Api(flask_smorest.Api):
+    """The API: its operations by name, and one way to refuse."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def __init__(self, app: Flask, **kwargs: Any) -> None:  # noqa: ANN401 - the library's options
+        self.operations: dict[tuple[str, str], str] = {}  # (endpoint, method) -> operationId
+        super().__init__(app, **kwargs)
+        app.register_error_handler(DomainError, refuse)
+        app.register_error_handler(sqlalchemy.exc.OperationalError, self._busy)
+        app.register_error_handler(sqlalchemy.exc.TimeoutError, self._busy)
+
+    def register_blueprint(self, blp: Blueprint, **kwargs: Any) -> None:  # noqa: ANN401 - the library's options
+        """Add a room; every operation in it must carry an operationId."""
+        for endpoint, methods in blp._docs.items():  # noqa: SLF001 - the library keeps them nowhere else
+            for method, doc in methods.items():
+                if method != "parameters":
+                    self.operations[f"{blp.name}.{endpoint}", method.upper()] = doc["manual_doc"]["operationId"]
+        super().register_blueprint(blp, **kwargs)
+
+    def operation(self) -> str | None:
+        """The operationId of the current request, None outside of the API."""
+        method = "GET" if request.method == "HEAD" else request.method
+        return self.operations.get((request.endpoint or "", method))
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """A problem document for what Flask and werkzeug refuse, with the headers they set (Allow, Retry-After)."""
+        status = error.code or 500
+        code = re.sub(r"\W+", "_", error.name.lower())
+        vi = _STATUS_VI.get(status, error.name)
+        detail = vi if language() == "vi" else "Something went wrong on our side." if status >= 500 else error.name  # noqa: PLR2004
+        given = error.get_response() if error.response is None else error.response
+        kept = {k: v for k, v in given.headers if k.lower() not in {"content-type", "content-length"}}
+        return problem(status, code, vi if language() == "vi" else error.name, detail, {}, kept)
+
+    @staticmethod
+    def _busy(error: Exception) -> Response:
+        logs.logger.warning("database_busy", error=type(error).__name__)
+        return refuse(ServiceUnavailable(retry_after=1))
+
+
+def refuse(error: DomainError) -> Response:
+    """The problem document of a DomainError, in the caller's language."""
+    title, detail = error.text(language())
+    members: dict[str, Any] = {"retryable": error.retryable}
+    if error.next_action:
+        members["next_action"] = error.next_action
+    for name, value in error.members.items():
+        members[name] = [_member(item) for item in value] if isinstance(value, list | tuple) else _member(value)
+    return problem(error.status, error.code, title, detail, members, error.headers)
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, members: dict[str, Any], headers: dict[str, str]
+) -> Response:
+    """One application/problem+json answer."""
+    g.problem_code = code
+    body = {
+        "type": f"{flask.current_app.config['BASE_URL']}/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request_id(),
+        "code": code,
+        **members,
+    }
+    return Response(flask.json.dumps(body), status, headers, content_type=PROBLEM)
+
+
+def example_of(error: type[DomainError]) -> dict[str, Any]:
+    """What a refusal looks like, for the API document."""
+    title, detail = error.text("vi")
+    return {
+        "type": f"https://api.citizen.example/problems/{error.code}",
+        "title": title,
+        "status": error.status,
+        "detail": detail,
+        "instance": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f",
+        "code": error.code,
+        "retryable": error.retryable,
+    }
+
+
+def language() -> str:
+    """The caller's language: "vi" unless English is preferred."""
+    return request.accept_languages.best_match(LANGUAGES, default="vi") or "vi"
+
+
+def request_id() -> str:
+    """This request's id: the caller's X-Request-Id when it is a UUID, else a new one."""
+    if "request_id" not in g:
+        try:
+            g.request_id = str(UUID(request.headers.get("X-Request-Id", "")))
+        except ValueError:
+            g.request_id = str(uuid4())
+    return str(g.request_id)
+
+
+def request_key(asked: object) -> RequestKey:
+    """The Idempotency-Key of an idempotent operation, bound to the caller, the operation and what was asked."""
+    meaning = orjson.dumps(asked, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return RequestKey(
+        caller=g.caller_key,
+        operation=g.operation_id,
+        key=g.idempotency_key,
+        fingerprint=hashlib.sha256(meaning).hexdigest(),
+    )
+
+
+def note(outcome: Outcome) -> None:
+    """Tell the caller when the answer is a replay."""
+    g.replayed = outcome.replayed
+
+
+def tag(*version: object) -> None:
+    """Give the answer a strong ETag made of the resource's `version` and the language it is told in."""
+    g.etag = etag_of(*version, told_in=language())
+
+
+def etag_of(*version: object, told_in: str) -> str:
+    """The ETag of a resource's `version` as told in a language."""
+    return hashlib.sha256("|".join(map(str, (*version, told_in))).encode()).hexdigest()[:27]
+
+
+def require_match(*version: object) -> None:
+    """Raises PreconditionRequired without If-Match, PreconditionFailed when it is not the ETag of `version`."""
+    if not request.if_match:
+        raise PreconditionRequired
+    if not any(request.if_match.contains(etag_of(*version, told_in=known)) for known in LANGUAGES):
+        raise PreconditionFailed
+
+
+def public(max_age: int = 300) -> None:
+    """Let anyone keep this answer for `max_age` seconds, and a stale copy of it for a day when we are down."""
+    g.public_max_age = max_age
+
+
+def finish(response: Response) -> Response:
+    """The headers of every answer: request id, language, caching, ETag, replay."""
+    response.headers["X-Request-Id"] = request_id()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if response.mimetype in {"application/json", PROBLEM}:
+        response.headers["Content-Language"] = language()
+    if g.get("replayed"):
+        response.headers["Idempotency-Replayed"] = "true"
+    if (age := g.get("public_max_age")) is not None and response.status_code == 200:  # noqa: PLR2004
+        response.headers["Cache-Control"] = f"public, max-age={age}, stale-if-error=86400"
+        response.headers["Vary"] = "Accept-Language"
+        response.add_etag()
+    else:
+        response.headers.setdefault("Cache-Control", "no-store")
+    if etag := g.get("etag"):
+        response.set_etag(etag)
+    if request.method in {"GET", "HEAD"} and "ETag" in response.headers:
+        response.make_conditional(request)
+    return response
+
+
+def begin() -> None:
+    """Start the stopwatch of a request."""
+    g.started = time.perf_counter()
+
+
+def log_request(response: Response) -> Response:
+    """One line per request: route template, never the path; who only as a pseudonym."""
+    logs.logger.info(
+        "request",
+        request_id=request_id(),
+        method=request.method,
+        route=str(request.url_rule) if request.url_rule else None,
+        operation=g.get("operation_id"),
+        status=response.status_code,
+        ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
+        actor=logs.pseudonym(g.caller_key) if g.get("caller_key") else None,
+        code=g.get("problem_code"),
+        trace_id=request.headers.get("traceparent", "")[3:35] or None,
+    )
+    return response
+
+
+def known_code(code: str) -> type[DomainError] | None:
+    """The refusal that answers with `code`."""
+    return CODES.get(code)
+
+
+def _member(value: Any) -> Any:  # noqa: ANN401 - JSON members
+    return value.as_member(language()) if isinstance(value, Flaw) else str(value) if isinstance(value, UUID) else value

@@ -1,0 +1,47 @@
+"""What happened to a payment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from kit.events import Event
+
+
+@dataclass(frozen=True)
+class GatewayEventReceived(Event):
+    """The gateway told us of something; the event is stored and not yet handled."""
+
+    event_id: str
+
+
+@dataclass(frozen=True)
+class PaymentDoubtful(Event):
+    """A call to the gateway ended without an answer we can rely on: the truth has to be read there."""
+
+    payment_id: UUID
+
+
+@dataclass(frozen=True)
+class PaymentAuthorised(Event):
+    """The gateway holds the money; nothing has been taken yet."""
+
+    payment_id: UUID
+
+
+@dataclass(frozen=True)
+class PaymentCaptured(Event):
+    """The money was taken and is booked as the citizen's until the payee has posted it."""
+
+    payment_id: UUID
+    amount_vnd: int
+
+
+@dataclass(frozen=True)
+class PaymentEnded(Event):
+    """The payment ended without taking money. `state` is failed, cancelled or expired; `reason` a stable slug."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    state: str
+    reason: str

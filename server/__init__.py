@@ -1,0 +1,72 @@
+"""The composition root: the only package that may import everything, and puts it together."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+import auth.guard
+import auth.tokens
+import auth.views
+import divisions.views
+import notifications.push
+import notifications.sms
+import notifications.views
+import payments.gateway
+import payments.views
+import services.utilities.providers
+import services.utilities.views
+from kit import database, logs, pages, web
+from kit.quotas import Quotas
+from server import openapi, pages as site, probes, sandbox_clock, settings as environment, wiring
+from server.policy import POLICY
+from server.settings import Settings
+
+BLUEPRINTS = (
+    auth.views.blueprint,
+    divisions.views.blueprint,
+    services.utilities.views.blueprint,
+    payments.views.blueprint,
+    notifications.views.blueprint,
+)
+
+
+def compose(settings: Settings) -> None:
+    """Connect this process: database, keys, adapters to the outside, listeners. Web and worker both begin so."""
+    logs.configure(key=settings.secret_key)
+    database.connect(settings.database_url, pool_size=settings.pool_size, pooled=settings.database_pooled)
+    pages.use_key(settings.secret_key)
+    auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
+    payments.gateway.connect(
+        secret_key=settings.stripe_secret_key,
+        publishable_key=settings.stripe_publishable_key,
+        webhook_secret=settings.stripe_webhook_secret,
+        url=settings.stripe_url,
+    )
+    notifications.sms.connect(settings.sms_url, settings.sms_key)
+    notifications.push.connect(settings.push_project, url=settings.push_url, credentials=settings.push_credentials)
+    services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)
+    wiring.wire()
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application, ready to serve. Without `settings` they are read from the environment."""
+    settings = settings or environment.load()
+    compose(settings)
+    app = Flask("server", static_folder=None)
+    app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
+    app.json = web.Json(app)
+    app.before_request(web.begin)
+    # Flask runs these in the reverse order: the log line is written when every header stands.
+    app.after_request(web.log_request)
+    app.after_request(web.finish)
+    api = web.Api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    auth.guard.install(app, api, POLICY, Quotas(settings.requests_per_minute))
+    app.extensions["api"] = api
+    app.register_blueprint(probes.blueprint)
+    app.register_blueprint(site.blueprint)
+    app.config["SANDBOX_URL"] = settings.sandbox_url
+    if settings.sandbox_url:
+        sandbox_clock.follow(settings.sandbox_url)
+    return app

@@ -1,0 +1,21 @@
+"""Every table of the house, for migrations and drift checks."""
+
+from __future__ import annotations
+
+import auth.models
+import divisions.models
+import kit.idempotency
+import notifications.models
+import payments.models
+import services.utilities.models
+from kit.database import Base
+
+METADATA = Base.metadata
+ROOMS = (
+    kit.idempotency,
+    auth.models,
+    divisions.models,
+    payments.models,
+    services.utilities.models,
+    notifications.models,
+)

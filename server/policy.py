@@ -1,0 +1,54 @@
+"""Who may call which operation. An operation without an entry here refuses to boot."""
+
+from __future__ import annotations
+
+from auth.guard import Role, Rule
+
+PUBLIC = Rule(frozenset(Role), open=True)
+CITIZEN = Rule(frozenset({Role.CITIZEN}))
+
+
+def _provider(scope: str) -> Rule:
+    return Rule(frozenset({Role.PROVIDER}), scope=scope)
+
+
+POLICY: dict[str, Rule] = {
+    # auth
+    "startPhoneSignIn": PUBLIC,
+    "answerPhoneChallenge": PUBLIC,
+    "refreshSession": PUBLIC,
+    "issueClientToken": PUBLIC,
+    "listSigningKeys": PUBLIC,
+    "signOut": CITIZEN,
+    "getMe": CITIZEN,
+    # divisions
+    "listAreas": PUBLIC,
+    "listProvinces": PUBLIC,
+    "listCommunes": PUBLIC,
+    "getCommune": PUBLIC,
+    "resolveDivision": PUBLIC,
+    # utilities
+    "listProviders": PUBLIC,
+    "lookUpBills": CITIZEN,
+    "linkAccount": CITIZEN,
+    "listAccounts": CITIZEN,
+    "unlinkAccount": CITIZEN,
+    "listBills": CITIZEN,
+    "getBill": CITIZEN,
+    "payBills": CITIZEN,
+    "importBills": _provider("bills:write"),
+    "getImport": _provider("bills:write"),
+    "listProviderPayments": _provider("payments:read"),
+    # payments
+    "getPayment": CITIZEN,
+    "listPayments": CITIZEN,
+    "cancelPayment": CITIZEN,
+    "receiveStripeWebhook": PUBLIC,
+    # notifications
+    "listMessages": CITIZEN,
+    "getMessage": CITIZEN,
+    "markMessage": CITIZEN,
+    "registerDevice": CITIZEN,
+    "listDevices": CITIZEN,
+    "removeDevice": CITIZEN,
+}

@@ -1,0 +1,125 @@
+"""Settings: the only reader of the environment. Every problem is named at boot, all at once."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvValidationError
+
+_SHORTEST_KEY = 32
+
+
+class BadSettings(Exception):  # noqa: N818 - read as a sentence at the end of a boot
+    """The environment does not describe a server that may start; the text lists every problem."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that differs between a laptop, a test and a province."""
+
+    mode: str  # "sandbox" or "live"
+    database_url: str
+    base_url: str
+    sandbox_url: str | None
+    secret_key: bytes
+    signing_key: str  # PEM of a P-256 private key
+    stripe_secret_key: str
+    stripe_publishable_key: str
+    stripe_webhook_secret: str
+    stripe_url: str | None  # None: Stripe itself
+    push_project: str
+    push_url: str | None  # None: Firebase itself
+    push_credentials: str | None  # path of a service-account file
+    sms_url: str
+    sms_key: str
+    provider_endpoints: Mapping[str, Mapping[str, str]]  # slug -> {"url": …, "key": …}
+    requests_per_minute: int
+    pool_size: int
+    database_pooled: bool
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether the outside world is simulated."""
+        return self.mode == "sandbox"
+
+
+def load() -> Settings:
+    """The settings of the environment; raises BadSettings with every problem named."""
+    env = Env(eager=False)
+    mode = env.str("CITIZEN_MODE", "sandbox")
+    sandbox = env.str("SANDBOX_URL", None)
+    simulated = sandbox if mode == "sandbox" else None
+    found: dict[str, Any] = {
+        "mode": mode,
+        "database_url": env.str("DATABASE_URL"),
+        "base_url": env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
+        "sandbox_url": simulated,
+        "stripe_secret_key": env.str("STRIPE_SECRET_KEY", "sk_test_sandbox" if simulated else ""),
+        "stripe_publishable_key": env.str("STRIPE_PUBLISHABLE_KEY", "pk_test_sandbox" if simulated else ""),
+        "stripe_webhook_secret": env.str("STRIPE_WEBHOOK_SECRET", "whsec_sandbox" if simulated else ""),
+        "stripe_url": env.str("STRIPE_URL", f"{simulated}/stripe" if simulated else None),
+        "push_project": env.str("PUSH_PROJECT", "citizen-sandbox" if simulated else ""),
+        "push_url": env.str("PUSH_URL", f"{simulated}/fcm" if simulated else None),
+        "push_credentials": env.str("PUSH_CREDENTIALS_FILE", None),
+        "sms_url": env.str("SMS_URL", f"{simulated}/sms" if simulated else ""),
+        "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
+        "provider_endpoints": env.json("PROVIDER_ENDPOINTS", "{}"),
+        "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 600),
+        "pool_size": env.int("DATABASE_POOL_SIZE", 4),
+        "database_pooled": env.bool("DATABASE_POOLED", False),
+    }
+    secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
+    try:
+        env.seal()
+    except EnvValidationError as exc:
+        raise BadSettings("; ".join(f"{name}: {' '.join(said)}" for name, said in exc.error_messages.items())) from exc
+    problems: list[str] = []
+    found["secret_key"] = _decode(secret, problems)
+    found["signing_key"] = _read(key_file, problems)
+    _check(found, problems)
+    if problems:
+        raise BadSettings("; ".join(problems))
+    return Settings(**found)
+
+
+def _decode(secret: str, problems: list[str]) -> bytes:
+    try:
+        key = b64decode(secret, validate=True)
+    except (NotBase64, ValueError):
+        key = b""
+    if len(key) < _SHORTEST_KEY:
+        problems.append(f"SECRET_KEY: base64 of at least {_SHORTEST_KEY} random bytes is needed")
+    return key
+
+
+def _read(path: str, problems: list[str]) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii")
+    except OSError as exc:
+        problems.append(f"SIGNING_KEY_FILE: {exc.strerror}")
+        return ""
+
+
+def _check(found: dict[str, Any], problems: list[str]) -> None:
+    if found["mode"] not in {"sandbox", "live"}:
+        problems.append("CITIZEN_MODE: sandbox or live")
+    if found["mode"] == "sandbox" and not found["sandbox_url"]:
+        problems.append("SANDBOX_URL: needed while CITIZEN_MODE is sandbox")
+    if found["mode"] == "live":
+        test_values = ("sk_test", "pk_test", "rk_test", "sandbox", "127.0.0.1", "localhost")
+        for name in ("stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret", "stripe_url", "push_url",
+                     "push_project", "sms_url", "sms_key", "base_url"):  # fmt: skip
+            value = found[name] or ""
+            if any(bad in value for bad in test_values):
+                problems.append(f"{name.upper()}: a test value may not stand in live mode")
+            if not value and name not in {"stripe_url", "push_url"}:
+                problems.append(f"{name.upper()}: needed in live mode")
+        if not found["base_url"].startswith("https://"):
+            problems.append("BASE_URL: https in live mode")
+        if not found["push_credentials"]:
+            problems.append("PUSH_CREDENTIALS_FILE: needed in live mode")

@@ -1,0 +1,75 @@
+"""The whole background flow on one screen: who listens to what, and what runs by the clock."""
+
+from __future__ import annotations
+
+from kit import events, idempotency
+from kit.database import transaction
+
+import auth.operations
+import notifications.flows
+import notifications.listeners
+import payments.flows
+import services.utilities.flows
+import services.utilities.listeners
+from auth.events import PhoneChallengeStarted
+from notifications.events import MessagePosted
+from payments.events import (
+    GatewayEventReceived,
+    PaymentAuthorised,
+    PaymentCaptured,
+    PaymentDoubtful,
+    PaymentEnded,
+)
+from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+
+# A listener works inside one transaction; a flow talks to outsiders between transactions.
+LISTENERS = {
+    PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
+    BillsPaid: [notifications.listeners.tell_bills_paid],
+    BillsReturned: [notifications.listeners.tell_bills_returned],
+}
+FLOWS = {
+    PhoneChallengeStarted: [notifications.flows.send_code],
+    GatewayEventReceived: [payments.flows.handle_gateway_event],
+    PaymentDoubtful: [payments.flows.settle],
+    PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
+    PaymentCaptured: [services.utilities.flows.post_to_providers],
+    ImportRequested: [services.utilities.flows.run_import],
+    MessagePosted: [notifications.flows.push_message],
+}
+
+
+def sweep_payments() -> None:
+    """Ask the gateway about every payment whose outcome has been open for too long."""
+    payments.flows.sweep()
+
+
+def sweep_postings() -> None:
+    """Post again what no provider has confirmed."""
+    services.utilities.flows.sweep_postings()
+
+
+def tidy() -> None:
+    """Forget what is past its time: idempotency keys, sign-in codes."""
+    with transaction() as session:
+        idempotency.forget_old_keys(session)
+        auth.operations.forget_old_challenges(session)
+
+
+PERIODIC = {
+    "* * * * * */15": sweep_payments,
+    "*/5 * * * *": sweep_postings,
+    "17 * * * *": tidy,
+}
+
+
+def wire() -> None:
+    """Register everything above with the queue; safe to call twice."""
+    for event, listeners in LISTENERS.items():
+        for listener in listeners:
+            events.listen(event, listener)
+    for event, flows in FLOWS.items():
+        for flow in flows:
+            events.follow(event, flow)
+    for cron, work in PERIODIC.items():
+        events.periodic(cron, work)

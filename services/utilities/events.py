@@ -1,0 +1,34 @@
+"""What happened to bills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from kit.events import Event
+
+
+@dataclass(frozen=True)
+class BillsPaid(Event):
+    """Every captured bill of a payment has been posted by its provider."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    amount_vnd: int
+
+
+@dataclass(frozen=True)
+class BillsReturned(Event):
+    """A provider refused bills after the money was taken: `amount_vnd` is the citizen's and is to be given back."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    amount_vnd: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImportRequested(Event):
+    """A provider uploaded a file of bills; it is stored and not yet read."""
+
+    import_id: UUID
