@@ -1,0 +1,39 @@
+"""Values derived from the process's secret, so that what is stored is worth nothing without it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from uuid import UUID
+
+_secrets: dict[str, bytes] = {}
+_CODE_DIGITS = 6
+
+
+def use_key(secret: bytes) -> None:
+    """Derive with `secret` from now on. All processes of one installation share it; a new one voids what is open."""
+    _secrets["key"] = secret
+
+
+def code_of(challenge_id: UUID) -> str:
+    """The six digits that answer a challenge: RFC 4226 truncation of a keyed hash of its id."""
+    digest = _derive("one-time code", challenge_id.bytes)
+    offset = digest[-1] & 0x0F
+    number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
+    return str(number % 10**_CODE_DIGITS).zfill(_CODE_DIGITS)
+
+
+def successor_of(refresh_token: str) -> str:
+    """The refresh token that follows this one: always the same, and unknowable to who holds only the token."""
+    return urlsafe_b64encode(_derive("refresh token", refresh_token.encode())).rstrip(b"=").decode()
+
+
+def fingerprint(kind: str, value: str) -> str:
+    """A keyed hash that lets a phone number or a network address be counted without being stored."""
+    return f"{kind}:{_derive(kind, value.encode()).hex()[:32]}"
+
+
+def _derive(purpose: str, value: bytes) -> bytes:
+    # The purpose and its end are part of the message, so no value serves two purposes.
+    return hmac.digest(_secrets["key"], purpose.encode() + b"\0" + value, hashlib.sha256)

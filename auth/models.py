@@ -1,0 +1,127 @@
+"""Tables of sign-in: citizens, one-time codes, sessions with their refresh tokens, signing keys, machine clients."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.database import Base, Record
+
+TRIES = 5  # answers per challenge that are compared at all
+
+
+class Language(StrEnum):
+    """What a citizen reads."""
+
+    VI = "vi"
+    EN = "en"
+
+
+class SessionEnd(StrEnum):
+    """Why a session was ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    TOKEN_REUSED = "token_reused"  # noqa: S105 - a reason, not a secret
+
+
+class MachineRole(StrEnum):
+    """Whom a machine client acts for."""
+
+    PROVIDER = "provider"
+
+
+class Citizen(Record):
+    """A person, known by the mobile number they signed in with."""
+
+    __tablename__ = "citizen"
+    __table_args__ = (CheckConstraint(r"phone ~ '^\+84[0-9]{9}$'", name="phone_is_e164"),)
+
+    # Unique here, so that two first sign-ins at once make one citizen.
+    phone: Mapped[str] = mapped_column(unique=True)
+    language: Mapped[Language]
+
+
+class PhoneChallenge(Record):
+    """A question to whoever holds a phone; its code is derived from the id and stored nowhere."""
+
+    __tablename__ = "phone_challenge"
+    __table_args__ = (CheckConstraint(f"tries_left BETWEEN 0 AND {TRIES}", name="tries_left_in_bounds"),)
+
+    phone: Mapped[str]
+    language: Mapped[Language]
+    expires_at: Mapped[datetime]
+    tries_left: Mapped[int] = mapped_column(default=TRIES)
+    spent_at: Mapped[datetime | None]
+
+
+class ChallengeBudget(Base):
+    """How many codes were asked for one number, or from one address, in one window of time."""
+
+    __tablename__ = "challenge_budget"
+    __table_args__ = (CheckConstraint("spent > 0", name="spent_is_positive"),)
+
+    subject: Mapped[str] = mapped_column(primary_key=True)  # a keyed hash: neither number nor address stands here
+    window_starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    spent: Mapped[int]
+
+
+class SignInSession(Record):
+    """One sign-in on one device, kept alive by a chain of refresh tokens."""
+
+    __tablename__ = "sign_in_session"
+
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
+    device_name: Mapped[str | None]
+    refreshed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[SessionEnd | None]
+
+
+class RefreshToken(Base):
+    """A link of a session's chain; only its SHA-256 is stored."""
+
+    __tablename__ = "refresh_token"
+    __table_args__ = (
+        # Two live successors can't exist, whatever races.
+        Index("uq_refresh_token_live", "session_id", unique=True, postgresql_where=text("spent_at IS NULL")),
+        Index("ix_refresh_token_session_id", "session_id"),
+    )
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_session.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime]
+    spent_at: Mapped[datetime | None]
+
+
+class SigningKey(Base):
+    """The public half of a key that signs access tokens; `kid` is its RFC 7638 thumbprint."""
+
+    __tablename__ = "signing_key"
+
+    kid: Mapped[str] = mapped_column(primary_key=True)
+    public_jwk: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class MachineClient(Record):
+    """A system that calls us with an id and a secret; the secret is random, and stored as its SHA-256."""
+
+    __tablename__ = "machine_client"
+    __table_args__ = (
+        CheckConstraint("role <> 'provider' OR provider_id IS NOT NULL", name="provider_is_named"),
+        Index("ix_machine_client_provider_id", "provider_id"),
+    )
+
+    name: Mapped[str]
+    role: Mapped[MachineRole]
+    provider_id: Mapped[UUID | None]  # no foreign key: providers belong to a room above this one
+    secret_hash: Mapped[bytes]
+    scopes: Mapped[list[Any]]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,139 @@
+"""What sign-in reads and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+
+from auth import phones
+from auth.models import Language
+from kit.fields import Choice, Instant, Line
+
+_SIX_DIGITS = ma.validate.Regexp("^[0-9]{6}$")
+
+
+class VietnameseMobile(Line):
+    """A Vietnamese mobile number as people type it; becomes E.164. Raises NotAVietnameseMobile for anything else."""
+
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,
+        data: Mapping[str, Any] | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> str:
+        return phones.parse(super()._deserialize(value, attr, data, **kwargs) or "")
+
+
+class PhoneSchema(ma.Schema):
+    """A phone that wants to sign in."""
+
+    phone = VietnameseMobile(
+        40,
+        required=True,
+        metadata={
+            "description": "A Vietnamese mobile number: 0912 345 678, 84912345678 or +84912345678.",
+            "example": "0912 345 678",
+        },
+    )
+    language = Choice(
+        Language, metadata={"description": "Language of the message; Accept-Language when absent.", "example": "vi"}
+    )
+
+
+class ChallengeSchema(ma.Schema):
+    """A one-time code on its way."""
+
+    id = ma.fields.UUID(required=True, metadata={"description": "Goes into the path of the answer."})
+    expires_at = Instant(required=True, metadata={"description": "After this instant a new code is needed."})
+    tries_left = ma.fields.Integer(required=True, metadata={"description": "How many wrong answers remain."})
+
+
+class AnswerSchema(ma.Schema):
+    """The code a citizen has read."""
+
+    code = Line(
+        6,
+        shortest=6,
+        also=(_SIX_DIGITS,),
+        required=True,
+        metadata={"description": "The six digits of the message.", "example": "492039"},
+    )
+    device_name = Line(
+        80, metadata={"description": "How the citizen knows this device.", "example": "Điện thoại của An"}
+    )
+
+
+class RefreshSchema(ma.Schema):
+    """The refresh token in hand."""
+
+    refresh_token = Line(200, required=True, metadata={"description": "The newest one. It is spent by this request."})
+
+
+class SignInSchema(ma.Schema):
+    """A signed-in session: the tokens of one device."""
+
+    access_token = ma.fields.String(required=True, metadata={"description": "Goes into Authorization: Bearer …"})
+    token_type = ma.fields.Constant("Bearer", required=True, metadata={"enum": ["Bearer"]})
+    expires_in = ma.fields.Integer(required=True, metadata={"description": "Seconds the access token is valid."})
+    refresh_token = ma.fields.String(
+        required=True, metadata={"description": "Keep it in the device's key store; it works once."}
+    )
+    refresh_expires_at = Instant(required=True, metadata={"description": "Refresh before this instant."})
+    citizen_id = ma.fields.UUID(required=True)
+
+
+class MeSchema(ma.Schema):
+    """The citizen who is signed in."""
+
+    id = ma.fields.UUID(required=True)
+    phone = ma.fields.String(
+        required=True, metadata={"description": "The number, its middle hidden.", "example": "0912 *** 678"}
+    )
+    language = Choice(Language, required=True)
+    created_at = Instant(required=True, metadata={"description": "The first sign-in."})
+    assurance = ma.fields.String(
+        required=True, metadata={"description": "How surely we know the citizen: phone.", "example": "phone"}
+    )
+
+
+class ClientTokenRequestSchema(ma.Schema):
+    """A machine client's request for a token (RFC 6749 section 4.4)."""
+
+    grant_type = Line(100, required=True, metadata={"enum": ["client_credentials"], "example": "client_credentials"})
+    client_id = Line(100, metadata={"description": "Here, or as the user name of HTTP Basic."})
+    client_secret = Line(200, metadata={"description": "Here, or as the password of HTTP Basic.", "format": "password"})
+    scope = Line(
+        500,
+        shortest=0,
+        metadata={"description": "Separated by spaces; all granted ones when absent.", "example": "bills:write"},
+    )
+
+
+class ClientTokenSchema(ma.Schema):
+    """A machine client's access token."""
+
+    access_token = ma.fields.String(required=True)
+    token_type = ma.fields.Constant("Bearer", required=True, metadata={"enum": ["Bearer"]})
+    expires_in = ma.fields.Integer(required=True, metadata={"description": "Seconds the token is valid."})
+    scope = ma.fields.String(required=True, metadata={"description": "What the token may do, separated by spaces."})
+
+
+class SigningKeySchema(ma.Schema):
+    """The public half of a P-256 signing key (RFC 7517)."""
+
+    kty = ma.fields.String(required=True)
+    crv = ma.fields.String(required=True)
+    x = ma.fields.String(required=True)
+    y = ma.fields.String(required=True)
+    kid = ma.fields.String(required=True, metadata={"description": "RFC 7638 thumbprint."})
+    use = ma.fields.String(required=True)
+    alg = ma.fields.String(required=True)
+
+
+class SigningKeysSchema(ma.Schema):
+    """A JWK set."""
+
+    keys = ma.fields.List(ma.fields.Nested(SigningKeySchema), required=True)

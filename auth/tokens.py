@@ -1,0 +1,247 @@
+"""Access tokens: the only file that signs and checks JWTs (ES256, typ at+jwt as in RFC 9068)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwt.algorithms import ECAlgorithm
+
+from auth import derivation
+from kit import clock
+from kit.database import new_id
+from kit.errors import NotSignedIn
+
+AUDIENCE = "citizen-api"
+LIFETIME = timedelta(minutes=5)
+_LEEWAY = timedelta(seconds=60)  # how far ahead the clock of a machine that signs may run
+_KEY_KEPT = timedelta(seconds=30)
+_MOST_CLAIMS_KEPT = 10_000
+_LONGEST_TOKEN = 4096
+_ALGORITHM = "ES256"
+_TYPE = "at+jwt"
+_REQUIRED = ["exp", "iat", "sub", "iss", "aud", "jti"]
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+
+Jwk = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a valid access token says about its bearer."""
+
+    role: str
+    subject: UUID
+    provider_id: UUID | None
+    session_id: UUID | None
+    scopes: frozenset[str]
+    assurance: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class _Signer:
+    private_key: EllipticCurvePrivateKey
+    issuer: str
+    kid: str
+    jwk: Jwk
+
+
+_signer: dict[str, _Signer] = {}
+_known_keys: dict[str, tuple[EllipticCurvePublicKey, datetime]] = {}
+_known_claims: dict[bytes, Claims] = {}
+_lock = threading.Lock()  # guards the two tables above; held for a dictionary's operation only
+
+
+def use_key(pem: str, *, issuer: str, secret: bytes) -> None:
+    """Sign with the P-256 private key in `pem`, as `issuer`, from now on; `secret` keys all that is derived.
+
+    Raises ValueError when `pem` holds anything else.
+    """
+    private_key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(private_key, EllipticCurvePrivateKey) or not isinstance(private_key.curve, SECP256R1):
+        raise ValueError("the signing key must be a P-256 private key in PEM")  # noqa: TRY004 - a value, not a type
+    jwk = ECAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
+    jwk = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+    _signer["own"] = _Signer(private_key, issuer, thumbprint(jwk), jwk)
+    derivation.use_key(secret)
+    with _lock:
+        _known_keys.clear()
+        _known_claims.clear()
+
+
+def thumbprint(jwk: Jwk) -> str:
+    """The RFC 7638 thumbprint of an elliptic-curve key."""
+    canonical = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
+    return _base64url(hashlib.sha256(canonical.encode()).digest())
+
+
+def own_key() -> tuple[str, Jwk]:
+    """The `kid` and the public half of the key this process signs with."""
+    own = _signer["own"]
+    return own.kid, own.jwk
+
+
+def issue(
+    *,
+    role: str,
+    subject: UUID,
+    session_id: UUID | None = None,
+    provider_id: UUID | None = None,
+    scopes: Iterable[str] = (),
+    assurance: str | None = None,
+    authenticated_at: datetime | None = None,
+) -> str:
+    """A signed access token, valid for LIFETIME. It carries ids only: no number, no name."""
+    own = _signer["own"]
+    issued_at = int(clock.now().timestamp())
+    claims = {
+        "iss": own.issuer,
+        "sub": str(subject),
+        "aud": AUDIENCE,
+        "iat": issued_at,
+        "exp": issued_at + int(LIFETIME.total_seconds()),
+        "jti": str(new_id()),
+        "role": role,
+        "scope": " ".join(sorted(scopes)),
+        "acr": assurance,
+        "auth_time": int(authenticated_at.timestamp()) if authenticated_at else None,
+        "sid": str(session_id) if session_id else None,
+        "provider_id": str(provider_id) if provider_id else None,
+    }
+    present = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(present, own.private_key, _ALGORITHM, headers={"kid": own.kid, "typ": _TYPE})
+
+
+def verify(token: str, find_key: Callable[[str], Jwk | None]) -> Claims:
+    """What `token` says, once its signature, type, issuer, audience and times hold.
+
+    `find_key(kid)` gives the public key of our key table that is not retired, None for any other; the answer is kept
+    for half a minute, and a verified token's claims until it expires. A retired key is therefore refused everywhere
+    after five minutes at most. Raises NotSignedIn with a short reason.
+    """
+    if len(token) > _LONGEST_TOKEN:
+        raise NotSignedIn("malformed")
+    now = clock.now()
+    digest = hashlib.sha256(token.encode()).digest()
+    with _lock:
+        claims = _known_claims.get(digest)
+    if claims is None:
+        claims = _decode(token, find_key, now)
+        with _lock:
+            while len(_known_claims) >= _MOST_CLAIMS_KEPT:
+                del _known_claims[next(iter(_known_claims))]
+            _known_claims[digest] = claims
+    if now >= claims.expires_at:
+        with _lock:
+            _known_claims.pop(digest, None)
+        raise NotSignedIn("expired")
+    return claims
+
+
+def _decode(token: str, find_key: Callable[[str], Jwk | None], now: datetime) -> Claims:
+    try:
+        # The time is the house's clock, so PyJWT must not compare with the system's.
+        payload = jwt.decode(
+            token,
+            _key_of(token, find_key, now),
+            algorithms=[_ALGORITHM],
+            audience=AUDIENCE,
+            issuer=_signer["own"].issuer,
+            options={
+                "require": _REQUIRED,
+                "strict_aud": True,
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except jwt.MissingRequiredClaimError as exc:
+        raise NotSignedIn(f"no {exc.claim}") from exc
+    except jwt.InvalidAudienceError as exc:
+        raise NotSignedIn("another audience") from exc
+    except jwt.InvalidIssuerError as exc:
+        raise NotSignedIn("another issuer") from exc
+    except jwt.InvalidSignatureError as exc:
+        raise NotSignedIn("bad signature") from exc
+    except jwt.PyJWTError as exc:
+        raise NotSignedIn("malformed") from exc
+    return _claims(payload, now)
+
+
+def _key_of(token: str, find_key: Callable[[str], Jwk | None], now: datetime) -> EllipticCurvePublicKey:
+    """The key its header names, if it is ours. A key inside the token, or an address of one, is never looked at."""
+    header = jwt.get_unverified_header(token)
+    if header.get("alg") != _ALGORITHM:
+        raise NotSignedIn("another algorithm")
+    if header.get("typ") != _TYPE:
+        raise NotSignedIn("another type")
+    if "crit" in header:
+        raise NotSignedIn("unknown extension")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not _THUMBPRINT.fullmatch(kid):
+        raise NotSignedIn("unknown key")
+    with _lock:
+        key, read_at = _known_keys.get(kid, (None, now))
+    if key is not None and abs(now - read_at) < _KEY_KEPT:
+        return key
+    jwk = find_key(kid)
+    if jwk is None:
+        with _lock:
+            _known_keys.pop(kid, None)
+        raise NotSignedIn("unknown key")
+    fresh = ECAlgorithm.from_jwk(jwk)
+    if not isinstance(fresh, EllipticCurvePublicKey):
+        raise NotSignedIn("unknown key")
+    with _lock:
+        _known_keys[kid] = fresh, now
+    return fresh
+
+
+def _claims(payload: dict[str, Any], now: datetime) -> Claims:
+    if _instant(payload, "iat") > now + _LEEWAY:
+        raise NotSignedIn("issued in the future")
+    try:
+        return Claims(
+            role=_text(payload, "role"),
+            subject=UUID(_text(payload, "sub")),
+            provider_id=UUID(_text(payload, "provider_id")) if "provider_id" in payload else None,
+            session_id=UUID(_text(payload, "sid")) if "sid" in payload else None,
+            scopes=frozenset(_text(payload, "scope").split()) if "scope" in payload else frozenset(),
+            assurance=_text(payload, "acr") if "acr" in payload else None,
+            expires_at=_instant(payload, "exp"),
+        )
+    except ValueError as exc:
+        raise NotSignedIn("malformed") from exc
+
+
+def _text(payload: dict[str, Any], name: str) -> str:
+    value = payload.get(name)
+    if not isinstance(value, str):
+        raise NotSignedIn("malformed")
+    return value
+
+
+def _instant(payload: dict[str, Any], name: str) -> datetime:
+    value = payload.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise NotSignedIn("malformed")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise NotSignedIn("malformed") from exc
+
+
+def _base64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
