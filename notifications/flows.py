@@ -1,0 +1,76 @@
+"""Conversations with Firebase and the text message company: nothing is open while they think."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import auth.operations
+from auth.events import PhoneChallengeStarted
+from kit import clock, logs
+from kit.database import transaction
+from kit.events import TryLater
+from notifications import messages, operations, push, sms
+from notifications.events import MessagePosted
+from notifications.operations import DuePush, PushResult
+
+_LONGEST_WAIT_SECONDS = 3600
+# A code lives for minutes and somebody is looking at their phone: ask again soon.
+_SOON_SECONDS = 3
+_LONGEST_WAIT_FOR_CODE_SECONDS = 30
+
+
+def push_message(event: MessagePosted) -> None:
+    """Hint at a message on each of its citizen's phones that has not been told yet.
+
+    Raises TryLater while Firebase can't be reached or wants to be left alone; what was sent is not sent again. A crash
+    between sending and writing that down repeats a push, and the phone shows it in place of the first.
+    """
+    with transaction() as session:
+        due = operations.start_pushes(session, event.message_id)
+    results: dict[UUID, PushResult] = {}
+    wait: int | None = None
+    for phone in due:
+        try:
+            _send(event.message_id, phone)
+        except push.PushRefused as refused:
+            logs.logger.info("push_refused", code=refused.code)
+            results[phone.device_id] = PushResult.UNREGISTERED if refused.is_unregistered else PushResult.REFUSED
+        except push.PushDelayed as delayed:
+            logs.logger.warning("push_delayed", code=delayed.code, attempts=phone.attempts + 1)
+            results[phone.device_id] = PushResult.DELAYED
+            wait = min(delayed.retry_after or 2 ** min(phone.attempts + 1, 12), _LONGEST_WAIT_SECONDS)
+            # The others would only wait for the same timeout; next time this phone comes last.
+            break
+        else:
+            results[phone.device_id] = PushResult.SENT
+    if results:
+        with transaction() as session:
+            operations.record_pushes(session, event.message_id, results)
+    if wait is not None:
+        raise TryLater(wait)
+
+
+def send_code(event: PhoneChallengeStarted) -> None:
+    """Send a one-time code to the phone it is for, once; a code that has expired meanwhile is not sent.
+
+    Raises TryLater while the text message company can't be reached, and NotFound for an unknown challenge.
+    """
+    with transaction() as session:
+        asked = auth.operations.get_code_to_send(session, event.challenge_id)
+    if asked.expires_at <= clock.now():
+        logs.logger.warning("code_expired_unsent")
+        return
+    text = messages.sign_in_text(asked.code, asked.expires_at, asked.language)
+    try:
+        sms.send(asked.phone, text, key=str(event.challenge_id))
+    except sms.SmsRefused as refused:
+        logs.logger.error("sms_refused", code=refused.code)
+    except sms.SmsDelayed as delayed:
+        logs.logger.warning("sms_delayed", code=delayed.code)
+        raise TryLater(min(delayed.retry_after or _SOON_SECONDS, _LONGEST_WAIT_FOR_CODE_SECONDS)) from delayed
+
+
+def _send(message_id: UUID, phone: DuePush) -> None:
+    words = messages.push_words(phone.kind, phone.language)
+    data = {"message_id": str(message_id), "kind": phone.kind.value}
+    push.send(phone.address, phone.address_kind, words.title, words.body, data, tag=str(message_id))
