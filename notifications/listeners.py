@@ -2,59 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+import payments.operations
+from kit import clock
 from kit.events import emit
 from notifications import operations
 from notifications.events import MessagePosted
 from notifications.models import MessageKind
 from payments.events import PaymentEnded
+from payments.models import PaymentItem, Posting
 from services.utilities.events import BillsPaid, BillsReturned
 
 # The app showed these as they happened: they belong into the inbox, but a phone need not buzz for them.
 SEEN_ON_SCREEN = frozenset({
-    ("failed", "card_declined"),
-    ("failed", "payment_method_invalid"),
-    ("cancelled", "cancelled_by_citizen"),
+    "card_declined", "insufficient_funds", "card_expired", "wrong_cvc", "authentication_needed",
+    "authentication_failed", "payment_method_invalid", "cancelled_by_citizen",
 })  # fmt: skip
 
 
 def tell_payment_ended(session: Session, event: PaymentEnded) -> None:
     """The payment took no money, and why."""
-    _tell(
-        session,
-        event.citizen_id,
-        MessageKind.PAYMENT_ENDED,
-        event.payment_id,
-        {"state": event.state, "reason": event.reason},
-        push=(event.state, event.reason) not in SEEN_ON_SCREEN,
-    )
+    items = _items(session, event)
+    params = {"bills": _names(items), "state": event.state, "reason": event.reason}
+    _tell(session, event, MessageKind.PAYMENT_ENDED, params, push=event.reason not in SEEN_ON_SCREEN)
 
 
 def tell_bills_paid(session: Session, event: BillsPaid) -> None:
-    """The provider has recorded every bill of the payment."""
-    params = {"amount_vnd": event.amount_vnd}
-    _tell(session, event.citizen_id, MessageKind.BILLS_PAID, event.payment_id, params)
+    """The provider has recorded the bills of the payment."""
+    posted = [item for item in _items(session, event) if item.posting is Posting.POSTED]
+    last = max(item.posted_at for item in posted if item.posted_at is not None)
+    params = {
+        "bills": _names(posted),
+        "amount_vnd": event.amount_vnd,
+        "posted_on": clock.local(last).date().isoformat(),
+    }
+    _tell(session, event, MessageKind.BILLS_PAID, params)
 
 
 def tell_bills_returned(session: Session, event: BillsReturned) -> None:
     """The provider would not take bills that were paid, and their money goes back."""
-    params = {"amount_vnd": event.amount_vnd, "reason": event.reason}
-    _tell(session, event.citizen_id, MessageKind.BILLS_RETURNED, event.payment_id, params)
+    items = _items(session, event)
+    refused = [item for item in items if item.posting is not Posting.POSTED]
+    params = {"bills": _names(refused or items), "amount_vnd": event.amount_vnd, "reason": event.reason}
+    _tell(session, event, MessageKind.BILLS_RETURNED, params)
+
+
+def _items(session: Session, event: PaymentEnded | BillsPaid | BillsReturned) -> Sequence[PaymentItem]:
+    return payments.operations.get_payment(session, event.payment_id, event.citizen_id).items
+
+
+def _names(items: Iterable[PaymentItem]) -> list[dict[str, str]]:
+    return [{"vi": item.label_vi, "en": item.label_en} for item in items]
 
 
 def _tell(
     session: Session,
-    citizen_id: UUID,
+    event: PaymentEnded | BillsPaid | BillsReturned,
     kind: MessageKind,
-    subject_id: UUID,
-    params: dict[str, Any],
+    params: Mapping[str, Any],
     *,
     push: bool = True,
 ) -> None:
-    message_id = operations.post_message(session, citizen_id, kind, subject_id, params)
+    message_id = operations.post_message(session, event.citizen_id, kind, event.payment_id, params)
     if message_id is not None and push:
         emit(session, MessagePosted(message_id))

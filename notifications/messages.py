@@ -1,10 +1,10 @@
-"""The words of every message, in Vietnamese and English: for the inbox, for a phone's lock screen, for a text message."""
+"""The words of every message in Vietnamese and English: for the inbox, for a locked screen, for a text message."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from kit import clock
@@ -26,22 +26,32 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.BILLS_PAID: {
         "vi": Words(
             "Đã thanh toán {amount}",
-            "Cảm ơn bạn! Nhà cung cấp đã gạch nợ cho bạn. Biên nhận nằm trong mục Thanh toán.",
+            "Đã gạch nợ ngày {date}: {bills}. Cảm ơn bạn! Biên nhận nằm trong mục Thanh toán.",
         ),
         "en": Words(
             "Paid: {amount}",
-            "Thank you! The provider has recorded your payment. Your receipt is under Payments.",
+            "Recorded by the provider on {date}: {bills}. Thank you! Your receipt is under Payments.",
         ),
     },
     MessageKind.PAYMENT_ENDED: {
         "vi": Words(
-            "{outcome}", "{reason} Bạn không bị trừ tiền; nếu ngân hàng đang tạm giữ, khoản đó sẽ được nhả ra."
+            "{outcome}",
+            "{reason} Bạn không bị trừ tiền; nếu ngân hàng đang tạm giữ, khoản đó sẽ được nhả ra. Hóa đơn: {bills}.",
         ),
-        "en": Words("{outcome}", "{reason} No money was taken; if your bank shows a hold, it will be released."),
+        "en": Words(
+            "{outcome}",
+            "{reason} No money was taken; if your bank shows a hold, it will be released. For: {bills}.",
+        ),
     },
     MessageKind.BILLS_RETURNED: {
-        "vi": Words("Bạn được hoàn lại {amount}", "{reason} Số tiền {amount} là của bạn và sẽ được hoàn lại."),
-        "en": Words("{amount} is coming back to you", "{reason} The {amount} is yours and will be given back."),
+        "vi": Words(
+            "Bạn được hoàn lại {amount}",
+            "{reason} Số tiền {amount} là của bạn và sẽ được hoàn lại. Hóa đơn: {bills}.",
+        ),
+        "en": Words(
+            "{amount} is coming back to you",
+            "{reason} The {amount} is yours and will be given back. For: {bills}.",
+        ),
     },
 }
 
@@ -74,6 +84,26 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "vi": "Ngân hàng không chấp nhận thẻ này. Bạn hãy thử thẻ khác hoặc hỏi ngân hàng phát hành thẻ.",
             "en": "The bank declined this card. Please try another card or ask your bank.",
         },
+        "insufficient_funds": {
+            "vi": "Thẻ không đủ số dư. Bạn hãy nạp thêm hoặc thử thẻ khác.",
+            "en": "There is not enough money on the card. Please top it up or try another card.",
+        },
+        "card_expired": {
+            "vi": "Thẻ đã hết hạn. Bạn hãy thử thẻ khác.",
+            "en": "The card has expired. Please try another card.",
+        },
+        "wrong_cvc": {
+            "vi": "Mã bảo mật của thẻ chưa đúng. Bạn hãy kiểm tra lại mặt sau của thẻ.",
+            "en": "The card's security code is not right. Please check the back of the card.",
+        },
+        "authentication_needed": {
+            "vi": "Ngân hàng cần bạn xác nhận. Bạn hãy thanh toán lại và làm theo hướng dẫn của ngân hàng.",
+            "en": "Your bank wants you to confirm. Please pay again and follow your bank's steps.",
+        },
+        "authentication_failed": {
+            "vi": "Ngân hàng chưa xác nhận được đó là bạn. Bạn hãy thanh toán lại.",
+            "en": "Your bank could not confirm that it was you. Please pay again.",
+        },
         "payment_method_invalid": {
             "vi": "Thẻ này không dùng được. Bạn hãy kiểm tra lại thông tin hoặc thử thẻ khác.",
             "en": "This card cannot be used. Please check its details or try another card.",
@@ -85,6 +115,10 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
         "bill_paid_elsewhere": {
             "vi": "Hóa đơn đã được thanh toán ở nơi khác, bạn không cần trả nữa.",
             "en": "The bill was paid elsewhere, so you need not pay it again.",
+        },
+        "bill_withdrawn": {
+            "vi": "Nhà cung cấp đã thu hồi hóa đơn, bạn không cần trả nữa.",
+            "en": "The provider withdrew the bill, so you need not pay it.",
         },
         "nothing_owed": {
             "vi": "Hóa đơn không còn nợ, bạn không cần trả nữa.",
@@ -112,26 +146,38 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
         },
     },
     MessageKind.BILLS_RETURNED: {
-        "bill_paid_elsewhere": {
+        "already_paid": {
             "vi": "Hóa đơn đã được thanh toán ở nơi khác trước đó.",
             "en": "The bill had already been paid elsewhere.",
         },
-        "bill_changed": {
-            "vi": "Hóa đơn đã thay đổi trước khi nhà cung cấp ghi nhận.",
-            "en": "The bill changed before the provider could record it.",
+        "amount_differs": {
+            "vi": "Số tiền trên hóa đơn đã thay đổi trước khi nhà cung cấp gạch nợ.",
+            "en": "The bill changed before the provider could record the payment.",
         },
-        "bill_withdrawn": {
+        "withdrawn": {
             "vi": "Nhà cung cấp đã thu hồi hóa đơn.",
             "en": "The provider withdrew the bill.",
         },
+        "unknown_bill": {
+            "vi": "Nhà cung cấp không còn hóa đơn này.",
+            "en": "The provider no longer knows this bill.",
+        },
+        "taken_in_excess": {
+            "vi": "Khoản đã trừ nhiều hơn số còn nợ.",
+            "en": "More was taken than was still owed.",
+        },
         OTHER: {
-            "vi": "Nhà cung cấp không ghi nhận được khoản thanh toán.",
+            "vi": "Nhà cung cấp không gạch nợ được cho khoản thanh toán này.",
             "en": "The provider could not record the payment.",
         },
     },
 }
 
-# One part of a text message holds 70 characters once a Vietnamese letter is in it, 160 without; a second one costs again.
+# More of them would hide the sentence around them; the payment itself lists all.
+_BILLS_NAMED = 3
+_SEVERAL: Mapping[str, str] = {"vi": "{count} hóa đơn ({named})", "en": "{count} bills ({named})"}
+
+# One part of a text message holds 70 characters once a Vietnamese letter is in it, 160 without; each part is charged.
 SIGN_IN_CODE: Mapping[str, str] = {
     "vi": "{code} là mã đăng nhập của bạn, hạn đến {until}. Đừng đưa mã cho ai.",
     "en": "{code} is your sign-in code, valid until {until}. Never share it with anyone, not even with us.",
@@ -141,13 +187,15 @@ SIGN_IN_CODE: Mapping[str, str] = {
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
-    `params` holds what the event told: `amount_vnd`, `state` and `reason` slugs. Unknown slugs get words that are true
-    of any.
+    `params` holds `bills`, their names by language; and as the kind needs them `amount_vnd`, `state` and `reason` as
+    slugs, and `posted_on` as an ISO date. Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
-    told: dict[str, str] = {}
+    told = {"bills": _name_bills([bill[language] for bill in params["bills"]], language)}
     if "amount_vnd" in params:
         told["amount"] = money(params["amount_vnd"])
+    if "posted_on" in params:
+        told["date"] = f"{date.fromisoformat(params['posted_on']):%d/%m/%Y}"
     if "state" in params:
         told["outcome"] = OUTCOMES.get(params["state"], OUTCOMES[OTHER])[language]
     if "reason" in params:
@@ -169,3 +217,10 @@ def sign_in_text(code: str, expires_at: datetime, language: str) -> str:
 def money(amount_vnd: int) -> str:
     """1235000 -> "1.235.000 đ", in both languages, as bills in Vietnam print it."""
     return f"{amount_vnd:,} đ".replace(",", ".")
+
+
+def _name_bills(names: Sequence[str], language: str) -> str:
+    if len(names) == 1:
+        return names[0]
+    named = "; ".join(names[:_BILLS_NAMED]) + ("; …" if len(names) > _BILLS_NAMED else "")
+    return _SEVERAL[language].format(count=len(names), named=named)

@@ -1,7 +1,7 @@
-"""Firebase Cloud Messaging: the only file that imports its SDK, and the seam that points it at a stranger on this host.
+"""Firebase Cloud Messaging: the only file that imports its SDK, and the seam that points it at a stranger nearby.
 
-The SDK has no setting for another address, and its own retries sleep as long as the other side asks for. Both are mended
-at one place, the HTTP session inside of it, which is private: the version is pinned and a contract test watches the seam.
+The SDK has no setting for another address, and its own retries sleep as long as the other side asks for. Both are
+mended in one place, the HTTP session inside of it. That is private, so the version is pinned and a test watches it.
 """
 
 from __future__ import annotations

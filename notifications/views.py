@@ -47,7 +47,10 @@ _MESSAGE = {
     "kind": "bills_paid",
     "subject_id": "019a0c1e-2222-7c00-8000-00000000000c",
     "title": "Đã thanh toán 1.235.000 đ",
-    "body": "Cảm ơn bạn! Nhà cung cấp đã gạch nợ cho bạn. Biên nhận nằm trong mục Thanh toán.",
+    "body": (
+        "Đã gạch nợ ngày 21/11/2026: Tiền điện 10/2026, Công ty Điện lực Bắc Ninh. Cảm ơn bạn! "
+        "Biên nhận nằm trong mục Thanh toán."
+    ),
     "read_at": None,
     "created_at": "2026-11-21T09:00:00.000+07:00",
     "etag": '"5b6f0c9e3d2a41f7b8c0d1e2f3a"',
