@@ -1,0 +1,187 @@
+"""Faults on demand: rules that say which call goes wrong, how, and how often."""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, request
+
+from sandbox.clock import Clock
+from sandbox.serving import DROP, HALF, LINE
+from sandbox.store import Document, Store
+
+_ON_THE_LINE = frozenset({"delay", "timeout_before", "timeout_after", "error", "rate_limit", "cut", "down"})
+_ON_WEBHOOKS = frozenset({"lost", "twice", "late", "forged", "out_of_order"})
+ACTIONS: Mapping[str, frozenset[str]] = {
+    "gateway": _ON_THE_LINE,
+    "push": _ON_THE_LINE,
+    "sms": _ON_THE_LINE,
+    "provider": _ON_THE_LINE,
+    "webhook": _ON_WEBHOOKS,
+}
+_MATCHES = frozenset({"method", "path", "slug", "event_type"})
+_SECONDS = {"delay": 2, "timeout_before": 30, "timeout_after": 30, "late": 30, "out_of_order": 5, "rate_limit": 1}
+_LONGEST_SECONDS = 3600
+_FIELDS = frozenset({"target", "match", "action", "nth", "count", "seconds", "status", "half"})
+
+Refusal = Callable[[int, str], Response]
+
+
+class BadFault(ValueError):
+    """The ordered fault cannot be carried out; the text says why."""
+
+
+class Faults:
+    """The ordered faults, durable, with the number of calls each has seen and spoiled."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """Take up the rules of the last run."""
+        self._store = store
+        self._clock = clock
+        self._closing = threading.Event()
+
+    def order(self, wanted: object) -> Document:
+        """Add a rule and return it with its id; raises BadFault."""
+        rule = _checked(wanted)
+        rule |= {"id": f"fault_{secrets.token_hex(6)}", "seen": 0, "used": 0,
+                 "created_at": self._clock.now().isoformat()}
+        self._store.put("fault", rule["id"], rule)
+        return rule
+
+    def list_rules(self) -> list[Document]:
+        """Return every rule, oldest first, spent ones included."""
+        return list(self._store.scan("fault"))
+
+    def clear(self, rule_id: str | None = None) -> int:
+        """Remove one rule, or all; returns how many went."""
+        with self._store.unit():
+            wanted = self._store.ids("fault") if rule_id is None else [rule_id]
+            return sum(self._store.delete("fault", each) for each in wanted)
+
+    def take(self, target: str, facts: Mapping[str, str]) -> Document | None:
+        """Return the rule that spoils this call, counting it as used, or None.
+
+        Every matching rule counts the call as seen; a rule fires on calls nth … nth + count - 1 that it has seen.
+        """
+        if not self._store.ids("fault"):
+            return None
+        fired: Document | None = None
+        with self._store.unit():
+            for rule in self._store.scan("fault"):
+                if rule["target"] != target or not _matches(rule["match"], facts):
+                    continue
+                rule["seen"] += 1
+                within = rule["count"] is None or rule["seen"] < rule["nth"] + rule["count"]
+                if fired is None and rule["seen"] >= rule["nth"] and within:
+                    rule["used"] += 1
+                    fired = rule
+                self._store.put("fault", rule["id"], rule)
+        return fired
+
+    def pause(self, seconds: float) -> None:
+        """Wait as a slow or silent line does; a closing sandbox does not wait."""
+        self._closing.wait(seconds)
+
+    def close(self) -> None:
+        """End every pause."""
+        self._closing.set()
+
+    def carry(self, target: str, refuse: Refusal, answer: Callable[[], Response], **facts: str) -> Response:
+        """Answer the current request as the ordered faults would have it.
+
+        `refuse` dresses a status and a message as this target words its errors; `answer` does the work.
+        """
+        rule = self.take(target, {"method": request.method, "path": request.path, **facts})
+        return answer() if rule is None else self.spoil(rule, refuse, answer)
+
+    def spoil(self, rule: Document, refuse: Refusal, answer: Callable[[], Response]) -> Response:
+        """Carry out one rule that was already taken for the current request."""
+        action = rule["action"]
+        if action in {"delay", "timeout_before"}:
+            self.pause(rule["seconds"])
+        if action == "timeout_before":
+            return _break_line(DROP)
+        if action == "down":
+            return refuse(503, "The service is down (ordered fault).")
+        if action == "error":
+            return refuse(rule["status"], "Something went wrong on our side (ordered fault).")
+        if action == "rate_limit":
+            refused = refuse(429, "Too many requests (ordered fault).")
+            refused.headers["Retry-After"] = str(int(rule["seconds"]))
+            return refused
+        response = answer()
+        if action == "timeout_after":
+            self.pause(rule["seconds"])
+            _break_line(DROP)
+        elif action == "cut":
+            _break_line(HALF if rule["half"] else DROP)
+        return response
+
+
+def _break_line(how: str) -> Response:
+    request.environ[LINE] = how
+    return Response(status=504)
+
+
+def _matches(match: Mapping[str, str], facts: Mapping[str, str]) -> bool:
+    for name, wanted in match.items():
+        found = facts.get(name, "")
+        if name == "path":
+            if wanted not in found:
+                return False
+        elif wanted.lower() != found.lower():
+            return False
+    return True
+
+
+def _checked(wanted: object) -> Document:
+    if not isinstance(wanted, dict):
+        message = "A fault is a JSON object."
+        raise BadFault(message)
+    unknown = sorted(set(wanted) - _FIELDS)
+    if unknown:
+        message = f"Unknown fields: {', '.join(unknown)}."
+        raise BadFault(message)
+    target, action = str(wanted.get("target")), str(wanted.get("action"))
+    if target not in ACTIONS:
+        message = f"target is one of {', '.join(ACTIONS)}."
+        raise BadFault(message)
+    if action not in ACTIONS[target]:
+        message = f"action for {target} is one of {', '.join(sorted(ACTIONS[target]))}."
+        raise BadFault(message)
+    match = wanted.get("match") or {}
+    if not isinstance(match, dict) or not set(match) <= _MATCHES or not all(isinstance(v, str) for v in match.values()):
+        message = f"match maps {', '.join(sorted(_MATCHES))} to text."
+        raise BadFault(message)
+    return {
+        "target": target,
+        "match": match,
+        "action": action,
+        "nth": _whole(wanted, "nth", 1, 1, 1_000_000),
+        # "down" means down until somebody clears it.
+        "count": _whole(wanted, "count", None if action == "down" else 1, 1, 1_000_000),
+        "seconds": _seconds(wanted, action),
+        "status": _whole(wanted, "status", 500, 400, 599),
+        "half": bool(wanted.get("half")),
+    }
+
+
+def _whole(wanted: Mapping[str, Any], name: str, default: int | None, least: int, most: int) -> int | None:
+    value = wanted.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        message = f"{name} is a whole number from {least} to {most}."
+        raise BadFault(message)
+    return value
+
+
+def _seconds(wanted: Mapping[str, Any], action: str) -> float:
+    value = wanted.get("seconds")
+    if value is None:
+        return _SECONDS.get(action, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_SECONDS:
+        message = f"seconds is a number from 0 to {_LONGEST_SECONDS}."
+        raise BadFault(message)
+    return value
