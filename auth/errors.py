@@ -7,7 +7,7 @@ from typing import Any
 from kit.errors import DomainError, NotSignedIn
 
 
-class NotAVietnameseMobile(DomainError):
+class NotVietnameseMobile(DomainError):
     """This is not a Vietnamese mobile number. Enter it like 0912 345 678 or +84912345678."""
 
     status = 422
@@ -16,8 +16,11 @@ class NotAVietnameseMobile(DomainError):
 
 
 class TooManyCodes(DomainError):
-    """Too many codes were asked for. `limited_by` says whether for this phone number ("phone") or from this network
-    ("address"); try again after `Retry-After` seconds."""
+    """Too many codes were asked for.
+
+    `limited_by` says whether for this phone number ("phone") or from this network ("address"); try again after
+    `Retry-After` seconds.
+    """
 
     status = 429
     vi = (

@@ -7,7 +7,7 @@ import re
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from auth.errors import NotAVietnameseMobile
+from auth.errors import NotVietnameseMobile
 
 _COUNTRY = 84
 # phonenumbers also reads letters as on old keypads, extensions and other alphabets' digits; nobody means those here.
@@ -20,14 +20,14 @@ _NATIONAL = re.compile(r"[35789][0-9]{8}")
 def parse(typed: str) -> str:
     """The E.164 form of a Vietnamese mobile number: 0912 345 678, 84912345678 and +84912345678 are the same.
 
-    Raises NotAVietnameseMobile for anything else.
+    Raises NotVietnameseMobile for anything else.
     """
     if not _AS_TYPED.fullmatch(typed.strip()):
-        raise NotAVietnameseMobile
+        raise NotVietnameseMobile
     try:
         number = phonenumbers.parse(typed, "VN")
     except NumberParseException as exc:
-        raise NotAVietnameseMobile from exc
+        raise NotVietnameseMobile from exc
     if (
         number.country_code != _COUNTRY
         or not _NATIONAL.fullmatch(str(number.national_number))
@@ -35,7 +35,7 @@ def parse(typed: str) -> str:
         or not phonenumbers.is_valid_number(number)
         or phonenumbers.number_type(number) != PhoneNumberType.MOBILE
     ):
-        raise NotAVietnameseMobile
+        raise NotVietnameseMobile
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 

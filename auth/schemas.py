@@ -15,7 +15,7 @@ _SIX_DIGITS = ma.validate.Regexp("^[0-9]{6}$")
 
 
 class VietnameseMobile(Line):
-    """A Vietnamese mobile number as people type it; becomes E.164. Raises NotAVietnameseMobile for anything else."""
+    """A Vietnamese mobile number as people type it; becomes E.164. Raises NotVietnameseMobile for anything else."""
 
     def _deserialize(
         self,

@@ -14,7 +14,7 @@ from auth.errors import (
     ChallengeOver,
     InvalidClient,
     InvalidScope,
-    NotAVietnameseMobile,
+    NotVietnameseMobile,
     SessionOver,
     TooManyCodes,
     UnsupportedGrantType,
@@ -31,8 +31,8 @@ from auth.schemas import (
     MeSchema,
     PhoneSchema,
     RefreshSchema,
-    SignInSchema,
     SigningKeysSchema,
+    SignInSchema,
 )
 from kit.database import transaction
 from kit.errors import DomainError, MalformedRequest, NotFound, NotSignedIn
@@ -95,7 +95,7 @@ class PhoneChallenges(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(PhoneSchema(), example={"phone": "0912 345 678", "language": "vi"})
     @blueprint.response(201, ChallengeSchema, example=_CHALLENGE)
-    @blueprint.raises(NotAVietnameseMobile, TooManyCodes)
+    @blueprint.raises(NotVietnameseMobile, TooManyCodes)
     @blueprint.doc(operationId="startPhoneSignIn")
     def post(self, asked: dict[str, Any]) -> PhoneChallenge:
         """Ask for a one-time code by SMS.

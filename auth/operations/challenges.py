@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -57,10 +57,10 @@ def start_challenge(
 
     def start() -> UUID:
         today = datetime.combine(clock.today(), time.min, clock.ZONE)
-        _spend(session, "phone", phone, CODES_PER_PHONE_AND_DAY, today, _DAY)
+        _spend(session, "phone", phone, CODES_PER_PHONE_AND_DAY, (today, _DAY))
         # Always the number first, then the address: two transactions never wait for each other in a circle.
         this_hour = clock.now().replace(minute=0, second=0, microsecond=0)
-        _spend(session, "address", _network(address), _limits["address"], this_hour, _HOUR)
+        _spend(session, "address", _network(address), _limits["address"], (this_hour, _HOUR))
         now = clock.now()
         challenge = PhoneChallenge(phone=phone, language=language, created_at=now, expires_at=now + LIFETIME)
         session.add(challenge)
@@ -129,10 +129,11 @@ def forget_old_challenges(session: Session) -> None:
     session.execute(delete(ChallengeBudget).where(ChallengeBudget.window_starts_at < now - 2 * _DAY))
 
 
-def _spend(session: Session, kind: str, value: str, limit: int, window: datetime, length: timedelta) -> None:
+def _spend(session: Session, kind: str, value: str, limit: int, window: tuple[datetime, timedelta]) -> None:
+    begins, length = window
     spent = session.execute(
         insert(ChallengeBudget)
-        .values(subject=derivation.fingerprint(kind, value), window_starts_at=window, spent=1)
+        .values(subject=derivation.fingerprint(kind, value), window_starts_at=begins, spent=1)
         .on_conflict_do_update(
             index_elements=[ChallengeBudget.subject, ChallengeBudget.window_starts_at],
             set_={"spent": ChallengeBudget.spent + 1},
@@ -141,7 +142,7 @@ def _spend(session: Session, kind: str, value: str, limit: int, window: datetime
         .returning(ChallengeBudget.spent)
     ).one_or_none()
     if spent is None:
-        seconds = math.ceil((window + length - clock.now()).total_seconds())
+        seconds = math.ceil((begins + length - clock.now()).total_seconds())
         raise TooManyCodes(limited_by=kind, retry_after=max(1, seconds))
 
 
