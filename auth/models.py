@@ -50,7 +50,10 @@ class PhoneChallenge(Record):
     """A question to whoever holds a phone; its code is derived from the id and stored nowhere."""
 
     __tablename__ = "phone_challenge"
-    __table_args__ = (CheckConstraint(f"tries_left BETWEEN 0 AND {TRIES}", name="tries_left_in_bounds"),)
+    __table_args__ = (
+        CheckConstraint(f"tries_left BETWEEN 0 AND {TRIES}", name="tries_left_in_bounds"),
+        Index("ix_phone_challenge_created_at", "created_at"),  # by which old ones are forgotten
+    )
 
     phone: Mapped[str]
     language: Mapped[Language]
@@ -66,7 +69,7 @@ class ChallengeBudget(Base):
     __table_args__ = (CheckConstraint("spent > 0", name="spent_is_positive"),)
 
     subject: Mapped[str] = mapped_column(primary_key=True)  # a keyed hash: neither number nor address stands here
-    window_starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    window_starts_at: Mapped[datetime] = mapped_column(primary_key=True, index=True)
     spent: Mapped[int]
 
 
@@ -74,10 +77,11 @@ class SignInSession(Record):
     """One sign-in on one device, kept alive by a chain of refresh tokens."""
 
     __tablename__ = "sign_in_session"
+    __table_args__ = (CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="end_has_a_reason"),)
 
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
     device_name: Mapped[str | None]
-    refreshed_at: Mapped[datetime]
+    refreshed_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[SessionEnd | None]
@@ -90,13 +94,12 @@ class RefreshToken(Base):
     __table_args__ = (
         # Two live successors can't exist, whatever races.
         Index("uq_refresh_token_live", "session_id", unique=True, postgresql_where=text("spent_at IS NULL")),
-        Index("ix_refresh_token_session_id", "session_id"),
     )
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_session.id", ondelete="CASCADE"))
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_session.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime]
-    spent_at: Mapped[datetime | None]
+    spent_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class SigningKey(Base):
@@ -114,10 +117,7 @@ class MachineClient(Record):
     """A system that calls us with an id and a secret; the secret is random, and stored as its SHA-256."""
 
     __tablename__ = "machine_client"
-    __table_args__ = (
-        CheckConstraint("role <> 'provider' OR provider_id IS NOT NULL", name="provider_is_named"),
-        Index("ix_machine_client_provider_id", "provider_id"),
-    )
+    __table_args__ = (CheckConstraint("role <> 'provider' OR provider_id IS NOT NULL", name="provider_is_named"),)
 
     name: Mapped[str]
     role: Mapped[MachineRole]

@@ -19,7 +19,7 @@ class VietnameseMobile(Line):
 
     def _deserialize(
         self,
-        value: Any,
+        value: Any,  # noqa: ANN401 - marshmallow's signature
         attr: str | None,
         data: Mapping[str, Any] | None,
         **kwargs: Any,  # noqa: ANN401
@@ -76,7 +76,7 @@ class SignInSchema(ma.Schema):
     """A signed-in session: the tokens of one device."""
 
     access_token = ma.fields.String(required=True, metadata={"description": "Goes into Authorization: Bearer …"})
-    token_type = ma.fields.Constant("Bearer", required=True, metadata={"enum": ["Bearer"]})
+    token_type = ma.fields.Constant("Bearer", required=True, metadata={"type": "string", "enum": ["Bearer"]})
     expires_in = ma.fields.Integer(required=True, metadata={"description": "Seconds the access token is valid."})
     refresh_token = ma.fields.String(
         required=True, metadata={"description": "Keep it in the device's key store; it works once."}
@@ -116,7 +116,7 @@ class ClientTokenSchema(ma.Schema):
     """A machine client's access token."""
 
     access_token = ma.fields.String(required=True)
-    token_type = ma.fields.Constant("Bearer", required=True, metadata={"enum": ["Bearer"]})
+    token_type = ma.fields.Constant("Bearer", required=True, metadata={"type": "string", "enum": ["Bearer"]})
     expires_in = ma.fields.Integer(required=True, metadata={"description": "Seconds the token is valid."})
     scope = ma.fields.String(required=True, metadata={"description": "What the token may do, separated by spaces."})
 

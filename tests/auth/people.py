@@ -25,7 +25,9 @@ class Phone:
     http: FlaskClient
     tokens: dict[str, Any] = field(default_factory=dict)
 
-    def ask(self, number: str = AN, *, key: str | None = None, address: str = "203.0.113.7", **more: str) -> TestResponse:
+    def ask(
+        self, number: str = AN, *, key: str | None = None, address: str = "203.0.113.7", **more: str
+    ) -> TestResponse:
         return self.http.post(
             "/v1/auth/phone-challenges",
             json={"phone": number, **more},

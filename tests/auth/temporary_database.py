@@ -26,6 +26,7 @@ from auth.events import PhoneChallengeStarted
 from kit import database, embedded, events, logs, pages, web
 from kit.quotas import Quotas
 import importlib.util
+
 _spec = importlib.util.spec_from_file_location("policy", Path(__file__).parents[2] / "server/policy.py")
 _policy = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_policy)

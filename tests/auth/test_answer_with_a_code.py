@@ -13,6 +13,7 @@ from auth import operations
 from auth.models import Citizen, PhoneChallenge, SignInSession
 from kit import clock
 from kit.database import transaction
+from kit.errors import NotFound
 from tests.auth.people import AN, BINH, Phone, all_at_once, read_code, wrong_code
 
 
@@ -181,7 +182,15 @@ def test_nothing_personal_is_logged_during_a_sign_in(phone, caplog):
 
     lines = "\n".join(record.getMessage() for record in caplog.records)
     assert lines.count('"event": "request"') == 7
-    secrets = ("912345678", "0912 345 678", code, tokens["access_token"], tokens["refresh_token"], "Samsung", "127.0.0.1")
+    secrets = (
+        "912345678",
+        "0912 345 678",
+        code,
+        tokens["access_token"],
+        tokens["refresh_token"],
+        "Samsung",
+        "127.0.0.1",
+    )
     assert [secret for secret in (*secrets, "203.0.113.7", challenge, tokens["citizen_id"]) if secret in lines] == []
 
 
@@ -192,6 +201,8 @@ def test_notifications_can_find_number_and_language_of_a_citizen(phone):
         assert operations.find_phone(session, citizen_id) == "+84912345678"
         assert operations.get_language(session, citizen_id) == "vi"
         assert operations.find_phone(session, uuid4()) is None
+        with pytest.raises(NotFound):
+            operations.get_language(session, uuid4())
 
 
 def test_a_later_sign_in_in_english_changes_what_the_citizen_reads(phone):

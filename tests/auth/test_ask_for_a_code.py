@@ -17,7 +17,15 @@ from tests.auth.people import AN, BINH, all_at_once, read_code
 
 @pytest.mark.parametrize(
     "typed",
-    ["0912 345 678", "+84912345678", "84912345678", "0912.345.678", "(0912) 345-678", "+84 912 345 678", "+84 (0) 912 345 678"],
+    [
+        "0912 345 678",
+        "+84912345678",
+        "84912345678",
+        "0912.345.678",
+        "(0912) 345-678",
+        "+84 912 345 678",
+        "+84 (0) 912 345 678",
+    ],
 )
 def test_a_number_is_understood_however_it_is_typed(phone, typed):
     asked = phone.ask(typed)
@@ -72,7 +80,9 @@ def test_the_message_follows_the_language_asked_for_or_else_that_of_the_app(phon
     over_the_app = phone.ask(BINH, language="vi").json["id"]
 
     with transaction() as session:
-        languages = [operations.get_code_to_send(session, UUID(i)).language for i in (asked_for, of_the_app, over_the_app)]
+        languages = [
+            operations.get_code_to_send(session, UUID(i)).language for i in (asked_for, of_the_app, over_the_app)
+        ]
     assert languages == ["en", "en", "vi"]
 
 

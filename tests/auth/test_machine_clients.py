@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from auth import operations, tokens
 from auth.cli import commands
 from kit.database import transaction
+from kit.errors import NotFound
 from tests.auth.people import bearer
 
 PROVIDER = uuid4()
@@ -56,9 +57,7 @@ def test_a_machine_gets_a_token_for_its_provider_with_all_it_was_granted(http, m
         "scope": "bills:write payments:read",
     }
     with transaction() as session:
-        claims = tokens.verify(
-            given.json["access_token"], lambda kid: operations.find_signing_key(session, kid)
-        )
+        claims = tokens.verify(given.json["access_token"], lambda kid: operations.find_signing_key(session, kid))
     assert (claims.role, claims.provider_id, claims.scopes) == ("provider", PROVIDER, frozenset(SCOPES))
     assert (str(claims.subject), claims.session_id, claims.assurance) == (machine[0], None, None)
 
@@ -186,7 +185,17 @@ def test_a_provider_client_without_a_provider_cannot_be_stored(client):
 def test_an_operator_registers_and_revokes_a_client_from_the_command_line(http):
     made = CliRunner().invoke(
         commands,
-        ["create-client", "--provider", str(PROVIDER), "--scope", "bills:write", "--scope", "payments:read", "--name", "PC"],
+        [
+            "create-client",
+            "--provider",
+            str(PROVIDER),
+            "--scope",
+            "bills:write",
+            "--scope",
+            "payments:read",
+            "--name",
+            "PC",
+        ],
     )
     told = dict(line.split("=", 1) for line in made.output.splitlines())
     machine = told["client_id"], told["client_secret"]
@@ -196,6 +205,13 @@ def test_an_operator_registers_and_revokes_a_client_from_the_command_line(http):
 
     assert (made.exit_code, welcome.status_code, refused.status_code) == (0, 200, 401)
     assert welcome.json["scope"] == "bills:write payments:read"
+
+
+def test_what_is_not_there_cannot_be_revoked_or_retired(client):
+    with pytest.raises(NotFound), transaction() as session:
+        operations.revoke_client(session, uuid4())
+    with pytest.raises(NotFound), transaction() as session:
+        operations.retire_signing_key(session, "A" * 43)
 
 
 def test_an_operator_retires_a_key_from_the_command_line(http, machine):
