@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from auth import operations, tokens
+from auth import derivation, operations, tokens
 from kit import clock
 from kit.database import transaction
 from tests.auth.people import bearer
@@ -31,11 +31,11 @@ SECRET = b"s" * 32
 @pytest.fixture(autouse=True)
 def own_key(client):
     """The house signs with KEY here, so that a test can sign exactly what it wants to have refused."""
-    before = tokens._signer["own"]  # noqa: SLF001 - to put it back
+    before, secret = tokens._signer["own"], derivation._secrets["key"]  # noqa: SLF001 - to put them back
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)
     yield
     pem = before.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    tokens.use_key(pem, issuer=before.issuer, secret=SECRET)
+    tokens.use_key(pem, issuer=before.issuer, secret=secret)
 
 
 @pytest.fixture
