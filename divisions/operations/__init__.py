@@ -1,0 +1,24 @@
+"""All queries and rules of the room: reading units, resolving what citizens write, importing the official files."""
+
+from divisions.operations.importing import Tick, import_areas, import_batch, import_changes, import_units, seed
+from divisions.operations.reading import get_commune, list_areas, list_communes, list_provinces
+from divisions.operations.resolving import Candidate, OldCommune, Resolution, resolve, resolve_code, resolve_text
+
+__all__ = [
+    "Candidate",
+    "OldCommune",
+    "Resolution",
+    "Tick",
+    "get_commune",
+    "import_areas",
+    "import_batch",
+    "import_changes",
+    "import_units",
+    "list_areas",
+    "list_communes",
+    "list_provinces",
+    "resolve",
+    "resolve_code",
+    "resolve_text",
+    "seed",
+]
