@@ -32,12 +32,14 @@ class Role(StrEnum):
 class Rule:
     """Who may call an operation: any of `roles`, and a machine also needs `scope`.
 
-    `open` operations take anybody, with or without a token; a token that is there is still checked.
+    `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
+    operation takes `own_credentials`.
     """
 
     roles: frozenset[Role]
     scope: str | None = None
     open: bool = False
+    own_credentials: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,13 @@ def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas) ->
             return
         g.operation_id = operation
         rule = policy[operation]
-        g.caller = _identify(rule)
+        try:
+            g.caller = _identify(rule)
+        except NotSignedIn:
+            _spend(quotas, f"address:{request.remote_addr}")
+            raise
         g.caller_key = g.caller.key
-        g.quota = quotas.spend(g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
-        if g.quota.exceeded:
-            raise TooManyRequests(retry_after=g.quota.reset_seconds)
+        _spend(quotas, g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
         _admit(g.caller, rule)
 
     @app.after_request
@@ -114,10 +118,15 @@ def _subject(of: Callable[[Caller], UUID | None], role: Role) -> UUID:
     return subject
 
 
+def _spend(quotas: Quotas, caller: str) -> None:
+    g.quota = quotas.spend(caller)
+    if g.quota.exceeded:
+        raise TooManyRequests(retry_after=g.quota.reset_seconds)
+
+
 def _identify(rule: Rule) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    # A machine client shows its id and secret to the token endpoint as HTTP Basic; elsewhere they identify nobody.
-    if not scheme or (rule.open and scheme.lower() == "basic"):
+    if not scheme or rule.own_credentials:
         return ANYBODY
     if scheme.lower() != "bearer":
         raise NotSignedIn("a bearer token is expected")

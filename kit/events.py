@@ -24,6 +24,9 @@ STALLED_AFTER_SECONDS = 30
 HEARTBEAT_SECONDS = 5
 _ATTEMPTS = 20  # with the waits below about nine hours; after that the job is parked, in sight of /metrics
 _LONGEST_WAIT_SECONDS = 3600
+# Someone outside who does not answer is asked every few minutes for half a day.
+_ATTEMPTS_WAITING = 150
+_LONGEST_PATIENCE_SECONDS = 300
 
 # Never opened in a web process, so that nobody can enqueue outside of a transaction by mistake.
 app = procrastinate.App(connector=procrastinate.PsycopgConnector())
@@ -47,11 +50,12 @@ class _BackOff(BaseRetryStrategy):
     """Doubling waits with jitter, and the wait the handler asked for where it did."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.attempts >= _ATTEMPTS:
+        is_waiting = isinstance(exception, TryLater)
+        if job.attempts >= (_ATTEMPTS_WAITING if is_waiting else _ATTEMPTS):
             return None
         wait = min(2**job.attempts, _LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311 - only jitter
         if isinstance(exception, TryLater):
-            wait = exception.seconds
+            wait = max(exception.seconds, min(wait, _LONGEST_PATIENCE_SECONDS))
         return RetryDecision(retry_in={"seconds": int(max(1, wait))})
 
 

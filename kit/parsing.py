@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 import marshmallow as ma
-import werkzeug
 from flask import Request
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 from kit.errors import InvalidRequest, MalformedRequest
 from kit.text import clean
@@ -148,16 +148,13 @@ class StrictParser(FlaskParser):
         if req.mimetype != "application/x-www-form-urlencoded":
             raise UnsupportedMediaType
         check_urlencoded(read_body(req))
-        _check_strings(req.form.to_dict(flat=False), "")
+        _check_parameters(req.form)
         return super().load_form(req, schema)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ANN401 - the library's signature
         """The query string, which must be UTF-8 and name each parameter once."""
         check_urlencoded(req.query_string)
-        for name, values in req.args.lists():
-            if len(values) > 1:
-                _malformed(name, "duplicate_key", "Tham số bị lặp.", "The parameter stands there twice.")
-            check_text(values[0], name)
+        _check_parameters(req.args)
         return super().load_querystring(req, schema)
 
     def handle_error(
@@ -177,6 +174,14 @@ class StrictParser(FlaskParser):
         raise InvalidRequest(errors=flaws) from error
 
 
+def _check_parameters(given: MultiDict[str, str]) -> None:
+    for name, values in given.lists():
+        if len(values) > 1:
+            _malformed(name, "duplicate_key", "Tham số bị lặp.", "The parameter stands there twice.")
+        check_text(name, "")
+        check_text(values[0], name)
+
+
 def read_body(req: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """The raw body, at most `limit` bytes of it; raises 413 beyond. A compressed body is not accepted (415)."""
     if req.content_encoding not in {None, "identity"}:
@@ -186,7 +191,7 @@ def read_body(req: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     req.max_content_length = limit
     try:
         return req.get_data(cache=True)
-    except werkzeug.exceptions.ClientDisconnected:
+    except ClientDisconnected:
         _malformed("", "cut_short", "Yêu cầu bị ngắt giữa chừng.", "The body ended early.")
 
 
@@ -203,7 +208,7 @@ def _flaws(messages: Any, pointer: str) -> Any:  # noqa: ANN401 - marshmallow's 
         for name, inner in messages.items():
             yield from _flaws(inner, pointer if name == "_schema" else f"{pointer}/{name}")
         return
-    for message in [messages] if isinstance(messages, str | Flaw) else messages:
+    for message in [messages] if isinstance(messages, str) else messages:
         yield _flaw(message, pointer)
 
 

@@ -130,6 +130,19 @@ class Blueprint(flask_smorest.Blueprint):
         documented: _View = self.doc(parameters=[parameter])(checked)
         return self.raises(IdempotencyKeyMissing, IdempotencyKeyReused)(documented)
 
+    def conditional(self, view: _View) -> _View:
+        """Document that the operation needs If-Match; the view itself calls `require_match`."""
+        parameter = {
+            "in": "header",
+            "name": "If-Match",
+            "required": True,
+            "schema": {"type": "string", "maxLength": 200},
+            "description": "The ETag of the resource as last read.",
+            "example": '"d41d8cd98f00b204e9800998ecf"',
+        }
+        documented: _View = self.doc(parameters=[parameter])(view)
+        return self.raises(PreconditionRequired, PreconditionFailed)(documented)
+
 
 class Api(flask_smorest.Api):
     """The API: its operations by name, and one way to refuse."""
@@ -215,8 +228,11 @@ def example_of(error: type[DomainError]) -> dict[str, Any]:
 
 
 def language() -> str:
-    """The caller's language: "vi" unless English is preferred."""
-    return request.accept_languages.best_match(LANGUAGES, default="vi") or "vi"
+    """The caller's language: "vi" unless English, of whatever country, is preferred."""
+    for tag_asked in request.accept_languages.values():
+        if (asked := tag_asked.partition("-")[0].lower()) in LANGUAGES:
+            return asked
+    return "vi"
 
 
 def request_id() -> str:

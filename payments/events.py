@@ -30,6 +30,14 @@ class PaymentAuthorised(Event):
 
 
 @dataclass(frozen=True)
+class HoldUnwanted(Event):
+    """The gateway holds money for a payment that has ended: it is to be let go of."""
+
+    payment_id: UUID
+    intent_id: str
+
+
+@dataclass(frozen=True)
 class PaymentCaptured(Event):
     """The money was taken and is booked as the citizen's until the payee has posted it."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import auth.guard
+import auth.operations
 import auth.tokens
 import auth.views
 import divisions.views
@@ -17,7 +19,8 @@ import services.utilities.providers
 import services.utilities.views
 from kit import database, logs, pages, web
 from kit.quotas import Quotas
-from server import openapi, pages as site, probes, sandbox_clock, settings as environment, wiring
+from server import openapi, probes, sandbox_clock, site, wiring
+from server import settings as environment
 from server.policy import POLICY
 from server.settings import Settings
 
@@ -36,6 +39,7 @@ def compose(settings: Settings) -> None:
     database.connect(settings.database_url, pool_size=settings.pool_size, pooled=settings.database_pooled)
     pages.use_key(settings.secret_key)
     auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
+    auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     payments.gateway.connect(
         secret_key=settings.stripe_secret_key,
         publishable_key=settings.stripe_publishable_key,
@@ -55,6 +59,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("server", static_folder=None)
     app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
     app.json = web.Json(app)
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     app.before_request(web.begin)
     # Flask runs these in the reverse order: the log line is written when every header stands.
     app.after_request(web.log_request)

@@ -39,6 +39,8 @@ class Settings:
     sms_key: str
     provider_endpoints: Mapping[str, Mapping[str, str]]  # slug -> {"url": …, "key": …}
     requests_per_minute: int
+    codes_per_address: int  # sign-in codes an hour that one network address may ask for
+    proxies: int  # how many reverse proxies stand before us and may be believed about the caller's address
     pool_size: int
     database_pooled: bool
 
@@ -69,7 +71,9 @@ def load() -> Settings:
         "sms_url": env.str("SMS_URL", f"{simulated}/sms" if simulated else ""),
         "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
         "provider_endpoints": env.json("PROVIDER_ENDPOINTS", "{}"),
-        "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 600),
+        "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 6_000 if simulated else 600),
+        "codes_per_address": env.int("CODES_PER_ADDRESS", 100_000 if simulated else 30),
+        "proxies": env.int("PROXIES", 0),
         "pool_size": env.int("DATABASE_POOL_SIZE", 4),
         "database_pooled": env.bool("DATABASE_POOLED", False),
     }

@@ -15,6 +15,7 @@ from auth.events import PhoneChallengeStarted
 from notifications.events import MessagePosted
 from payments.events import (
     GatewayEventReceived,
+    HoldUnwanted,
     PaymentAuthorised,
     PaymentCaptured,
     PaymentDoubtful,
@@ -32,6 +33,7 @@ FLOWS = {
     PhoneChallengeStarted: [notifications.flows.send_code],
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
+    HoldUnwanted: [payments.flows.release_hold],
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
@@ -50,10 +52,11 @@ def sweep_postings() -> None:
 
 
 def tidy() -> None:
-    """Forget what is past its time: idempotency keys, sign-in codes."""
+    """Forget what is past its time: idempotency keys, sign-in codes, sessions."""
     with transaction() as session:
         idempotency.forget_old_keys(session)
         auth.operations.forget_old_challenges(session)
+        auth.operations.forget_old_sessions(session)
 
 
 PERIODIC = {

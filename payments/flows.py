@@ -1,0 +1,195 @@
+"""Conversations with the gateway: a short transaction before and after each call, none open while waiting."""
+
+from __future__ import annotations
+
+import threading
+from uuid import UUID
+
+from kit import clock, logs
+from kit.database import transaction
+from kit.errors import RequestInFlight
+from kit.events import TryLater
+from kit.idempotency import Outcome
+from payments import gateway, operations
+from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful
+from payments.models import MoneyState, Payment
+
+_WAIT_STEP_SECONDS = 0.05
+_LONGEST_WAIT_SECONDS = 10.0
+_pause = threading.Event()
+
+
+def submit(outcome: Outcome, *, payment_method: str | None, return_url: str, description: str) -> None:
+    """Send a fresh payment to the gateway; for a replayed request wait until the first one has done so.
+
+    Whatever happens in between, the payment is left in a state that tells the truth. Raises RequestInFlight when the
+    first request has not finished within ten seconds.
+    """
+    if outcome.replayed:
+        _await_submission(outcome.resource_id)
+        return
+    with transaction() as session:
+        payment = operations.find_state(session, outcome.resource_id)
+    if payment is None or payment.state is not MoneyState.CREATED:
+        return
+    try:
+        intent = gateway.create_intent(
+            payment.id,
+            amount_vnd=payment.amount_vnd,
+            payment_method=payment_method,
+            return_url=return_url,
+            description=description,
+        )
+    except gateway.OutcomeUnknown:
+        with transaction() as session:
+            operations.doubt(session, payment.id)
+        return
+    except gateway.Refused:
+        with transaction() as session:
+            operations.fail(session, payment.id, "payment_method_invalid")
+        return
+    _apply(payment.id, intent)
+
+
+def capture(payment_id: UUID, *, else_reason: str) -> None:
+    """Take what is still owed of a held payment, or let go of it for `else_reason` when nothing is.
+
+    Safe to repeat after a crash: what was decided before is done again under the same key.
+    """
+    with transaction() as session:
+        decided = operations.begin_capture(session, payment_id)
+    if decided is None:
+        return
+    intent_id, amount_vnd = decided
+    if amount_vnd == 0:
+        cancel(payment_id, MoneyState.CANCELLED, else_reason)
+        return
+    try:
+        intent = gateway.capture(intent_id, payment_id, amount_vnd)
+    except gateway.OutcomeUnknown:
+        with transaction() as session:
+            operations.doubt(session, payment_id)
+    except gateway.Refused:
+        # Captured or cancelled before, by a call whose answer was lost: the intent itself tells which.
+        settle(PaymentDoubtful(payment_id))
+    else:
+        _apply(payment_id, intent)
+
+
+def cancel(payment_id: UUID, state: MoneyState, reason: str) -> None:
+    """Let go of the money and end the payment in `state`; left as it is when the gateway does not answer."""
+    with transaction() as session:
+        intent_id = operations.ask_to_cancel(session, payment_id, reason)
+        if intent_id is None:
+            operations.end(session, payment_id, state, reason)
+            return
+    try:
+        intent = gateway.cancel(intent_id, payment_id)
+    except gateway.OutcomeUnknown:
+        logs.logger.warning("cancel_unanswered", payment_id=str(payment_id))
+        return
+    except gateway.Refused:
+        settle(PaymentDoubtful(payment_id))
+        return
+    _apply(payment_id, intent)
+
+
+def cancel_by_citizen(payment_id: UUID, citizen_id: UUID) -> None:
+    """Let a citizen drop a payment that waits for them. Raises NotFound, PaymentNotCancellable."""
+    with transaction() as session:
+        operations.check_cancellable(session, payment_id, citizen_id)
+    cancel(payment_id, MoneyState.CANCELLED, "cancelled_by_citizen")
+
+
+def settle(event: PaymentDoubtful) -> None:
+    """Read the gateway's truth about a payment and bring ours to it; raises TryLater while it cannot be known."""
+    with transaction() as session:
+        payment = operations.find_state(session, event.payment_id)
+    if payment is None:
+        return
+    try:
+        intent = _look_up(payment)
+    except gateway.OutcomeUnknown as exc:
+        raise TryLater(15) from exc
+    if intent is not None:
+        _apply(payment.id, intent)
+        return
+    # A call may still be on its way: only when none can be, the gateway's ignorance means that nothing happened.
+    if clock.now() - payment.created_at < operations.NEVER_SENT_AFTER:
+        raise TryLater(15)
+    with transaction() as session:
+        operations.fail(session, payment.id, "never_sent")
+
+
+def handle_gateway_event(event: GatewayEventReceived) -> None:
+    """A stored webhook: fetch anew what it speaks of, because its body may be old, out of order or untrue."""
+    with transaction() as session:
+        intent_id = operations.find_intent_of_webhook(session, event.event_id)
+    if intent_id is not None:
+        try:
+            intent = gateway.retrieve_intent(intent_id)
+        except gateway.Refused:
+            intent = None
+        except gateway.OutcomeUnknown as exc:
+            raise TryLater(5) from exc
+        # The webhook may arrive before our own commit, so go by our id in its metadata.
+        if intent is not None and intent.payment_id is not None:
+            with transaction() as session:
+                known = operations.find_state(session, intent.payment_id)
+            if known is not None:
+                _apply(known.id, intent)
+    with transaction() as session:
+        operations.mark_handled(session, event.event_id)
+
+
+def sweep() -> None:
+    """Settle every payment that has been on its way for too long, and end those the citizen has left."""
+    with transaction() as session:
+        doubtful = operations.list_doubtful(session)
+    for payment_id in doubtful:
+        with transaction() as session:
+            payment = operations.find_state(session, payment_id)
+        try:
+            if payment is not None and payment.state is MoneyState.REQUIRES_ACTION:
+                cancel(payment_id, MoneyState.EXPIRED, "expired")
+            else:
+                settle(PaymentDoubtful(payment_id))
+        except TryLater:
+            logs.logger.info("payment_still_unknown", payment_id=str(payment_id))
+
+
+def _look_up(payment: Payment) -> gateway.Intent | None:
+    if payment.intent_id is None:
+        return gateway.find_intent(payment.id, payment.created_at)
+    try:
+        return gateway.retrieve_intent(payment.intent_id)
+    except gateway.Refused as exc:
+        # An intent we hold the id of cannot vanish: do not conclude anything from its absence.
+        raise gateway.OutcomeUnknown from exc
+
+
+def release_hold(event: HoldUnwanted) -> None:
+    """Let go of money that is held for a payment that has ended."""
+    try:
+        gateway.cancel(event.intent_id, event.payment_id)
+    except gateway.OutcomeUnknown as exc:
+        raise TryLater(15) from exc
+    except gateway.Refused:
+        settle(PaymentDoubtful(event.payment_id))
+
+
+def _apply(payment_id: UUID, intent: gateway.Intent) -> None:
+    with transaction() as session:
+        operations.apply_intent(session, payment_id, intent)
+
+
+def _await_submission(payment_id: UUID) -> None:
+    deadline = clock.now().timestamp() + _LONGEST_WAIT_SECONDS
+    while True:
+        with transaction() as session:
+            payment = operations.find_state(session, payment_id)
+        if payment is None or payment.state is not MoneyState.CREATED:
+            return
+        if clock.now().timestamp() > deadline:
+            raise RequestInFlight(retry_after=1, payment_id=payment_id)
+        _pause.wait(_WAIT_STEP_SECONDS)

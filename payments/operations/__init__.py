@@ -1,0 +1,35 @@
+"""All SQL and rules of payments: the money's moves, the payees' answers, the timeline."""
+
+from payments.operations.money import (
+    ABANDONED_AFTER,
+    DOUBTFUL_AFTER,
+    NEVER_SENT_AFTER,
+    Claim,
+    Told,
+    apply_intent,
+    ask_to_cancel,
+    begin_capture,
+    check_cancellable,
+    doubt,
+    drop_items,
+    end,
+    fail,
+    find_by_intent,
+    find_intent_of_webhook,
+    find_state,
+    get_payment,
+    get_submitted,
+    list_doubtful,
+    list_payments,
+    mark_handled,
+    open_payment,
+    store_webhook,
+)
+from payments.operations.posting import (
+    begin_posting,
+    list_items_to_post,
+    list_settled_items,
+    list_unposted,
+    record_posted,
+    record_rejected,
+)

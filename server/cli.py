@@ -1,0 +1,121 @@
+"""`citizen`: the one command of the house."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+import auth.cli
+import divisions.cli
+import services.utilities.cli
+from server import settings as environment
+
+_SAMPLE = Path(__file__).parent.parent / "sample"
+_SPEC = Path(__file__).parent.parent / "openapi.yaml"
+
+
+@click.group()
+def main() -> None:
+    """Bills, clinics, schools and guides of Vietnamese provinces: the server and its tools."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=2, show_default=True, help="Processes; one per core.")
+@click.option("--threads", default=4, show_default=True, help="Requests at once in a process.")
+def run(host: str, port: int, workers: int, threads: int) -> None:
+    """Serve the API."""
+    from granian import Granian  # noqa: PLC0415 - a second of import that no other command needs
+    from granian.constants import Interfaces  # noqa: PLC0415
+
+    environment.load()
+    Granian(
+        "server:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=threads,
+        backlog=1024,
+        log_access=False,
+        respawn_failed_workers=True,
+    ).serve()
+
+
+@main.command()
+@click.option("--concurrency", default=8, show_default=True, help="Jobs at once.")
+def worker(concurrency: int) -> None:
+    """Work through the queues."""
+    from kit import events  # noqa: PLC0415 - a worker alone needs it
+    from server import compose, sandbox_clock  # noqa: PLC0415
+
+    settings = environment.load()
+    compose(settings)
+    if settings.sandbox_url:
+        sandbox_clock.follow(settings.sandbox_url)
+    events.run_worker(settings.database_url, concurrency=concurrency)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only compare the migrations with the models; fail where they differ.")
+def migrate(*, check: bool) -> None:
+    """Bring the database to the newest schema. Safe to run on many machines at once."""
+    from server import drift, migrations  # noqa: PLC0415 - Alembic
+
+    if check:
+        found = drift.compare()
+        for line in found:
+            click.echo(line, err=True)
+        sys.exit(1 if found else 0)
+    migrations.upgrade(environment.load().database_url)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=_SAMPLE)
+def seed(folder: Path) -> None:
+    """Load the sample province. Repeating it changes nothing."""
+    from server import compose  # noqa: PLC0415
+    from server.seed import load  # noqa: PLC0415
+
+    settings = environment.load()
+    compose(settings)
+    load(folder, in_sandbox=settings.in_sandbox, say=click.echo)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only compare openapi.yaml with the code; fail where they differ.")
+def spec(*, check: bool) -> None:
+    """Write openapi.yaml from the code."""
+    from server.openapi import render  # noqa: PLC0415
+    from server.spec_app import bare_app  # noqa: PLC0415
+
+    text = render(bare_app())
+    if not check:
+        _SPEC.write_text(text, encoding="utf-8")
+    elif not _SPEC.exists() or _SPEC.read_text(encoding="utf-8") != text:
+        raise click.ClickException("openapi.yaml is not what the code says: run `citizen spec`")
+
+
+@main.command()
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, envvar="BASE_URL")
+@click.option("--sandbox", default="http://127.0.0.1:8001", show_default=True, envvar="SANDBOX_URL")
+def journey(url: str, sandbox: str) -> None:
+    """Pay a real bill on a running server over HTTP only, as an app would, and print every step with its time."""
+    from server.journey import Astray, travel  # noqa: PLC0415
+
+    try:
+        travel(url.rstrip("/"), sandbox.rstrip("/"), say=click.echo)
+    except Astray as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+main.add_command(auth.cli.commands)
+main.add_command(divisions.cli.commands)
+main.add_command(services.utilities.cli.commands)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The API document: what the code declares, completed with who may call, limits and the headers of every answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import yaml
+from flask import Flask
+
+from auth.guard import Role
+from kit.errors import (
+    DomainError,
+    InvalidRequest,
+    MalformedRequest,
+    NotAllowed,
+    NotSignedIn,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from kit.web import PROBLEM, Api, example_of
+from server.policy import POLICY
+
+CONFIG: dict[str, Any] = {
+    "API_TITLE": "Citizen API",
+    "API_VERSION": "1",
+    "OPENAPI_VERSION": "3.1.0",
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "description": (
+                "Bills of Vietnamese provinces for the phone: find a household's electricity or water bill, pay it by "
+                "card, and see when the company has posted it.\n\n"
+                "**Language**: `Accept-Language` vi (default) or en. **Refusals** are `application/problem+json` with a "
+                "stable `code`. **Idempotency-Key**: send a fresh random value per intention and repeat it when you "
+                "ask again. **Pages**: `limit` and `cursor`; `next` is absent on the last page. **Money** is whole đồng. "
+                "**Time** is RFC 3339, given in +07:00. Ignore properties you do not know; values of enumerations may "
+                "grow. **Signing in**: `startPhoneSignIn`, `answerPhoneChallenge`, then `Authorization: Bearer …`."
+            ),
+            "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
+        },
+        "servers": [{"url": "/", "description": "This server"}],
+    },
+}
+_SECURITY = {
+    "citizen": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access token of `answerPhoneChallenge` or `refreshSession`; it lives for five minutes.",
+    },
+    "provider": {
+        "type": "oauth2",
+        "description": "A machine client of a power or water company.",
+        "flows": {
+            "clientCredentials": {
+                "tokenUrl": "/v1/auth/token",
+                "scopes": {
+                    "bills:write": "Send bills and read what became of them.",
+                    "payments:read": "Read payments of one's own bills.",
+                },
+            }
+        },
+    },
+}
+_HEADERS = {
+    "X-Request-Id": "Quote it when you ask us about an answer.",
+    "RateLimit-Policy": "How many requests the caller may make in which window.",
+    "RateLimit": "What is left of it, and when it begins anew.",
+}
+_COMMON = (TooManyRequests, ServiceUnavailable)
+_SIGNED_IN = (NotSignedIn, NotAllowed)
+_READING = (MalformedRequest, InvalidRequest)
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The whole OpenAPI 3.1 document as a dictionary."""
+    api: Api = app.extensions["api"]
+    spec: dict[str, Any] = api.spec.to_dict()
+    components = spec.setdefault("components", {})
+    components["securitySchemes"] = _SECURITY
+    components["headers"] = {
+        name: {"description": words, "schema": {"type": "string"}} for name, words in _HEADERS.items()
+    }
+    for path in spec["paths"].values():
+        for method, operation in path.items():
+            if method in {"get", "put", "post", "patch", "delete"}:
+                _complete(operation)
+    components["responses"] = {error.__name__: _shared(error) for error in (*_COMMON, *_SIGNED_IN, *_READING)}
+    spec["tags"] = sorted(spec.get("tags", []), key=lambda tag: str(tag["name"]))
+    # Through JSON, so that only plain values are left: enumerations and UUIDs of examples become text.
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(spec, option=orjson.OPT_NON_STR_KEYS))
+    return plain
+
+
+def render(app: Flask) -> str:
+    """The text of openapi.yaml: stable, so that two renderings of the same code are equal."""
+    return yaml.safe_dump(document(app), allow_unicode=True, sort_keys=False, width=120)
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    rule = POLICY[operation["operationId"]]
+    # References are the library's own words for what arguments may raise; ours are more exact.
+    responses: dict[str, Any] = {
+        status: response for status, response in operation["responses"].items() if "$ref" not in response
+    }
+    common: list[type[DomainError]] = [*_COMMON]
+    if rule.open:
+        operation["security"] = []
+    else:
+        common += _SIGNED_IN
+        operation["security"] = [
+            {"provider": [rule.scope]} if role is Role.PROVIDER else {"citizen": []} for role in sorted(rule.roles)
+        ]
+    operation["x-roles"] = [role.value for role in sorted(Role if rule.open else rule.roles)]
+    if "requestBody" in operation:
+        common += _READING
+    elif operation.get("parameters"):
+        common.append(MalformedRequest)
+    for error in common:
+        _add(responses, error)
+    for status, response in responses.items():
+        if isinstance(response, dict) and "$ref" not in response:
+            if int(status) >= 400:  # noqa: PLR2004 - where refusals begin
+                _as_problem(response)
+            response.setdefault("headers", {}).update(
+                {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
+            )
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add(responses: dict[str, Any], error: type[DomainError]) -> None:
+    """Document a refusal that many operations share, beside those the view names."""
+    given = responses.get(str(error.status))
+    if given is None or "$ref" in given:
+        responses[str(error.status)] = {"$ref": f"#/components/responses/{error.__name__}"}
+        return
+    shared = _shared(error)
+    if f"`{error.code}`" not in given["description"]:
+        given["description"] += f" · {shared['description']}"
+    given["content"][PROBLEM].setdefault("examples", {}).update(shared["content"][PROBLEM]["examples"])
+
+
+def _shared(error: type[DomainError]) -> dict[str, Any]:
+    return {
+        "description": f"`{error.code}`: {' '.join((error.__doc__ or '').split())}",
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS},
+        "content": {
+            PROBLEM: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {error.code: {"summary": error.text("en")[0], "value": example_of(error)}},
+            }
+        },
+    }
+
+
+def _as_problem(response: dict[str, Any]) -> None:
+    content = response.get("content", {})
+    if "application/json" in content:
+        content[PROBLEM] = content.pop("application/json") | content.get(PROBLEM, {})

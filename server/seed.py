@@ -1,0 +1,72 @@
+"""The sample province: divisions, providers, tariffs, bills, and in the sandbox a machine client per provider."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import auth.operations
+import divisions.operations
+import services.utilities.flows
+import services.utilities.operations as utilities
+from auth.models import MachineRole
+from kit.database import transaction
+from services.utilities.bill_file import CSV
+
+# Fixed, so that guides and the journey can name them; refused outside of the sandbox.
+_NAMESPACE = UUID("5e6f1a52-51f1-4f0c-9c36-8d6f4a5c1e00")
+_SCOPES = ("bills:write", "payments:read")
+
+
+def sandbox_client(slug: str) -> tuple[UUID, str]:
+    """Client id and secret of a provider's system in the sandbox."""
+    return uuid5(_NAMESPACE, slug), f"sandbox-secret-of-{slug}"
+
+
+def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
+    """Load everything under `folder`; repeating it changes nothing."""
+    with transaction() as session:
+        counted = divisions.operations.seed(session, folder)
+    say(f"divisions: {', '.join(counted)}")
+    with transaction() as session:
+        given = json.loads((folder / "providers.json").read_text(encoding="utf-8"))
+        utilities.save_providers(session, given)
+        tariffs = utilities.save_tariffs(session, json.loads((folder / "tariffs.json").read_text(encoding="utf-8")))
+    say(f"utilities: {len(given)} providers, {tariffs} tariffs")
+    bills = sum(_load_bills(folder / f"bills_{entry['slug']}.csv", entry["slug"]) for entry in given)
+    say(f"utilities: {bills} bills")
+    if in_sandbox:
+        for entry in given:
+            _add_client(entry["slug"])
+
+
+def _load_bills(file: Path, slug: str) -> int:
+    if not file.exists():
+        return 0
+    content = file.read_bytes()
+    with transaction() as session:
+        provider_id = utilities.get_provider(session, slug).id
+        import_id = utilities.start_local(session, provider_id, CSV, len(content))
+    services.utilities.flows.read_file(import_id, provider_id, CSV, [content])
+    with transaction() as session:
+        done, _errors = utilities.get_import(session, import_id, provider_id)
+    if done.refused:
+        raise ValueError(f"{file.name}: {done.refused} lines were refused")
+    return done.created + done.changed + done.unchanged
+
+
+def _add_client(slug: str) -> None:
+    client_id, secret = sandbox_client(slug)
+    with transaction() as session:
+        provider_id = utilities.get_provider(session, slug).id
+        auth.operations.create_client(
+            session,
+            role=MachineRole.PROVIDER,
+            provider_id=provider_id,
+            scopes=_SCOPES,
+            name=f"Sandbox system of {slug}",
+            client_id=client_id,
+            secret=secret,
+        )

@@ -1,0 +1,62 @@
+"""`citizen utilities …`: what a provider's clerk or an operator does at the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from kit.database import transaction
+from services.utilities import flows, operations
+from services.utilities.bill_file import CSV, NDJSON
+from services.utilities.models import ImportState
+
+_PIECE = 1_000_000
+
+
+@click.group("utilities")
+def commands() -> None:
+    """Power and water bills."""
+
+
+@commands.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--provider", required=True, help="The provider's slug, for example pc-thanh-hoa.")
+def import_bills(file: Path, provider: str) -> None:
+    """Read a file of bills (CSV, or NDJSON by its ending .ndjson or .jsonl). Repeating it changes nothing."""
+    kind = NDJSON if file.suffix in {".ndjson", ".jsonl"} else CSV
+    size = file.stat().st_size
+    with transaction() as session:
+        provider_id = operations.get_provider(session, provider).id
+        import_id = operations.start_local(session, provider_id, kind, size)
+    # The bar follows bytes read from the file; it draws nothing where there is no terminal.
+    with click.progressbar(length=size, label=file.name) as bar:
+        flows.read_file(import_id, provider_id, kind, _pieces(file, bar.update))
+    with transaction() as session:
+        done, errors = operations.get_import(session, import_id, provider_id)
+    for error in errors:
+        click.echo(f"  line {error.line}: {error.code}{f' ({error.field})' if error.field else ''}", err=True)
+    click.echo(
+        f"{file.name}: {done.created} new, {done.changed} changed, {done.unchanged} unchanged, {done.refused} refused"
+    )
+    if done.state is ImportState.FAILED:
+        raise click.ClickException(f"{file.name} cannot be read: {done.reason}")
+
+
+@commands.command("define")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def define(folder: Path) -> None:
+    """Add or change providers and tariffs from FOLDER/providers.json and FOLDER/tariffs.json."""
+    with transaction() as session:
+        providers = operations.save_providers(session, json.loads((folder / "providers.json").read_text("utf-8")))
+        tariffs = operations.save_tariffs(session, json.loads((folder / "tariffs.json").read_text("utf-8")))
+    click.echo(f"{providers} providers, {tariffs} tariffs")
+
+
+def _pieces(file: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+    with file.open("rb") as content:
+        while piece := content.read(_PIECE):
+            yield piece
+            progress(len(piece))

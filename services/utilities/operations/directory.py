@@ -1,0 +1,88 @@
+"""Providers and tariffs: who can be paid, and what a unit costs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from kit import clock
+from kit.database import new_id
+from services.utilities.bill_file import Rules
+from services.utilities.errors import ProviderUnknown
+from services.utilities.models import Provider, TariffRow
+from services.utilities.tariffs import Tariff
+
+
+def list_providers(session: Session, *, area: str | None, kind: str | None) -> Sequence[Provider]:
+    """Providers, of an area and a kind where asked for, by name."""
+    query = select(Provider).order_by(Provider.kind, Provider.slug)
+    if area is not None:
+        query = query.where(Provider.areas.contains([area]))
+    if kind is not None:
+        query = query.where(Provider.kind == kind)
+    return session.execute(query).scalars().all()
+
+
+def get_provider(session: Session, slug: str) -> Provider:
+    """The provider of that slug. Raises ProviderUnknown."""
+    provider = session.execute(select(Provider).where(Provider.slug == slug)).scalar_one_or_none()
+    if provider is None:
+        raise ProviderUnknown
+    return provider
+
+
+def find_rules(session: Session, provider_id: UUID) -> Rules:
+    """What the bills of a provider must obey."""
+    pattern = session.execute(select(Provider.code_pattern).where(Provider.id == provider_id)).scalar_one()
+    rows = session.execute(select(TariffRow.body)).scalars()
+    return Rules(re.compile(pattern), {body["code"]: Tariff.from_json(body) for body in rows})
+
+
+def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
+    """Add or change providers from their description in `sample/providers.json`; returns how many were given."""
+    count = 0
+    for entry in given:
+        code = entry["lookup"]["customer_code"]
+        values = {
+            "kind": entry["kind"],
+            "name_vi": entry["name_vi"],
+            "name_en": entry["name_en"],
+            "group_name": entry["group"],
+            "areas": entry["areas"],
+            "hotline": (entry["hotline"] or {}).get("number"),
+            "code_pattern": code["pattern"],
+            "code_example": code["example"],
+            "code_label_vi": code["label_vi"],
+            "code_label_en": code["label_en"],
+            "proofs": entry["lookup"]["proofs"],
+            "selection": entry["payable"]["selection"],
+            "cut_off": entry["cut_off"],
+            "source": entry["source"],
+        }
+        session.execute(
+            insert(Provider)
+            .values(id=new_id(), created_at=clock.now(), slug=entry["slug"], **values)
+            .on_conflict_do_update(index_elements=[Provider.slug], set_=values)
+        )
+        count += 1
+    return count
+
+
+def save_tariffs(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
+    """Add or change tariffs from `sample/tariffs.json`; one that makes no sense raises ValueError."""
+    count = 0
+    for entry in given:
+        body = Tariff.from_json(entry).to_json()
+        session.execute(
+            insert(TariffRow)
+            .values(code=body["code"], body=body)
+            .on_conflict_do_update(index_elements=[TariffRow.code], set_={"body": body})
+        )
+        count += 1
+    return count

@@ -1,0 +1,140 @@
+"""The HTTP client of power and water companies: is a bill still owed, and please post this payment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import requests
+
+from kit import clock
+
+_TIMEOUT_SECONDS = (3, 10)
+_BIGGEST_ANSWER = 1_000_000
+_OK, _CREATED, _NOT_FOUND, _CONFLICT = 200, 201, 404, 409
+
+
+class ProviderUnreachable(Exception):  # noqa: N818 - a state of the world
+    """The provider did not answer, or not in a way that can be relied on: nothing may be concluded from it."""
+
+
+class PostingRefused(Exception):  # noqa: N818 - a state of the world
+    """The provider will not post this payment; `reason` is a stable slug."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class BillCheck:
+    """What a provider says of a bill now: status is open, paid, withdrawn or unknown."""
+
+    status: str
+    amount_vnd: int
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A provider's word that it has posted a payment."""
+
+    receipt_no: str
+    posted_at: datetime
+
+
+class _Connections:
+    endpoints: Mapping[str, Mapping[str, str]] = {}
+    sandbox: str | None = None
+    http = requests.Session()
+
+
+_connections = _Connections()
+
+
+def connect(endpoints: Mapping[str, Mapping[str, str]], *, sandbox: str | None) -> None:
+    """Where each provider's system is: slug -> {"url", "key"}; in the sandbox every provider has a stand-in."""
+    _connections.endpoints, _connections.sandbox = endpoints, sandbox
+    _connections.http = requests.Session()
+    _connections.http.trust_env = False  # no proxy, no .netrc: keys go where the settings say
+
+
+def check_bill(slug: str, bill_no: str) -> BillCheck:
+    """Whether a bill is still owed, and how much. Raises ProviderUnreachable."""
+    status, body = _ask(slug, "bills/check", {"bill_no": bill_no})
+    if status == _NOT_FOUND:
+        return BillCheck("unknown", 0)
+    if status != _OK:
+        raise ProviderUnreachable(f"status {status}")
+    try:
+        return BillCheck(str(body["status"]), int(body["amount_vnd"]))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ProviderUnreachable("answer not understood") from exc
+
+
+def find_posting(slug: str, payment_ref: UUID, bill_no: str) -> Receipt | None:
+    """The receipt of a payment that the provider posted before, None when it has not. Raises ProviderUnreachable."""
+    status, body = _ask(slug, "postings/query", {"payment_ref": str(payment_ref), "bill_no": bill_no})
+    if status == _NOT_FOUND:
+        return None
+    return _receipt(status, body, bill_no)
+
+
+def post(slug: str, payment_ref: UUID, bill_no: str, amount_vnd: int, paid_at: datetime) -> Receipt:
+    """Have a payment written to the customer's account (gạch nợ). Raises PostingRefused, ProviderUnreachable.
+
+    After ProviderUnreachable ask `find_posting` before posting again: it may have been posted.
+    """
+    wanted = {
+        "payment_ref": str(payment_ref),
+        "bill_no": bill_no,
+        "amount_vnd": amount_vnd,
+        "paid_at": clock.local(paid_at).isoformat(),
+    }
+    status, body = _ask(slug, "postings", wanted)
+    if status in {_NOT_FOUND, _CONFLICT}:
+        reason = body.get("error") if isinstance(body, dict) else None
+        raise PostingRefused(reason if reason in _REASONS else "refused")
+    return _receipt(status, body, bill_no)
+
+
+_REASONS = frozenset({"already_paid", "amount_differs", "withdrawn", "unknown_bill"})
+
+
+def _receipt(status: int, body: Any, bill_no: str) -> Receipt:  # noqa: ANN401 - JSON from outside
+    if status not in {_OK, _CREATED}:
+        raise ProviderUnreachable(f"status {status}")
+    try:
+        if body["bill_no"] != bill_no:
+            raise ProviderUnreachable("answer for another bill")
+        posted_at = datetime.fromisoformat(body["posted_at"])
+        if posted_at.tzinfo is None:
+            posted_at = posted_at.replace(tzinfo=clock.ZONE)
+        return Receipt(str(body["receipt_no"])[:100], posted_at)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ProviderUnreachable("answer not understood") from exc
+
+
+def _ask(slug: str, what: str, body: dict[str, Any]) -> tuple[int, Any]:
+    endpoint = _connections.endpoints.get(slug)
+    if endpoint is None and _connections.sandbox:
+        endpoint = {"url": f"{_connections.sandbox}/providers/{slug}", "key": f"sandbox-{slug}"}
+    if endpoint is None:
+        raise ProviderUnreachable("no endpoint in PROVIDER_ENDPOINTS")
+    headers = {"Authorization": f"Bearer {endpoint['key']}"}
+    url = f"{endpoint['url']}/{what}"
+    try:
+        with _connections.http.post(
+            url, json=body, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True
+        ) as answer:
+            raw = b""
+            for piece in answer.iter_content(65_536):
+                raw += piece
+                if len(raw) > _BIGGEST_ANSWER:
+                    raise ProviderUnreachable("answer too big")
+            return answer.status_code, json.loads(raw)
+    except (requests.RequestException, ValueError) as exc:
+        raise ProviderUnreachable(type(exc).__name__) from exc

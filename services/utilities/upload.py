@@ -1,0 +1,72 @@
+"""An uploaded file of bills: spooled to disk while it is hashed, then handed on in pieces."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from werkzeug.exceptions import UnsupportedMediaType
+
+from services.utilities.bill_file import CSV, NDJSON
+from services.utilities.errors import FileTooLarge
+from services.utilities.operations import LARGEST_FILE_BYTES
+
+_PIECE = 1_000_000
+_IN_MEMORY = 2_000_000
+_FORMATS = {"text/csv": CSV, "application/x-ndjson": NDJSON, "application/jsonl": NDJSON}
+_CSV_EXAMPLE = (
+    "bill_no,customer_code,customer_name,period,usage,amount_vnd,issued_on,due_on\r\n"
+    "PC07-2026-11-000001,PA07TH0000001,Nguyễn Văn An,2026-11,250,636768,2026-12-05,2026-12-25\r\n"
+)
+_NDJSON_EXAMPLE = (
+    '{"bill_no": "PC07-2026-11-000001", "customer_code": "PA07TH0000001", "customer_name": "Nguyễn Văn An", '
+    '"period": "2026-11", "usage": 250, "amount_vnd": 636768, "issued_on": "2026-12-05", "due_on": "2026-12-25"}\n'
+)
+_COLUMNS = (
+    "Needed: bill_no, customer_code, customer_name, period (YYYY-MM), amount_vnd, issued_on, due_on (YYYY-MM-DD). "
+    "Also read: address, commune_code, usage, households, tariff_code, before_tax_vnd, vat_vnd, fee_vnd, reading_from, "
+    "reading_to, reading_from_on, reading_to_on. Amounts are whole đồng without separators. One bill a line."
+)
+DOCUMENTED = {
+    "required": True,
+    "description": _COLUMNS,
+    "content": {
+        "text/csv": {"schema": {"type": "string", "minLength": 1}, "example": _CSV_EXAMPLE},
+        "application/x-ndjson": {"schema": {"type": "string", "minLength": 1}, "example": _NDJSON_EXAMPLE},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has arrived whole: its format, and the hash that tells it from another."""
+
+    kind: str
+    digest: str
+    content: IO[bytes]
+
+    def pieces(self) -> Iterator[bytes]:
+        """The file in pieces of a megabyte, from the start."""
+        self.content.seek(0)
+        while piece := self.content.read(_PIECE):
+            yield piece
+
+
+def spool(media_type: str, length: int | None, stream: IO[bytes]) -> Upload:
+    """Read an upload to its end in constant memory. Raises FileTooLarge, and 415 for what is neither CSV nor NDJSON."""
+    if media_type not in _FORMATS:
+        raise UnsupportedMediaType
+    if (length or 0) > LARGEST_FILE_BYTES:
+        raise FileTooLarge
+    digest, total = hashlib.sha256(), 0
+    content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when the request is forgotten
+    while piece := stream.read(_PIECE):
+        total += len(piece)
+        if total > LARGEST_FILE_BYTES:
+            raise FileTooLarge
+        digest.update(piece)
+        content.write(piece)
+    return Upload(_FORMATS[media_type], digest.hexdigest(), content)

@@ -1,0 +1,284 @@
+"""The doors of bills: find them, see them, pay them; and what providers send and read."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import request, url_for
+from flask.views import MethodView
+
+import payments.flows
+import payments.operations
+from auth.guard import current_citizen, current_provider
+from kit.database import transaction
+from kit.errors import NotFound, RequestInFlight
+from kit.idempotency import once
+from kit.pages import Page
+from kit.web import Blueprint, note, public, request_key, require_match, tag
+from payments.errors import CardDeclined, PaymentMethodInvalid
+from payments.operations import Told
+from payments.schemas import PAYMENT_EXAMPLE, PaymentSchema
+from services.utilities import operations, upload
+from services.utilities.errors import (
+    BillAlreadyPaid,
+    BillBeingPaid,
+    BillChanged,
+    BillWithdrawn,
+    CustomerCodeMalformed,
+    CustomerNotMatched,
+    FileEmpty,
+    FileTooLarge,
+    OlderBillOpen,
+    ProviderUnknown,
+    TooManyLookups,
+)
+from services.utilities.models import Account, Bill
+from services.utilities.operations import Found, Proof
+from services.utilities.schemas import (
+    ACCOUNT_EXAMPLE,
+    BILL_EXAMPLE,
+    IMPORT_EXAMPLE,
+    PROOF_EXAMPLE,
+    PROVIDER_EXAMPLE,
+    PROVIDER_PAYMENT_EXAMPLE,
+    SUMMARY_EXAMPLE,
+    AccountSchema,
+    AccountsSchema,
+    BillPageSchema,
+    BillQuery,
+    BillSchema,
+    CustomerProofSchema,
+    FoundSchema,
+    ImportSchema,
+    PaySchema,
+    ProviderPaymentPageSchema,
+    ProviderPaymentQuery,
+    ProviderQuery,
+    ProvidersSchema,
+)
+
+blueprint = Blueprint("utilities", __name__, url_prefix="/v1/utilities", description="Electricity and water bills.")
+_MATCHING = (ProviderUnknown, CustomerCodeMalformed, CustomerNotMatched, TooManyLookups)
+
+
+@blueprint.route("/providers")
+class Providers(MethodView):
+    """Power and water companies."""
+
+    @blueprint.arguments(ProviderQuery(), location="query")
+    @blueprint.response(200, ProvidersSchema, example={"items": [PROVIDER_EXAMPLE]})
+    @blueprint.doc(operationId="listProviders")
+    def get(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """List power and water companies (đơn vị cung cấp).
+
+        Each says what its customer codes look like and which second proofs it takes: build the form from that.
+        """
+        public()
+        with transaction() as session:
+            return {"items": operations.list_providers(session, **asked)}
+
+
+@blueprint.route("/lookups")
+class Lookups(MethodView):
+    """Bills by customer code."""
+
+    @blueprint.arguments(CustomerProofSchema(), example=PROOF_EXAMPLE)
+    @blueprint.response(200, FoundSchema, example={"provider": "pc-thanh-hoa", "holder_name": "N***** V** An", "bills": [SUMMARY_EXAMPLE]})
+    @blueprint.raises(*_MATCHING)
+    @blueprint.doc(operationId="lookUpBills")
+    def post(self, asked: dict[str, Any]) -> Found:
+        """Find a household's open bills by customer code (tra cứu hóa đơn).
+
+        Needs one second proof: the holder's name or the amount of one of the last three bills. What is found can be
+        paid for a day; link the account to keep it. Ten misses in a day end the tries.
+        """
+        with transaction() as session:
+            attempt = _try(session, asked)
+        with transaction() as session:
+            return operations.get_found(session, attempt.found())
+
+
+@blueprint.route("/accounts")
+class Accounts(MethodView):
+    """Linked customer codes."""
+
+    @blueprint.response(200, AccountsSchema, example={"items": [ACCOUNT_EXAMPLE]})
+    @blueprint.doc(operationId="listAccounts")
+    def get(self) -> dict[str, Any]:
+        """List my linked accounts (mã khách hàng đã lưu)."""
+        with transaction() as session:
+            return {"items": operations.list_accounts(session, current_citizen())}
+
+    @blueprint.arguments(CustomerProofSchema(), example=PROOF_EXAMPLE)
+    @blueprint.response(201, AccountSchema, example=ACCOUNT_EXAMPLE)
+    @blueprint.raises(*_MATCHING)
+    @blueprint.doc(operationId="linkAccount")
+    def post(self, asked: dict[str, Any]) -> Account:
+        """Link a customer code to me (lưu mã khách hàng).
+
+        With the same proof as a look-up. Linking the same code again gives the same account.
+        """
+        with transaction() as session:
+            attempt = _try(session, asked)
+        with transaction() as session:
+            account = operations.link_account(session, current_citizen(), attempt.found())
+        tag(account.id, account.version)
+        return account
+
+
+@blueprint.route("/accounts/<uuid:account_id>")
+class AccountById(MethodView):
+    """One linked customer code."""
+
+    @blueprint.response(200, AccountSchema, example=ACCOUNT_EXAMPLE)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getAccount")
+    def get(self, account_id: UUID) -> Account:
+        """See one linked account; its ETag is needed to unlink it."""
+        with transaction() as session:
+            account = operations.get_account(session, account_id, current_citizen())
+        tag(account.id, account.version)
+        return account
+
+    @blueprint.conditional
+    @blueprint.response(204)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="unlinkAccount")
+    def delete(self, account_id: UUID) -> None:
+        """Unlink a customer code (bỏ lưu mã khách hàng).
+
+        Its bills are no longer shown; payments made stay in the history.
+        """
+        with transaction() as session:
+            account = operations.get_account(session, account_id, current_citizen())
+            require_match(account.id, account.version)
+            operations.unlink_account(session, account)
+
+
+@blueprint.route("/bills")
+class Bills(MethodView):
+    """Bills of linked or looked-up customers."""
+
+    @blueprint.arguments(BillQuery(), location="query")
+    @blueprint.response(200, BillPageSchema, example={"items": [SUMMARY_EXAMPLE]})
+    @blueprint.doc(operationId="listBills")
+    def get(self, asked: dict[str, Any]) -> Page:
+        """List my bills (hóa đơn), the newest period first."""
+        with transaction() as session:
+            return operations.list_bills(session, current_citizen(), **asked)
+
+
+@blueprint.route("/bills/<uuid:bill_id>")
+class BillById(MethodView):
+    """One bill."""
+
+    @blueprint.response(200, BillSchema, example=BILL_EXAMPLE)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getBill")
+    def get(self, bill_id: UUID) -> Bill:
+        """See a bill and what stands behind its amount (chi tiết hóa đơn).
+
+        Price tiers, VAT, fees and meter readings, where the provider gives them.
+        """
+        with transaction() as session:
+            return operations.get_bill(session, bill_id, current_citizen())
+
+
+@blueprint.route("/payments")
+class BillPayments(MethodView):
+    """Paying bills."""
+
+    @blueprint.idempotent
+    @blueprint.arguments(PaySchema(), example={"bill_ids": [BILL_EXAMPLE["id"]], "amount_vnd": 636768, "payment_method": "pm_card_visa"})
+    @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
+    @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
+    @blueprint.raises(CardDeclined, PaymentMethodInvalid, RequestInFlight)
+    @blueprint.doc(operationId="payBills")
+    def post(self, asked: dict[str, Any]) -> tuple[Told, dict[str, str]]:
+        """Pay one or several bills by card (thanh toán hóa đơn).
+
+        The bank holds the money first; each provider is asked again whether its bill is still owed; only then is the
+        money taken and posted to the provider. Follow the payment with `getPayment`. State `requires_action` means that
+        the citizen has to confirm: open `next_action.redirect_url`, or let the gateway's SDK use `client_secret`. State
+        `unknown` means that the gateway is being asked: never pay again then.
+        """
+        key = request_key(asked)
+        with transaction() as session:
+            outcome = once(
+                session,
+                key,
+                lambda: operations.start_payment(session, current_citizen(), asked["bill_ids"], asked["amount_vnd"]),
+            )
+        note(outcome)
+        location = url_for("payments.PaymentById", payment_id=outcome.resource_id)
+        payments.flows.submit(
+            outcome,
+            payment_method=asked["payment_method"],
+            return_url=url_for("site.paid", _external=True),
+            description="Hóa đơn điện, nước",
+        )
+        with transaction() as session:
+            told = payments.operations.get_submitted(session, outcome.resource_id, current_citizen())
+        return told, {"Location": location}
+
+
+@blueprint.route("/imports")
+class Imports(MethodView):
+    """Files of bills."""
+
+    @blueprint.idempotent
+    @blueprint.response(202, ImportSchema, example=IMPORT_EXAMPLE | {"state": "received", "errors": [], "finished_at": None})
+    @blueprint.raises(FileTooLarge, FileEmpty, RequestInFlight)
+    @blueprint.doc(operationId="importBills", requestBody=upload.DOCUMENTED)
+    def post(self) -> tuple[Any, dict[str, str]]:
+        """Send a file of bills (for a provider's system).
+
+        CSV with a heading line (`,` or `;`) or NDJSON, UTF-8, up to 64 MB. Read later: follow `Location`. Every good
+        line is kept, every bad one is reported with its number. The same file again changes nothing; a bill that is
+        being paid or was paid is never changed.
+        """
+        sent = upload.spool(request.mimetype, request.content_length, request.stream)
+        key = request_key({"format": sent.kind, "digest": sent.digest})
+        with transaction() as session:
+            outcome = once(
+                session, key, lambda: operations.receive(session, current_provider(), sent.kind, sent.pieces())
+            )
+        note(outcome)
+        with transaction() as session:
+            told = operations.get_import(session, outcome.resource_id, current_provider())
+        return told, {"Location": url_for("utilities.ImportById", import_id=outcome.resource_id)}
+
+
+@blueprint.route("/imports/<uuid:import_id>")
+class ImportById(MethodView):
+    """One file of bills."""
+
+    @blueprint.response(200, ImportSchema, example=IMPORT_EXAMPLE)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getImport")
+    def get(self, import_id: UUID) -> Any:  # noqa: ANN401 - dumped by the schema
+        """See what became of a file of bills: counts, and errors by line."""
+        with transaction() as session:
+            return operations.get_import(session, import_id, current_provider())
+
+
+@blueprint.route("/provider-payments")
+class ProviderPayments(MethodView):
+    """What citizens have paid to a provider."""
+
+    @blueprint.arguments(ProviderPaymentQuery(), location="query")
+    @blueprint.response(200, ProviderPaymentPageSchema, example={"items": [PROVIDER_PAYMENT_EXAMPLE]})
+    @blueprint.doc(operationId="listProviderPayments")
+    def get(self, asked: dict[str, Any]) -> Page:
+        """List payments of our bills (for a provider's clerk or system), the newest first.
+
+        One row a bill; `posting` tells whether our posting call has been answered, `receipt_no` is your own number.
+        """
+        with transaction() as session:
+            return operations.list_provider_payments(session, current_provider(), **asked)
+
+
+def _try(session: Any, asked: dict[str, Any]) -> operations.Attempt:  # noqa: ANN401 - the open session
+    proof = Proof(holder_name=asked["holder_name"], last_amount_vnd=asked["last_amount_vnd"])
+    return operations.try_lookup(session, current_citizen(), asked["provider"], asked["customer_code"], proof)
