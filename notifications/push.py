@@ -17,6 +17,7 @@ import firebase_admin
 from firebase_admin import credentials as accounts
 from firebase_admin import exceptions, messaging
 from google.auth.credentials import Credentials
+from google.auth.exceptions import GoogleAuthError
 from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 
@@ -100,11 +101,12 @@ def send(address: str, kind: str, title: str, body: str, data: Mapping[str, str]
     """Show a notification on the phone at `address`, a "token" or "fid" by `kind`; returns Firebase's id of it.
 
     `tag` names what it is about: should it arrive twice, the second replaces the first. Takes at most about ten
-    seconds. Raises PushRefused when it can never arrive and PushDelayed when it may later; after PushDelayed it may
-    have arrived all the same.
+    seconds, but for once an hour, when Google is asked for a new token. Raises PushRefused when it can never arrive
+    and PushDelayed when it may later; after PushDelayed it may have arrived all the same. A service-account file that
+    can't be read raises what reading it raises.
     """
+    app = _connected()
     try:
-        app = _connected()
         return str(messaging.send(_message(address, kind, title, body, data, tag), app=app))
     except messaging.UnregisteredError as exc:
         raise PushRefused("unregistered", is_unregistered=True) from exc
@@ -112,6 +114,8 @@ def send(address: str, kind: str, title: str, body: str, data: Mapping[str, str]
         raise PushRefused(str(exc.code).lower()) from exc
     except exceptions.FirebaseError as exc:
         raise PushDelayed(str(exc.code).lower(), _retry_after(exc.http_response)) from exc
+    except GoogleAuthError as exc:
+        raise PushDelayed("no_token") from exc
     except (RequestException, LookupError, TypeError, AttributeError, ValueError) as exc:
         # The SDK trips over answers that are not shaped as it expects, with whatever error comes first.
         raise PushDelayed("unreadable_answer") from exc
