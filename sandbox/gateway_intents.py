@@ -18,8 +18,7 @@ from sandbox.cards import (
 )
 from sandbox.clock import Clock
 from sandbox.gateway_money import Announce, Money
-from sandbox.gateway_params import merged
-from sandbox.gateway_params import metadata as read_metadata
+from sandbox.gateway_params import merged, metadata as read_metadata
 from sandbox.gateway_protocol import GatewayError, invalid, new_id, public
 from sandbox.gateway_reading import find
 from sandbox.store import Document, Store

@@ -30,7 +30,8 @@ _PREFIXES = {"pi": "payment_intent", "ch": "charge", "pm": "payment_method", "cu
              "txn": "balance_transaction", "evt": "event"}
 _CLAUSE = re.compile(
     r"""\s*(?:metadata\[(?P<kq>['"])(?P<key>(?:(?!(?P=kq)).)*)(?P=kq)\]|(?P<field>[a-z_]+))\s*"""
-    r"""(?P<op>:|<=|>=|<|>)\s*(?:(?P<vq>['"])(?P<text>(?:(?!(?P=vq)).)*)(?P=vq)|(?P<number>[0-9]+))\s*(?:AND\b|and\b|$)""")
+    r"""(?P<op>:|<=|>=|<|>)\s*(?:(?P<vq>['"])(?P<text>(?:(?!(?P=vq)).)*)(?P=vq)|(?P<number>[0-9]+))\s*"""
+    r"""(?:AND\b|and\b|$)""")
 _SEARCHABLE = frozenset({"amount", "created", "currency", "customer", "status"})
 
 
@@ -127,8 +128,8 @@ class Reader:
         return [self.expand(each, paths) for each in documents]
 
 
-def _matching(documents: Iterator[Document], cursor: str | None, bounds: dict[str, int], matches: Callable[[Document], bool],
-              most: int) -> list[Document]:
+def _matching(documents: Iterator[Document], cursor: str | None, bounds: dict[str, int],
+              matches: Callable[[Document], bool], most: int) -> list[Document]:
     found: list[Document] = []
     passed = cursor is None
     for document in documents:

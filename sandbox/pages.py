@@ -1,6 +1,7 @@
 """The pages for people: start, inbox, control and the bank's authentication page, in Vietnamese and English."""
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -39,12 +40,13 @@ def blueprint(world: World) -> Blueprint:
     @routes.get("/control")
     def control() -> str:
         """Show the state of everything, with forms that use the control API."""
-        companies = [{"slug": slug, "bills": world.companies.count_bills(slug),
-                      "postings": world.companies.list_postings(slug)[::-1][:_ROWS]}
-                     for slug in world.companies.list_slugs()]
+        slugs = world.companies.list_slugs()
+        postings = sorted((posting for slug in slugs for posting in world.companies.list_postings(slug)),
+                          key=lambda posting: str(posting["posted_at"]), reverse=True)
         return _page("control.html", clock=_local(world.clock.now().isoformat()), actions=ACTIONS,
                      offset=round(world.clock.offset_seconds), faults=world.faults.list_rules()[::-1],
-                     companies=companies, intents=world.gateway.list_intents(_ROWS),
+                     companies={slug: world.companies.count_bills(slug) for slug in slugs},
+                     postings=postings[:_ROWS], intents=world.gateway.list_intents(_ROWS),
                      webhook_url=world.webhooks.target()[0], deliveries=world.webhooks.list_deliveries(_ROWS))
 
     @routes.get("/stripe/authenticate/<intent_id>/<token>")
@@ -84,7 +86,7 @@ def _page(template: str, **values: Any) -> str:
     def money(amount: int) -> str:
         return f"{amount:,}".replace(",", ".") + " ₫" if language == "vi" else f"₫{amount:,}"
 
-    return render_template(template, t=TEXTS[str(language)], lang=language, money=money, **values)
+    return render_template(template, t=SimpleNamespace(**TEXTS[str(language)]), lang=language, money=money, **values)
 
 
 def _local(instant: str) -> str:

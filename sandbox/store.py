@@ -84,7 +84,8 @@ class Store:
 
     def put(self, kind: str, identity: str, document: Document) -> None:
         """Add or replace a document."""
-        self._change(kind, identity, orjson.dumps(document))
+        # orjson leaves room to grow behind its result, about ten times what we keep; the copy is exact.
+        self._change(kind, identity, memoryview(orjson.dumps(document)).tobytes())
 
     def delete(self, kind: str, identity: str) -> bool:
         """Remove a document; False when there was none."""

@@ -1,14 +1,17 @@
 """Lists, search, expansion and the refusal of parameters that make no sense."""
 
 import time
+from typing import Any
 
 import pytest
 import requests
 import stripe
-from conftest import intent_params, paid
+from sandbox_clients import Gateway, intent_params, paid
+
+from sandbox import Server
 
 
-def test_a_list_is_walked_to_its_end_in_both_directions(gateway):
+def test_a_list_is_walked_to_its_end_in_both_directions(gateway: Gateway) -> None:
     made = [gateway.v1.payment_intents.create(intent_params(metadata={"n": str(n)})).id for n in range(7)]
 
     newest_first = [each.id for each in gateway.v1.payment_intents.list({"limit": 3}).auto_paging_iter()]
@@ -18,7 +21,7 @@ def test_a_list_is_walked_to_its_end_in_both_directions(gateway):
     assert ([each.id for each in before.data], before.has_more) == ([made[5], made[4], made[3]], True)
 
 
-def test_a_list_is_bounded_by_time(world, gateway):
+def test_a_list_is_bounded_by_time(world: Server, gateway: Gateway) -> None:
     old = gateway.v1.payment_intents.create(intent_params())
     requests.post(f"{world.url}/control/clock", json={"offset_seconds": 7200}, timeout=5)
     new = gateway.v1.payment_intents.create(intent_params())
@@ -30,7 +33,7 @@ def test_a_list_is_bounded_by_time(world, gateway):
     assert ([each.id for each in later], [each.id for each in earlier]) == ([new.id], [old.id])
 
 
-def test_a_cursor_nobody_knows_is_refused(gateway):
+def test_a_cursor_nobody_knows_is_refused(gateway: Gateway) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.charges.list({"starting_after": "ch_unknown"})
 
@@ -40,7 +43,7 @@ def test_a_cursor_nobody_knows_is_refused(gateway):
 @pytest.mark.parametrize("query", ["metadata['payment_id']:'p-3'", 'metadata["payment_id"]:"p-3"',
                                    "status:'requires_payment_method' AND metadata['payment_id']:'p-3'",
                                    "amount>=250003 AND amount<250004"])
-def test_an_intent_is_found_by_our_own_id(gateway, query):
+def test_an_intent_is_found_by_our_own_id(gateway: Gateway, query: str) -> None:
     made = [gateway.v1.payment_intents.create(intent_params(amount=250_000 + n, metadata={"payment_id": f"p-{n}"}))
             for n in range(5)]
 
@@ -49,7 +52,7 @@ def test_an_intent_is_found_by_our_own_id(gateway, query):
     assert [each.id for each in found.data] == [made[3].id]
 
 
-def test_a_search_is_walked_to_its_end(gateway):
+def test_a_search_is_walked_to_its_end(gateway: Gateway) -> None:
     made = {gateway.v1.payment_intents.create(intent_params(metadata={"day": "monday"})).id for _ in range(5)}
     gateway.v1.payment_intents.create(intent_params(metadata={"day": "tuesday"}))
 
@@ -60,14 +63,14 @@ def test_a_search_is_walked_to_its_end(gateway):
 
 
 @pytest.mark.parametrize("query", ["colour:'red'", "metadata['a']>3", "status'x'", "status:'a' OR status:'b'"])
-def test_a_search_nobody_understands_is_refused(gateway, query):
+def test_a_search_nobody_understands_is_refused(gateway: Gateway, query: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.payment_intents.search({"query": query})
 
     assert refused.value.param == "query"
 
 
-def test_ids_expand_into_their_objects(gateway):
+def test_ids_expand_into_their_objects(gateway: Gateway) -> None:
     customer = gateway.v1.customers.create({"name": "An", "email": "an@example.vn"})
     intent = paid(gateway, customer=customer.id)
 
@@ -80,7 +83,7 @@ def test_ids_expand_into_their_objects(gateway):
     assert listed.data[0].balance_transaction.net == 242_750
 
 
-def test_what_is_no_id_cannot_be_expanded_and_nothing_happens(gateway):
+def test_what_is_no_id_cannot_be_expanded_and_nothing_happens(gateway: Gateway) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.payment_intents.create(intent_params(expand=["status"]))
 
@@ -103,7 +106,9 @@ def test_what_is_no_id_cannot_be_expanded_and_nothing_happens(gateway):
     ({"return_url": "javascript:alert(1)"}, "return_url", "url_invalid"),
     ({"metadata": {"k" * 41: "v"}}, "metadata", None),
 ])
-def test_a_wrong_parameter_is_named_and_nothing_happens(gateway, change, param, code):
+def test_a_wrong_parameter_is_named_and_nothing_happens(
+    gateway: Gateway, change: dict[str, Any], param: str, code: str | None,
+) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.payment_intents.create(intent_params() | change)
 
@@ -113,7 +118,7 @@ def test_a_wrong_parameter_is_named_and_nothing_happens(gateway, change, param, 
 
 @pytest.mark.parametrize("body", [b"amount=20000", b"amount=%FF&currency=vnd", b"amount[[]=1", b"amount[a]=1&amount=2",
                                   b"metadata=x&amount=20000&currency=vnd"])
-def test_a_body_that_cannot_be_read_is_a_400(world, body):
+def test_a_body_that_cannot_be_read_is_a_400(world: Server, body: bytes) -> None:
     answer = requests.post(f"{world.url}/stripe/v1/payment_intents", data=body, timeout=5, headers={
         "Authorization": "Bearer sk_test_x", "Content-Type": "application/x-www-form-urlencoded"})
 
@@ -121,7 +126,7 @@ def test_a_body_that_cannot_be_read_is_a_400(world, body):
     assert answer.headers["Request-Id"].startswith("req_")
 
 
-def test_metadata_is_merged_and_unset_with_empty_text(gateway):
+def test_metadata_is_merged_and_unset_with_empty_text(gateway: Gateway) -> None:
     intent = gateway.v1.payment_intents.create(intent_params(metadata={"a": "1", "b": "2"}))
 
     merged = gateway.v1.payment_intents.update(intent.id, {"metadata": {"a": "", "c": "3"}})
@@ -130,7 +135,7 @@ def test_metadata_is_merged_and_unset_with_empty_text(gateway):
     assert (merged.metadata.to_dict(), emptied.metadata.to_dict()) == ({"b": "2", "c": "3"}, {})
 
 
-def test_an_unknown_id_is_a_404_and_an_unknown_call_says_so(world, gateway):
+def test_an_unknown_id_is_a_404_and_an_unknown_call_says_so(world: Server, gateway: Gateway) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.payment_intents.retrieve("pi_unknown")
     unknown = requests.get(f"{world.url}/stripe/v1/payouts", timeout=5)
@@ -139,7 +144,7 @@ def test_an_unknown_id_is_a_404_and_an_unknown_call_says_so(world, gateway):
     assert (unknown.status_code, "Unrecognized request URL" in unknown.text) == (404, True)
 
 
-def test_transactions_are_listed_by_source_and_type(gateway):
+def test_transactions_are_listed_by_source_and_type(gateway: Gateway) -> None:
     intent = paid(gateway)
     paid(gateway)
     refund = gateway.v1.refunds.create({"payment_intent": intent.id})
@@ -151,7 +156,7 @@ def test_transactions_are_listed_by_source_and_type(gateway):
     assert [each.source for each in by_type] == [refund.id]
 
 
-def test_events_are_listed_by_type(gateway):
+def test_events_are_listed_by_type(gateway: Gateway) -> None:
     paid(gateway)
 
     kinds = [each.type for each in gateway.v1.events.list().data]

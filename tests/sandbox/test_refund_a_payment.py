@@ -1,22 +1,25 @@
 """Refunds and the balance: every đồng that moves is written down once."""
 
 import time
+from typing import Any
 
 import pytest
 import requests
 import stripe
-from conftest import paid
+from sandbox_clients import Gateway, paid
+
+from sandbox import Server
 
 
 def total(balance: stripe.Balance) -> int:
     return balance.available[0].amount + balance.pending[0].amount
 
 
-def transactions(gateway, **filters):
+def transactions(gateway: Gateway, **filters: Any) -> list[Any]:
     return list(gateway.v1.balance_transactions.list({"limit": 2, **filters}).auto_paging_iter())
 
 
-def test_a_full_refund_gives_everything_back_but_the_fee(gateway):
+def test_a_full_refund_gives_everything_back_but_the_fee(gateway: Gateway) -> None:
     intent = paid(gateway)
 
     refund = gateway.v1.refunds.create({"payment_intent": intent.id, "metadata": {"case": "7"}})
@@ -28,7 +31,7 @@ def test_a_full_refund_gives_everything_back_but_the_fee(gateway):
     assert total(gateway.v1.balance.retrieve()) == -7_250
 
 
-def test_two_equal_partial_refunds_are_two_refunds(gateway):
+def test_two_equal_partial_refunds_are_two_refunds(gateway: Gateway) -> None:
     intent = paid(gateway)
 
     for _ in range(2):
@@ -41,7 +44,7 @@ def test_two_equal_partial_refunds_are_two_refunds(gateway):
     assert gateway.v1.charges.retrieve(intent.latest_charge).amount_refunded == 200_000
 
 
-def test_what_was_refunded_cannot_be_refunded_again(gateway):
+def test_what_was_refunded_cannot_be_refunded_again(gateway: Gateway) -> None:
     intent = paid(gateway)
     gateway.v1.refunds.create({"charge": intent.latest_charge})
 
@@ -51,7 +54,7 @@ def test_what_was_refunded_cannot_be_refunded_again(gateway):
     assert refused.value.code == "charge_already_refunded"
 
 
-def test_a_hold_cannot_be_refunded(gateway):
+def test_a_hold_cannot_be_refunded(gateway: Gateway) -> None:
     held = paid(gateway, capture_method="manual")
 
     with pytest.raises(stripe.InvalidRequestError):
@@ -60,7 +63,7 @@ def test_a_hold_cannot_be_refunded(gateway):
     assert transactions(gateway) == []
 
 
-def test_a_refund_may_fail_days_after_it_succeeded(world, gateway):
+def test_a_refund_may_fail_days_after_it_succeeded(world: Server, gateway: Gateway) -> None:
     intent = paid(gateway, "pm_card_refundFail")
     refund = gateway.v1.refunds.create({"payment_intent": intent.id})
 
@@ -76,7 +79,7 @@ def test_a_refund_may_fail_days_after_it_succeeded(world, gateway):
     assert gateway.v1.events.list({"types": ["charge.refund.updated"]}).data[0].data.object["id"] == refund.id
 
 
-def test_the_balance_is_the_sum_of_its_transactions_whatever_happens(gateway):
+def test_the_balance_is_the_sum_of_its_transactions_whatever_happens(gateway: Gateway) -> None:
     for card, more in (("pm_card_visa", {}), ("pm_card_bypassPending", {"amount": 33_333}),
                        ("pm_card_visa", {"amount": 99_999_999}), ("pm_card_visa", {"capture_method": "manual"})):
         paid(gateway, card, **more)
@@ -95,7 +98,7 @@ def test_the_balance_is_the_sum_of_its_transactions_whatever_happens(gateway):
     assert balance.available[0].amount == sum(each.net for each in booked if each.status == "available")
 
 
-def test_money_becomes_available_after_two_days(world, gateway):
+def test_money_becomes_available_after_two_days(world: Server, gateway: Gateway) -> None:
     intent = paid(gateway)
 
     before = gateway.v1.balance.retrieve()
@@ -107,8 +110,9 @@ def test_money_becomes_available_after_two_days(world, gateway):
     assert transactions(gateway, source=intent.latest_charge)[0].status == "available"
 
 
-@pytest.mark.parametrize(("amount", "fee"), [(10_000, 290), (12_500, 363), (12_517, 363), (99_999_999_999, 2_900_000_000)])
-def test_the_fee_is_rounded_half_up(gateway, amount, fee):
+@pytest.mark.parametrize(("amount", "fee"), [
+    (10_000, 290), (12_500, 363), (12_517, 363), (99_999_999_999, 2_900_000_000)])
+def test_the_fee_is_rounded_half_up(gateway: Gateway, amount: int, fee: int) -> None:
     intent = paid(gateway, amount=amount, expand=["latest_charge.balance_transaction"])
 
     assert intent.latest_charge.balance_transaction.fee == fee

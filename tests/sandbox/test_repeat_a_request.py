@@ -2,14 +2,19 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 import requests
 import stripe
-from conftest import gateway_client, intent_params
+from sandbox_clients import Gateway, Order, error_of, gateway_client, headers_of, intent_params
+
+from sandbox import Server
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def test_the_same_key_and_parameters_bring_the_first_answer_again(gateway):
+def test_the_same_key_and_parameters_bring_the_first_answer_again(gateway: Gateway) -> None:
     first = gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
 
     again = gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
@@ -20,7 +25,7 @@ def test_the_same_key_and_parameters_bring_the_first_answer_again(gateway):
     assert len(gateway.v1.payment_intents.list().data) == 1
 
 
-def test_the_order_of_parameters_does_not_matter(world):
+def test_the_order_of_parameters_does_not_matter(world: Server) -> None:
     url, headers = f"{world.url}/stripe/v1/payment_intents", {"Authorization": "Bearer sk_test_x",
                                                               "Idempotency-Key": "k"}
 
@@ -30,10 +35,7 @@ def test_the_order_of_parameters_does_not_matter(world):
     assert (second.status_code, second.json()["id"]) == (200, first.json()["id"])
 
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-def test_a_stored_decline_is_replayed_and_charges_nothing_more(gateway):
+def test_a_stored_decline_is_replayed_and_charges_nothing_more(gateway: Gateway) -> None:
     params = intent_params(payment_method="pm_card_chargeDeclined", confirm=True)
 
     for _ in range(2):
@@ -43,29 +45,31 @@ def test_a_stored_decline_is_replayed_and_charges_nothing_more(gateway):
     assert len(gateway.v1.charges.list().data) == 1
 
 
-def test_a_stored_500_is_replayed_and_says_that_asking_again_is_no_use(gateway, order):
+def test_a_stored_500_is_replayed_and_says_that_asking_again_is_no_use(
+    gateway: Gateway, order: Order,
+) -> None:
     order(target="gateway", action="error", match={"method": "POST"})
 
     for _ in range(2):
         with pytest.raises(stripe.APIError) as failed:
             gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
         assert failed.value.http_status == 500
-        assert failed.value.headers["Stripe-Should-Retry"] == "false"
+        assert headers_of(failed.value)["Stripe-Should-Retry"] == "false"
 
     assert gateway.v1.payment_intents.list().data == []
     assert gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:2"}).id
 
 
-def test_other_parameters_under_the_same_key_are_refused(gateway):
+def test_other_parameters_under_the_same_key_are_refused(gateway: Gateway) -> None:
     gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
 
     with pytest.raises(stripe.IdempotencyError) as refused:
         gateway.v1.payment_intents.create(intent_params(amount=250_001), {"idempotency_key": "pay:1"})
 
-    assert (refused.value.http_status, refused.value.error.type) == (400, "idempotency_error")
+    assert (refused.value.http_status, error_of(refused.value).type) == (400, "idempotency_error")
 
 
-def test_the_same_key_on_another_endpoint_is_refused(gateway):
+def test_the_same_key_on_another_endpoint_is_refused(gateway: Gateway) -> None:
     intent = gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
 
     with pytest.raises(stripe.IdempotencyError):
@@ -74,27 +78,26 @@ def test_the_same_key_on_another_endpoint_is_refused(gateway):
     assert gateway.v1.payment_intents.retrieve(intent.id).status == "requires_payment_method"
 
 
-def test_a_key_in_use_is_answered_with_409(gateway, order):
+def test_a_key_in_use_is_answered_with_409(world: Server, gateway: Gateway, order: Order) -> None:
     slow = order(target="gateway", action="delay", seconds=5, match={"method": "POST"})
     first = threading.Thread(target=gateway.v1.payment_intents.create,
                              args=(intent_params(), {"idempotency_key": "pay:1"}))
     first.start()
-    wait_until_used(gateway, slow)
+    wait_until_used(world, slow)
 
     with pytest.raises(stripe.APIError) as refused:
         gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
 
-    assert (refused.value.http_status, refused.value.error.code) == (409, "idempotency_key_in_use")
-    assert refused.value.headers["Stripe-Should-Retry"] == "true"
+    assert (refused.value.http_status, error_of(refused.value).code) == (409, "idempotency_key_in_use")
+    assert headers_of(refused.value)["Stripe-Should-Retry"] == "true"
     first.join()
     assert len(gateway.v1.payment_intents.list().data) == 1
 
 
-def wait_until_used(gateway, fault):
-    url = gateway._requestor.base_addresses["api"].removesuffix("/stripe")
+def wait_until_used(world: Server, fault: dict[str, Any]) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        (rule,) = [each for each in requests.get(f"{url}/control/faults", timeout=5).json()["items"]
+        (rule,) = [each for each in requests.get(f"{world.url}/control/faults", timeout=5).json()["items"]
                    if each["id"] == fault["id"]]
         if rule["used"]:
             return
@@ -102,15 +105,15 @@ def wait_until_used(gateway, fault):
     pytest.fail("the slow request never arrived")
 
 
-def test_twenty_simultaneous_requests_with_one_key_make_one_intent(world):
-    outcomes = []
+def test_twenty_simultaneous_requests_with_one_key_make_one_intent(world: Server) -> None:
+    outcomes: list[str | None] = []
 
-    def go():
+    def go() -> None:
         try:
             client = gateway_client(world.url)
             outcomes.append(client.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"}).id)
         except stripe.APIError as refused:
-            outcomes.append(refused.error.code)
+            outcomes.append(error_of(refused).code)
 
     threads = [threading.Thread(target=go) for _ in range(20)]
     for thread in threads:
@@ -123,7 +126,7 @@ def test_twenty_simultaneous_requests_with_one_key_make_one_intent(world):
     assert len(gateway_client(world.url).v1.payment_intents.list().data) == 1
 
 
-def test_a_refused_parameter_does_not_use_up_the_key(gateway):
+def test_a_refused_parameter_does_not_use_up_the_key(gateway: Gateway) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         gateway.v1.payment_intents.create(intent_params(amount=-5), {"idempotency_key": "pay:1"})
 
@@ -132,7 +135,7 @@ def test_a_refused_parameter_does_not_use_up_the_key(gateway):
     assert "Idempotent-Replayed" not in intent.last_response.headers
 
 
-def test_a_key_is_forgotten_after_a_day(world, gateway):
+def test_a_key_is_forgotten_after_a_day(world: Server, gateway: Gateway) -> None:
     first = gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "pay:1"})
 
     requests.post(f"{world.url}/control/clock", json={"offset_seconds": 25 * 3600}, timeout=5)
@@ -141,6 +144,6 @@ def test_a_key_is_forgotten_after_a_day(world, gateway):
     assert second.id != first.id
 
 
-def test_a_key_has_at_most_255_characters(gateway):
+def test_a_key_has_at_most_255_characters(gateway: Gateway) -> None:
     with pytest.raises(stripe.IdempotencyError):
         gateway.v1.payment_intents.create(intent_params(), {"idempotency_key": "k" * 256})
