@@ -13,7 +13,7 @@ class UnknownArea(DomainError):
 
 
 class UnknownProvince(DomainError):
-    """There is no such province on that day. Codes were used again in 2025: ask `listProvinces` for the day you mean."""
+    """There is no such province on that day. Codes were used again in 2025: ask `listProvinces` for that day."""
 
     status = 404
     vi = "Không có tỉnh, thành phố nào mang mã này vào ngày đó. Hãy xem listProvinces cho đúng ngày bạn cần."

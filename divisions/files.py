@@ -27,7 +27,7 @@ _Line = TypeVar("_Line", UnitLine, ChangeLine, AreaLine)
 _DAY_IN_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})")
 
 
-class UnreadableFile(Exception):  # noqa: N818 - read as a sentence on the terminal
+class UnreadableFile(Exception):  # read as a sentence on the terminal
     """The file is none of those this room knows, or is broken as a whole; the text says how."""
 
 
@@ -128,9 +128,7 @@ def _office_table(rows: list[tuple[str, list[str]]], day: date) -> Batch:
     return batch
 
 
-def _office_change(
-    where: str, row: list[str], day: date, source: str, former: dict[str, UnitLine]
-) -> ChangeLine:
+def _office_change(where: str, row: list[str], day: date, source: str, former: dict[str, UnitLine]) -> ChangeLine:
     province, new_full_name, new_code, old_full_name, old_code, note, district, old_province = row[:_OFFICE_CELLS]
     if not old_code:
         raise ValueError("no old code: this was never a commune")
@@ -315,7 +313,7 @@ def _typed(level: UnitLevel, full_name: str) -> tuple[UnitType, str]:
     return unit_type, name
 
 
-def _checked(level: UnitLevel, code: str) -> str:
+def _checked(level: UnitLevel, code: object) -> str:
     if not isinstance(code, str) or not _CODES[level].fullmatch(code):
         raise ValueError(f"{code!r} is no code of a {level}")
     return code

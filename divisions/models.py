@@ -88,9 +88,7 @@ class UnitChange(Base):
 
     __tablename__ = "unit_change"
     __table_args__ = (
-        Index(
-            "ix_unit_change_old_name_fold", "old_name_fold", postgresql_ops={"old_name_fold": "text_pattern_ops"}
-        ),
+        Index("ix_unit_change_old_name_fold", "old_name_fold", postgresql_ops={"old_name_fold": "text_pattern_ops"}),
     )
 
     old_code: Mapped[str] = mapped_column(primary_key=True)

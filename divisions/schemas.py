@@ -14,14 +14,12 @@ _ON = "The day the question is about, YYYY-MM-DD. Today when left out."
 _CODE = "Official code, as text with leading zeros. Codes were used again in 2025: keep the day with it."
 
 
-def _province_code(**kwargs: object) -> ma.fields.String:
-    metadata = {"description": "Two digits.", "example": "38"}
-    return ma.fields.String(validate=ma.validate.Regexp(r"^[0-9]{2}$"), metadata=metadata, **kwargs)  # type: ignore[arg-type]
-
-
-def _slug(**kwargs: object) -> ma.fields.String:
-    metadata = {"description": "Slug of an area, see listAreas.", "example": "thanh-hoa"}
-    return ma.fields.String(validate=ma.validate.Regexp(r"^[a-z0-9-]{1,64}$"), metadata=metadata, **kwargs)  # type: ignore[arg-type]
+def _slug() -> ma.fields.String:
+    return ma.fields.String(
+        load_default=None,
+        validate=ma.validate.Regexp(r"^[a-z0-9-]{1,64}$"),
+        metadata={"description": "Slug of an area, see listAreas.", "example": "thanh-hoa"},
+    )
 
 
 class OnQuery(ma.Schema):
@@ -33,8 +31,13 @@ class OnQuery(ma.Schema):
 class CommuneQuery(PageQuery):
     """Which communes."""
 
-    province = _province_code(load_default=None, attribute="province_code")
-    area = _slug(load_default=None)
+    province = ma.fields.String(
+        attribute="province_code",
+        load_default=None,
+        validate=ma.validate.Regexp(r"^[0-9]{2}$"),
+        metadata={"description": "Code of a province, two digits.", "example": "38"},
+    )
+    area = _slug()
     q = Line(
         100,
         load_default=None,
@@ -56,7 +59,10 @@ class ResolveQuery(ma.Schema):
     )
     on = ma.fields.Date(
         load_default=None,
-        metadata={"description": "A day on which the commune bore the code. Goes with `code`.", "example": "2025-06-30"},
+        metadata={
+            "description": "A day on which the commune bore the code. Goes with `code`.",
+            "example": "2025-06-30",
+        },
     )
     text = Line(
         200,
@@ -67,7 +73,7 @@ class ResolveQuery(ma.Schema):
             "example": "phường Đông Thọ, Thanh Hóa",
         },
     )
-    area = _slug(load_default=None)
+    area = _slug()
 
     @ma.validates_schema
     def _one_question(self, data: dict[str, object], **_kwargs: object) -> None:
@@ -86,7 +92,9 @@ class AreaSchema(ma.Schema):
     name_en = ma.fields.String(required=True)
     province_code = ma.fields.String(required=True, metadata={"description": "The province it is in today."})
     former_province_codes = ma.fields.List(
-        ma.fields.String(), required=True, metadata={"description": "Provinces inside it until 2025-06-30, in the codes of then."}
+        ma.fields.String(),
+        required=True,
+        metadata={"description": "Provinces inside it until 2025-06-30, in the codes of then."},
     )
     commune_count = ma.fields.Integer(required=True, metadata={"description": "How many communes it has today."})
 
@@ -106,7 +114,9 @@ class UnitSchema(ma.Schema):
     name_en = ma.fields.String(required=True)
     type = Choice(UnitType, required=True, metadata={"description": _TYPE})
     valid_from = ma.fields.Date(required=True, metadata={"description": "First day it was so."})
-    valid_to = ma.fields.Date(required=True, allow_none=True, metadata={"description": "Last day; null while it lasts."})
+    valid_to = ma.fields.Date(
+        required=True, allow_none=True, metadata={"description": "Last day; null while it lasts."}
+    )
 
 
 class ProvinceSchema(UnitSchema):
@@ -159,8 +169,8 @@ class CandidateSchema(ma.Schema):
         required=True,
         validate=ma.validate.OneOf([one.word for one in Likeness if one is not Likeness.DIFFERENT]),
         metadata={
-            "description": "How near the name is to the text: exact; same_tones (hoà, hòa); same_letters (other tones); "
-            "folded (equal without diacritics)."
+            "description": "How near the name is to the text: exact; same_tones (hoà, hòa); same_letters (other "
+            "tones); folded (equal without diacritics)."
         },
     )
     kind = Choice(

@@ -83,7 +83,10 @@ _DONG_THO = {
         "province_name": "Thanh Hóa",
     },
 }
-_RESOLUTION = {"candidates": [{"commune": _COMMUNE} | _DONG_THO, {"commune": _HAM_RONG} | _DONG_THO], "ask_street": True}
+_RESOLUTION = {
+    "candidates": [{"commune": _COMMUNE} | _DONG_THO, {"commune": _HAM_RONG} | _DONG_THO],
+    "ask_street": True,
+}
 
 
 @blueprint.route("/areas")

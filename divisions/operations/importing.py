@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from divisions.files import beginning, read
 from divisions.lines import AreaLine, Batch, ChangeLine, Counts, Refusal, UnitLine
 from divisions.models import Area, Unit, UnitChange, UnitLevel
-from divisions.names import latin, order_key, search_fold, split_type
+from divisions.names import order_key, search_fold, split_type
 from kit import clock
 from kit.database import Base
 
@@ -86,7 +87,7 @@ def import_units(
     _end_predecessors(wanted)
     if complete_on is not None:
         counts.ended = _end_missing(wanted, set(given), complete_on)
-    _store(session, Unit, stored, wanted, counts, tick)
+    _store(session, Unit, stored=stored, wanted=wanted, counts=counts, tick=tick)
     return counts
 
 
@@ -116,7 +117,7 @@ def import_changes(session: Session, lines: Iterable[ChangeLine], *, tick: Tick 
         wanted[key] = row
     if known.predecessors:
         import_units(session, known.predecessors)
-    _store(session, UnitChange, stored, wanted, counts, tick)
+    _store(session, UnitChange, stored=stored, wanted=wanted, counts=counts, tick=tick)
     return counts
 
 
@@ -135,7 +136,7 @@ def import_areas(session: Session, lines: Iterable[AreaLine], *, tick: Tick = _s
             "province_code": line.province_code,
             "former_province_codes": list(line.former_province_codes),
         }
-    _store(session, Area, stored, wanted, counts, tick)
+    _store(session, Area, stored=stored, wanted=wanted, counts=counts, tick=tick)
     return counts
 
 
@@ -158,7 +159,7 @@ def _end_predecessors(wanted: dict[_Key, Any]) -> None:
     for key in sorted(wanted, key=lambda key: key[2]):
         timelines[key[0], key[1]].append(key)
     for timeline in timelines.values():
-        for key, following in zip(timeline, timeline[1:], strict=False):
+        for key, following in pairwise(timeline):
             last_day = following[2] - _DAY
             if wanted[key]["valid_to"] is None or wanted[key]["valid_to"] > last_day:
                 wanted[key] = {**wanted[key], "valid_to": last_day}
@@ -200,6 +201,16 @@ def _unit_key(row: dict[str, Any]) -> _Key:
 # -- changes -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A new unit as a table of changes names it."""
+
+    level: UnitLevel
+    code: str
+    full_name: str
+    parent_code: str | None
+
+
 class _Known:
     """The units that stand, to check the new codes of a table of changes against."""
 
@@ -216,18 +227,16 @@ class _Known:
     def find(self, line: ChangeLine, counts: Counts) -> str | None:
         """The code of the commune the line leads to; None, with the reason in `counts`, when there is none."""
         if line.new_province_code and line.new_province_full_name:
-            self._know_predecessor(
-                line, UnitLevel.PROVINCE, line.new_province_code, line.new_province_full_name, None, counts
-            )
+            province = _Named(UnitLevel.PROVINCE, line.new_province_code, line.new_province_full_name, None)
+            self._know_predecessor(line, province, counts)
         if self._borne_on(self._by_code[UnitLevel.COMMUNE, line.new_code], line.changed_on):
             return line.new_code
         if line.new_full_name:
-            if self._know_predecessor(
-                line, UnitLevel.COMMUNE, line.new_code, line.new_full_name, line.new_province_code, counts
-            ):
+            commune = _Named(UnitLevel.COMMUNE, line.new_code, line.new_full_name, line.new_province_code)
+            if self._know_predecessor(line, commune, counts):
                 return line.new_code
             namesakes = self._by_name[line.new_province_code, search_fold(line.new_full_name)]
-            codes = {row["code"] for row in self._borne_on(namesakes, line.changed_on)}
+            codes: set[str] = {row["code"] for row in self._borne_on(namesakes, line.changed_on)}
             if len(codes) == 1:
                 (code,) = codes
                 self._tell(line, f"{line.new_full_name} is known as {code}, not {line.new_code}", counts)
@@ -235,37 +244,36 @@ class _Known:
         counts.refused.append(Refusal(line.where, f"no commune bore {line.new_code} on {line.changed_on}"))
         return None
 
-    def _know_predecessor(  # noqa: PLR0913 - the six facts of a unit
-        self, line: ChangeLine, level: UnitLevel, code: str, full_name: str, parent: str | None, counts: Counts
-    ) -> bool:
+    def _know_predecessor(self, line: ChangeLine, unit: _Named, counts: Counts) -> bool:
         """Whether the unit stands under this code and name, with another type, since a later day; then remember it."""
-        if (level, code) in self._predecessors_of:
+        if (unit.level, unit.code) in self._predecessors_of:
             return True
-        rows = self._by_code[level, code]
+        rows = self._by_code[unit.level, unit.code]
         if not rows or self._borne_on(rows, line.changed_on):
             return False
-        later = min((row for row in rows if row["valid_from"] > line.changed_on), key=lambda r: r["valid_from"], default=None)
-        unit_type, name = split_type(full_name)
+        later_rows = (row for row in rows if row["valid_from"] > line.changed_on)
+        later = min(later_rows, key=lambda row: row["valid_from"], default=None)
+        unit_type, name = split_type(unit.full_name)
         if later is None or unit_type is None or search_fold(name) != later["name_fold"]:
             return False
-        valid_from, why = beginning(level, code, line.changed_on)
+        valid_from, why = beginning(unit.level, unit.code, line.changed_on)
         self.predecessors.append(
             UnitLine(
                 where=line.where,
-                level=level,
-                code=code,
+                level=unit.level,
+                code=unit.code,
                 name=name,
-                full_name=full_name,
-                name_en=later["name_en"] or latin(name),
+                full_name=unit.full_name,
+                name_en=later["name_en"],
                 type=unit_type,
-                parent_code=parent,
+                parent_code=unit.parent_code,
                 valid_from=valid_from,
                 valid_to=later["valid_from"] - _DAY,
                 source=f"{line.source}; beginning: {why}",
             )
         )
-        self._predecessors_of.add((level, code))
-        self._tell(line, f"{full_name} ({code}) was so until {later['valid_from'] - _DAY}", counts)
+        self._predecessors_of.add((unit.level, unit.code))
+        self._tell(line, f"{unit.full_name} ({unit.code}) was so until {later['valid_from'] - _DAY}", counts)
         return True
 
     def _tell(self, line: ChangeLine, what: str, counts: Counts) -> None:
@@ -305,9 +313,10 @@ def _stored(session: Session, model: type[Base]) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in session.execute(select(*columns))]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _store(  # noqa: PLR0913 - what stands, what shall stand, and who hears about it
+def _store(
     session: Session,
     model: type[Base],
+    *,
     stored: dict[_Key, dict[str, Any]],
     wanted: dict[_Key, dict[str, Any]],
     counts: Counts,
@@ -320,8 +329,9 @@ def _store(  # noqa: PLR0913 - what stands, what shall stand, and who hears abou
     counts.new += sum(key not in stored for key in wanted)
     counts.changed += sum(stored.get(key, row) != row for key, row in wanted.items())
     tick(counts.read - len(different))
-    statement = insert(inspect(model).local_table)
-    others = {column.name: statement.excluded[column.name] for column in inspect(model).columns if column.name not in keys}
+    table = model.metadata.tables[model.__tablename__]
+    statement = insert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     upsert = statement.on_conflict_do_update(index_elements=keys, set_=others)
     for at in range(0, len(different), _ROWS_A_BATCH):
         rows = different[at : at + _ROWS_A_BATCH]

@@ -18,6 +18,7 @@ from kit.errors import NotFound
 from kit.pages import Page, page
 from kit.text import sort_key
 
+Columns = Row[*tuple[Any, ...]]  # columns read by their names
 _COMMUNE_CODE = re.compile(r"[0-9]{5}")
 _PAGE_ORDER: tuple[InstrumentedAttribute[Any], ...] = (Unit.sort_key, Unit.code)
 _COMMUNE_WORDS = {
@@ -34,7 +35,7 @@ def in_force(unit: type[Unit], on: date) -> ColumnElement[bool]:
     return and_(unit.valid_from <= on, or_(unit.valid_to.is_(None), unit.valid_to >= on))
 
 
-def list_areas(session: Session) -> list[Row[Any]]:
+def list_areas(session: Session) -> list[Columns]:
     """The product's areas in alphabetical order, each with how many communes it has today."""
     today = clock.today()
     communes = (
@@ -55,7 +56,7 @@ def list_areas(session: Session) -> list[Row[Any]]:
     return sorted(rows, key=lambda row: sort_key(row.name))
 
 
-def list_provinces(session: Session, on: date | None = None) -> Sequence[Row[Any]]:
+def list_provinces(session: Session, on: date | None = None) -> Sequence[Columns]:
     """The provinces of a day, by default today, in alphabetical order; empty for a day nothing is known about."""
     return session.execute(
         select(
@@ -95,7 +96,7 @@ def list_communes(
     return page(session, statement, by=_PAGE_ORDER, limit=limit, cursor=cursor, question=question, descending=False)
 
 
-def get_commune(session: Session, code: str, on: date | None = None) -> Row[Any]:
+def get_commune(session: Session, code: str, on: date | None = None) -> Columns:
     """The commune that bears `code` on a day, by default today. Raises NotFound."""
     if _COMMUNE_CODE.fullmatch(code) is None:
         raise NotFound
@@ -113,7 +114,7 @@ def province_of(session: Session, area: str) -> str:
     return code
 
 
-def communes_of(day: date) -> Select[Any]:
+def communes_of(day: date) -> Select[*tuple[Any, ...]]:
     """The communes of a day with their provinces, as columns."""
     return (
         select(

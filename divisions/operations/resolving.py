@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
 from divisions.addresses import Phrase, read_phrases
 from divisions.models import ChangeKind, Unit, UnitChange, UnitLevel, UnitType
 from divisions.names import TYPE_NAMES, Likeness, has_marks, likeness, search_fold
-from divisions.operations.reading import communes_of, in_force, province, province_of
+from divisions.operations.reading import Columns, communes_of, in_force, province, province_of
 from kit import clock
 
 MAX_CANDIDATES = 20
@@ -37,9 +37,9 @@ class OldCommune:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A commune of today that may be meant. `kind` says how much of the old one went into it; None when it is current."""
+    """A commune of today that may be meant. `kind`: how much of the old one went into it; None when it is current."""
 
-    unit: Row[Any]
+    unit: Columns
     likeness: Likeness
     kind: ChangeKind | None = None
     changed_on: date | None = None
@@ -131,7 +131,7 @@ class _Match:
     context: int  # how many other phrases name its district or province
     right_type: bool
 
-    def order(self, units: dict[str, Row[Any]]) -> tuple[Any, ...]:
+    def order(self, units: dict[str, Columns]) -> tuple[Any, ...]:
         """What sorts the better match first: nearer spelling, then what is called so today, then the alphabet."""
         unit = units[self.trace.code]
         return self.likeness, self.trace.kind is not None, unit.sort_key, unit.code
@@ -146,13 +146,15 @@ def _match_units(session: Session, named: Sequence[Phrase], phrases: Sequence[Ph
             and_(province.level == UnitLevel.PROVINCE, province.code == Unit.parent_code, in_force(province, today)),
         )
         .where(
-            Unit.level == UnitLevel.COMMUNE, in_force(Unit, today), Unit.name_fold.in_({phrase.fold for phrase in named})
+            Unit.level == UnitLevel.COMMUNE,
+            in_force(Unit, today),
+            Unit.name_fold.in_({phrase.fold for phrase in named}),
         )
     ).all()
     for phrase in named:
         for row in rows:
             if row.name_fold == phrase.fold:
-                around = {row.province_fold}
+                around = {row.province_fold or ""}
                 yield _Match(
                     phrase,
                     _Trace(row.code, today),
@@ -163,9 +165,7 @@ def _match_units(session: Session, named: Sequence[Phrase], phrases: Sequence[Ph
 
 
 def _match_old(session: Session, named: Sequence[Phrase], phrases: Sequence[Phrase]) -> Iterable[_Match]:
-    rows = session.execute(
-        _old_communes().where(UnitChange.old_name_fold.in_({phrase.fold for phrase in named}))
-    ).all()
+    rows = session.execute(_old_communes().where(UnitChange.old_name_fold.in_({phrase.fold for phrase in named}))).all()
     # Which province it is in today helps too: citizens mix old and new names.
     ended = _follow(session, [_trace_of(row) for row in rows])
     units = _units_of_today(session, {trace.code for trace in ended}, None)
@@ -188,7 +188,7 @@ def _match_old(session: Session, named: Sequence[Phrase], phrases: Sequence[Phra
             )
 
 
-def _context(phrase: Phrase, phrases: Sequence[Phrase], around: set[str | None]) -> int:
+def _context(phrase: Phrase, phrases: Sequence[Phrase], around: set[str]) -> int:
     """How many stretches of the text beside `phrase` name something around the commune."""
     return len({other.start for other in phrases if not other.overlaps(phrase) and other.fold in around})
 
@@ -240,7 +240,7 @@ def _follow(session: Session, traces: Iterable[_Trace]) -> list[_Trace]:
     return ended
 
 
-def _moved(trace: _Trace, row: Row[Any]) -> _Trace:
+def _moved(trace: _Trace, row: Columns) -> _Trace:
     here = _trace_of(row)
     if trace.old is None:
         return here
@@ -248,7 +248,7 @@ def _moved(trace: _Trace, row: Row[Any]) -> _Trace:
     return _Trace(here.code, here.since, kind, here.changed_on, trace.old)
 
 
-def _trace_of(row: Row[Any]) -> _Trace:
+def _trace_of(row: Columns) -> _Trace:
     type_name = TYPE_NAMES[row.old_type] if row.old_type else None
     old = OldCommune(
         code=row.old_code,
@@ -262,7 +262,7 @@ def _trace_of(row: Row[Any]) -> _Trace:
     return _Trace(row.new_code, row.changed_on, row.kind, row.changed_on, old)
 
 
-def _old_communes() -> Select[Any]:
+def _old_communes() -> Select[*tuple[Any, ...]]:
     day_before = UnitChange.changed_on - 1
     return select(
         UnitChange.old_code,
@@ -285,7 +285,7 @@ def _old_communes() -> Select[Any]:
     )
 
 
-def _units_of_today(session: Session, codes: set[str], area: str | None) -> dict[str, Row[Any]]:
+def _units_of_today(session: Session, codes: set[str], area: str | None) -> dict[str, Columns]:
     """The communes of today with these codes, inside the area's province if one is named."""
     statement = communes_of(clock.today()).where(Unit.code.in_(codes))
     if area is not None:

@@ -12,17 +12,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+import divisions.views
+from auth import guard
 from divisions.files import read
 from divisions.models import Area, Unit, UnitChange
 from divisions.operations import import_batch, seed
-import divisions.views
-from auth import guard
 from kit import database, embedded, logs, pages, web
-from kit.quotas import Quotas
 from kit.database import Base, sqlalchemy_url
+from kit.quotas import Quotas
 from tests.divisions.official import CHANGES, REFORM, SAMPLE, UNITS
 
-TABLES = [model.__table__ for model in (Unit, UnitChange, Area)]
+TABLES = [Base.metadata.tables[model.__tablename__] for model in (Unit, UnitChange, Area)]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,7 +14,7 @@ from tests.divisions.official import SAMPLE
 
 
 @pytest.fixture
-def ask(client: Callable[[], FlaskClient]) -> Iterator[Callable[..., TestResponse]]:
+def ask(client: Callable[[], FlaskClient]) -> Callable[..., TestResponse]:
     """Anybody asking, when the sample is loaded."""
     with transaction() as session:
         operations.seed(session, SAMPLE)
@@ -30,7 +30,9 @@ def test_areas_come_with_both_names_and_may_be_kept(ask: Callable[..., TestRespo
     answer = ask("/areas")
 
     assert answer.status_code == 200
-    assert {"slug": "thanh-hoa", "name": "Thanh Hóa", "name_en": "Thanh Hoa"}.items() <= answer.json["items"][-1].items()
+    assert {"slug": "thanh-hoa", "name": "Thanh Hóa", "name_en": "Thanh Hoa"}.items() <= answer.json["items"][
+        -1
+    ].items()
     assert answer.headers["Cache-Control"] == "public, max-age=300, stale-if-error=86400"
     assert (answer.headers["Vary"], bool(answer.headers["ETag"])) == ("Accept-Language", True)
 

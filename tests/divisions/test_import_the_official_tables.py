@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import date
 
-import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -83,9 +82,7 @@ def test_63_former_provinces_ended_the_day_before(country: Session) -> None:
 
 
 def test_bac_ninh_kept_its_name_and_lost_its_code(country: Session) -> None:
-    before, after = (
-        {p.name: p.code for p in list_provinces(country, day)} for day in (BEFORE_THE_REFORM, REFORM)
-    )
+    before, after = ({p.name: p.code for p in list_provinces(country, day)} for day in (BEFORE_THE_REFORM, REFORM))
 
     assert (before["Bắc Ninh"], before["Bắc Giang"]) == ("27", "24")
     assert after["Bắc Ninh"] == "24"

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -139,7 +139,7 @@ def test_a_code_never_means_two_things_on_one_day(empty: Session) -> None:
 
     with pytest.raises(IntegrityError, match="ex_unit_one_meaning_a_day"):
         empty.execute(
-            Unit.__table__.insert().values(
+            insert(Unit).values(
                 code="38", level=UnitLevel.PROVINCE, valid_from=date(2026, 1, 1), name="X", full_name="Tỉnh X",
                 name_en="X", type=UnitType.PROVINCE, source="a test", name_fold="x", sort_key="X",
             )
@@ -169,7 +169,9 @@ def test_an_area_keeps_its_slug_when_its_province_gets_another_code(empty: Sessi
     batch = read(SAMPLE / "areas.json", REFORM)
     import_areas(empty, batch.areas)
 
-    counts = import_areas(empty, [replace(area, province_code="39") for area in batch.areas if area.slug == "thanh-hoa"])
+    counts = import_areas(
+        empty, [replace(area, province_code="39") for area in batch.areas if area.slug == "thanh-hoa"]
+    )
 
     assert (counts.new, counts.changed) == (0, 1)
     assert {area.slug: area.province_code for area in list_areas(empty)}["thanh-hoa"] == "39"

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from divisions.errors import UnknownArea, UnknownProvince
@@ -20,7 +20,7 @@ pytestmark = needs_official_tables
 TODAY = date(2026, 11, 21)
 
 
-def walk(session: Session, limit: int, **filters: Any) -> list[Any]:  # noqa: ANN401 - any filter
+def walk(session: Session, limit: int, **filters: Any) -> list[Any]:
     """Every page of a list, one after the other."""
     items: list[Any] = []
     cursor = None
@@ -46,7 +46,7 @@ def test_a_commune_that_appears_between_two_pages_moves_nothing(country: Session
     first = list_communes(country, area="thanh-hoa", on=TODAY, limit=20, cursor=None)
     model = country.scalars(select(Unit).where(Unit.level == UnitLevel.COMMUNE, Unit.code == before[0])).one()
     columns = {column.name: getattr(model, column.name) for column in Unit.__table__.columns}
-    country.execute(Unit.__table__.insert().values(columns | {"code": "99998"}))
+    country.execute(insert(Unit).values(columns | {"code": "99998"}))
 
     second = list_communes(country, area="thanh-hoa", on=TODAY, limit=20, cursor=first.next)
 
@@ -88,7 +88,7 @@ def test_a_commune_is_read_by_code_and_day(country: Session) -> None:
     assert (after.full_name, after.valid_from) == ("Phường Lộc Ninh", date(2026, 4, 30))
 
 
-@pytest.mark.parametrize("code", ["99999", "1479", "147970", "1479a", "\x00\x00\x00\x00\x00", "１４７９７"])
+@pytest.mark.parametrize("code", ["99999", "1479", "147970", "1479a", "\x00\x00\x00\x00\x00", "\uff11\uff14797"])
 def test_a_code_that_nobody_bears_is_not_found(country: Session, code: str) -> None:
     with pytest.raises(NotFound):
         get_commune(country, code, TODAY)
@@ -102,8 +102,7 @@ def test_searching_and_paging_use_their_indexes(country: Session) -> None:
         "\n".join(country.scalars(text(f"EXPLAIN {query}")))
         for query in (
             "SELECT * FROM unit WHERE level = 'commune' AND name_fold LIKE 'dong t%'",
-            "SELECT * FROM unit WHERE level = 'commune' AND parent_code = '38'"
-            " AND (sort_key, code) > ('A', '00000') ORDER BY sort_key, code LIMIT 21",
+            "SELECT * FROM unit WHERE level = 'commune' AND parent_code = '38' AND sort_key > 'A' ORDER BY sort_key",
             "SELECT * FROM unit_change WHERE old_name_fold IN ('dong tho', 'hac thanh')",
         )
     ]
