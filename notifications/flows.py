@@ -73,4 +73,4 @@ def send_code(event: PhoneChallengeStarted) -> None:
 def _send(message_id: UUID, phone: DuePush) -> None:
     words = messages.push_words(phone.kind, phone.language)
     data = {"message_id": str(message_id), "kind": phone.kind.value}
-    push.send(phone.address, phone.address_kind, words.title, words.body, data, tag=str(message_id))
+    push.send(phone.address, phone.address_kind, words.title, words.body, data=data, tag=str(message_id))

@@ -14,8 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import firebase_admin
-from firebase_admin import credentials as accounts
-from firebase_admin import exceptions, messaging
+from firebase_admin import credentials as accounts, exceptions, messaging
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 from requests import PreparedRequest, RequestException, Response, Session
@@ -97,7 +96,7 @@ def connect(project: str, *, url: str | None, credentials: str | None) -> None:
         _destination = _Destination(project, url.rstrip("/") if url else None, credentials)
 
 
-def send(address: str, kind: str, title: str, body: str, data: Mapping[str, str], tag: str) -> str:
+def send(address: str, kind: str, title: str, body: str, *, data: Mapping[str, str], tag: str) -> str:
     """Show a notification on the phone at `address`, a "token" or "fid" by `kind`; returns Firebase's id of it.
 
     `tag` names what it is about: should it arrive twice, the second replaces the first. Takes at most about ten
@@ -107,7 +106,7 @@ def send(address: str, kind: str, title: str, body: str, data: Mapping[str, str]
     """
     app = _connected()
     try:
-        return str(messaging.send(_message(address, kind, title, body, data, tag), app=app))
+        return str(messaging.send(_message(address, kind, title, body, data=data, tag=tag), app=app))
     except messaging.UnregisteredError as exc:
         raise PushRefused("unregistered", is_unregistered=True) from exc
     except _FINAL as exc:
@@ -121,7 +120,7 @@ def send(address: str, kind: str, title: str, body: str, data: Mapping[str, str]
         raise PushDelayed("unreadable_answer") from exc
 
 
-def _message(address: str, kind: str, title: str, body: str, data: Mapping[str, str], tag: str) -> messaging.Message:
+def _message(address: str, kind: str, title: str, body: str, *, data: Mapping[str, str], tag: str) -> messaging.Message:
     message = messaging.Message(
         notification=messaging.Notification(title=title, body=body),
         data=dict(data),

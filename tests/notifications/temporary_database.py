@@ -100,7 +100,7 @@ def app() -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> Iterator[Callable[[], FlaskClient]]:
-    yield lambda: app.test_client()
+    yield app.test_client
     with database.transaction() as session:
         session.execute(text("TRUNCATE citizen, phone_challenge, procrastinate_jobs CASCADE"))
 

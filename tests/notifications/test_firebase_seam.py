@@ -76,7 +76,7 @@ def test_a_push_reaches_the_stranger_and_nobody_else(stranger: Stranger, monkeyp
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
-    name = push.send("an-phone", "fid", "Tiêu đề", "Nội dung", {"kind": "bills_paid"}, "tag-1")
+    name = push.send("an-phone", "fid", "Tiêu đề", "Nội dung", data={"kind": "bills_paid"}, tag="tag-1")
 
     (call,) = stranger.calls
     assert name == "projects/citizen-sandbox/messages/0:1"
@@ -96,7 +96,7 @@ def test_a_push_reaches_the_stranger_and_nobody_else(stranger: Stranger, monkeyp
 def test_older_apps_are_reached_by_token_without_a_warning(stranger: Stranger) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        push.send("an-old-phone", "token", "t", "b", {}, "tag-1")
+        push.send("an-old-phone", "token", "t", "b", data={}, tag="tag-1")
 
     (call,) = stranger.calls
     assert call["message"]["token"] == "an-old-phone"
@@ -109,7 +109,7 @@ def test_the_sdk_does_not_sleep_and_try_again_by_itself(stranger: Stranger, stat
     began = time.monotonic()
 
     with pytest.raises(push.PushDelayed) as delayed:
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert delayed.value.retry_after == 20
     assert len(stranger.calls) == 1
@@ -123,9 +123,9 @@ def test_a_retry_after_may_be_a_date(stranger: Stranger) -> None:
     ]
 
     with pytest.raises(push.PushDelayed) as dated:
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
     with pytest.raises(push.PushDelayed) as unreadable:
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert dated.value.retry_after is not None
     assert dated.value.retry_after >= 0
@@ -141,7 +141,7 @@ def test_an_answer_that_makes_no_sense_is_worth_another_try(stranger: Stranger, 
     stranger.answers = [(status, {}, answer)] * 3  # after a 401 the SDK asks for a new token and tries again
 
     with pytest.raises(push.PushDelayed):
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_answer_that_makes_no_sense_is_worth_another_try(stranger: Stranger, 
     ],
 )
 def test_a_final_refusal_says_whether_the_address_is_gone(
-    stranger: Stranger, status: int, code: str, is_gone: bool
+    stranger: Stranger, status: int, code: str, *, is_gone: bool
 ) -> None:
     error = {
         "code": status,
@@ -164,7 +164,7 @@ def test_a_final_refusal_says_whether_the_address_is_gone(
     stranger.answers = [(status, {}, orjson.dumps({"error": error}))]
 
     with pytest.raises(push.PushRefused) as raised:
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert raised.value.is_unregistered is is_gone
     assert "an-phone" not in str(raised.value)
@@ -175,7 +175,7 @@ def test_an_unknown_project_does_not_cost_a_phone_its_place(stranger: Stranger) 
     stranger.answers = [(404, {}, orjson.dumps({"error": error}))]
 
     with pytest.raises(push.PushRefused) as raised:
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert raised.value.is_unregistered is False
 
@@ -184,16 +184,16 @@ def test_a_stranger_that_is_not_there_is_worth_another_try(stranger: Stranger) -
     push.connect("citizen-sandbox", url="http://127.0.0.1:9/fcm", credentials=None)
 
     with pytest.raises(push.PushDelayed):
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert stranger.calls == []
 
 
 def test_connecting_again_moves_to_the_new_place(stranger: Stranger) -> None:
-    push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+    push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     push.connect("other-project", url=f"{stranger.url}/elsewhere/", credentials=None)
-    push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+    push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert [call["path"] for call in stranger.calls] == [
         "/fcm/v1/projects/citizen-sandbox/messages:send",
@@ -222,7 +222,7 @@ def test_a_token_that_google_will_not_give_is_worth_another_try(stranger: Strang
     stranger.answers = [(400, {}, b'{"error": "invalid_grant"}')]
 
     with pytest.raises(push.PushDelayed) as delayed:
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
     assert delayed.value.code == "no_token"
     assert [call["path"] for call in stranger.calls] == ["/token"]
@@ -232,13 +232,13 @@ def test_a_missing_service_account_is_a_mistake_and_not_a_delay(tmp_path: Path) 
     push.connect("citizen-live", url=None, credentials=str(tmp_path / "none.json"))
 
     with pytest.raises(FileNotFoundError):
-        push.send("an-phone", "fid", "t", "b", {}, "tag-1")
+        push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")
 
 
 def test_many_threads_share_one_way_out(stranger: Stranger) -> None:
     names: list[str] = []
     threads = [
-        threading.Thread(target=lambda: names.append(push.send("an-phone", "fid", "t", "b", {}, "tag-1")))
+        threading.Thread(target=lambda: names.append(push.send("an-phone", "fid", "t", "b", data={}, tag="tag-1")))
         for _ in range(8)
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -136,6 +138,20 @@ def test_marking_needs_the_etag_of_what_was_read(an: Person) -> None:
     assert (without.status_code, without.json["code"]) == (428, "precondition_required")
     assert (stale.status_code, stale.json["code"]) == (412, "precondition_failed")
     assert an.get(f"/v1/messages/{message['id']}").json["read_at"] is not None
+
+
+def test_of_many_who_mark_the_same_version_at_once_one_succeeds(an: Person) -> None:
+    message = _message_about(an, tell_paid(an.id))
+    gate = Barrier(6, timeout=30)
+
+    def mark_at_once(_place: int) -> int:
+        gate.wait()
+        return int(_mark(an, message, read=True).status_code)
+
+    with ThreadPoolExecutor(6) as phones:
+        statuses = sorted(phones.map(mark_at_once, range(6)))
+
+    assert statuses == [200] + [412] * 5
 
 
 @pytest.mark.parametrize("read", [1, 0, "true", None, []])
