@@ -38,7 +38,7 @@ class Base(DeclarativeBase):
         UUID: Uuid,
         datetime: DateTime(timezone=True),
         date: Date,
-        dict[str, Any]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),
         list[Any]: JSONB,
         StrEnum: Enum(
             StrEnum,

@@ -14,6 +14,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import Task
 from sqlalchemy.orm import Session
 
+from kit import logs
 from kit.database import transaction
 
 # A listener reacts inside a transaction of its own; a flow talks to outsiders and opens its own short ones.
@@ -28,8 +29,10 @@ _LONGEST_WAIT_SECONDS = 3600
 _ATTEMPTS_WAITING = 150
 _LONGEST_PATIENCE_SECONDS = 300
 
-# Never opened in a web process, so that nobody can enqueue outside of a transaction by mistake.
+# The worker opens `app`. Events are enqueued through an app that is never opened: so nobody can enqueue outside of a
+# transaction by mistake, and a listener inside the worker enqueues just as a view does.
 app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+_enqueuer = procrastinate.App(connector=procrastinate.PsycopgConnector())
 _heard_by: dict[type[Event], dict[str, Task[Any, Any, Any]]] = {}
 
 
@@ -56,6 +59,8 @@ class _BackOff(BaseRetryStrategy):
         wait = min(2**job.attempts, _LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311 - only jitter
         if isinstance(exception, TryLater):
             wait = max(exception.seconds, min(wait, _LONGEST_PATIENCE_SECONDS))
+        cause = exception.__cause__ if is_waiting else exception
+        logs.logger.warning("job_again", task=job.task_name, attempts=job.attempts, exc_info=cause or exception)
         return RetryDecision(retry_in={"seconds": int(max(1, wait))})
 
 
@@ -102,7 +107,7 @@ def emit(session: Session, event: Event) -> None:
     connection = session.connection().connection.driver_connection
     payload = encode(event)
     for task in tasks.values():
-        task.configure(connection=connection).defer(**payload)
+        _enqueuer.configure_task(task.name, queue=task.queue, connection=connection).defer(**payload)
 
 
 def encode(event: Event) -> dict[str, Any]:

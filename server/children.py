@@ -41,7 +41,7 @@ class Child:
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str], logs: Path | None = None
     ) -> None:
         """Describe it; `start` runs it."""
-        self._name = name
+        self.name = name
         self._command = command
         self._environment = environment
         self._log = None if logs is None else logs / f"{name}.log"
@@ -82,7 +82,7 @@ class Child:
         while (status := self.status()) is None:
             if time.monotonic() > deadline:
                 self.stop(signals)
-                message = f"{self._name} takes longer than {seconds:.0f} s"
+                message = f"{self.name} takes longer than {seconds:.0f} s"
                 raise TimeoutError(message)
             try:
                 signals.wait(1.0)
@@ -126,9 +126,9 @@ class Child:
         status = self.status() or 0
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         if self._log is None:
-            return f"{self._name} {how}"
+            return f"{self.name} {how}"
         tail = self._log.read_text(errors="replace").splitlines()[-5:]
-        return "\n    ".join([f"{self._name} {how}; the end of {self._log}:", *tail])
+        return "\n    ".join([f"{self.name} {how}; the end of {self._log}:", *tail])
 
     def _end_group(self) -> None:
         if self._process is not None:

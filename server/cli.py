@@ -47,6 +47,18 @@ def run(host: str, port: int, workers: int, threads: int) -> None:
 
 
 @main.command()
+@click.option("--port", default=8000, show_default=True)
+@click.option("--sandbox-port", default=8001, show_default=True)
+@click.option("--once", is_flag=True, help="Stop as soon as all is ready.")
+@click.option("--journey", is_flag=True, help="Walk `citizen journey`, on the demo that runs or on one of its own.")
+def demo(port: int, sandbox_port: int, *, once: bool, journey: bool) -> None:
+    """Everything at once for development: database, sandbox, worker and web. Ctrl-C stops it all."""
+    from server.demo import run_demo, run_journey  # noqa: PLC0415 - only here
+
+    sys.exit(run_journey() if journey else run_demo(port=port, sandbox_port=sandbox_port, once=once))
+
+
+@main.command()
 @click.option("--concurrency", default=8, show_default=True, help="Jobs at once.")
 def worker(concurrency: int) -> None:
     """Work through the queues."""
@@ -64,9 +76,11 @@ def worker(concurrency: int) -> None:
 @click.option("--check", is_flag=True, help="Only compare the migrations with the models; fail where they differ.")
 def migrate(*, check: bool) -> None:
     """Bring the database to the newest schema. Safe to run on many machines at once."""
-    from server import drift, migrations  # noqa: PLC0415 - Alembic
+    from server import migrations  # noqa: PLC0415 - Alembic
 
     if check:
+        from server import drift  # noqa: PLC0415
+
         found = drift.compare()
         for line in found:
             click.echo(line, err=True)

@@ -26,6 +26,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _HOST: Final = "127.0.0.1"
 _READY_SECONDS: Final = 60.0
 _STEP_SECONDS: Final = 300.0  # one of migrate and seed, on a slow disk
+_STOP_ORDER: Final = ("web", "worker", "sandbox")
 # Where these are set for production, the demo must not follow them: its outside world is the sandbox, and nothing else.
 _OUTSIDE: Final = (
     "STRIPE_URL",
@@ -95,8 +96,10 @@ def run_journey(*, var: Path = _ROOT / "var", environment: Mapping[str, str] | N
         journey.start()
         try:
             return journey.wait(signals, _STEP_SECONDS)
-        except (TimeoutError, Interrupted) as failure:
-            sys.stderr.write(f"{failure or 'interrupted'}\n")
+        except Interrupted:
+            return 130  # what a shell says of a command that Ctrl-C ended
+        except TimeoutError as failure:
+            sys.stderr.write(f"{failure}\n")
             return 1
 
 
@@ -129,12 +132,13 @@ class _Demo:
         )
         with _told("database"):
             self._start_database()
+        # The web processes take the longest to load; until the schema is there, they only say that they are not ready.
+        self._spawn("web", *_citizen("run", "--host", _HOST, "--port", str(port)))
         for step in ("migrate", "seed"):
             with _told(step):
                 self._run_step(step)
         with _told("web, worker and sandbox"):
             self._spawn("worker", *_citizen("worker"))
-            self._spawn("web", *_citizen("run", "--host", _HOST, "--port", str(port)))
             self._await_answer(sandbox_port, "/healthz")
             self._await_answer(port, "/readyz")
         say(
@@ -168,7 +172,7 @@ class _Demo:
 
     def stop(self) -> None:
         """End web, worker and sandbox in this order, each within bounded time, then the database."""
-        for child in reversed(self._children):
+        for child in sorted(self._children, key=lambda child: _STOP_ORDER.index(child.name)):
             child.stop(self._signals)
         if self._database is not None:
             self._database.stop()

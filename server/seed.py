@@ -51,7 +51,7 @@ def _load_bills(file: Path, slug: str) -> int:
         import_id = utilities.start_local(session, provider_id, CSV, len(content))
     services.utilities.flows.read_file(import_id, provider_id, CSV, [content])
     with transaction() as session:
-        done, _errors = utilities.get_import(session, import_id, provider_id)
+        done = utilities.get_import(session, import_id, provider_id).found
     if done.refused:
         raise ValueError(f"{file.name}: {done.refused} lines were refused")
     return done.created + done.changed + done.unchanged

@@ -70,7 +70,7 @@ def load() -> Settings:
         "push_credentials": env.str("PUSH_CREDENTIALS_FILE", None),
         "sms_url": env.str("SMS_URL", f"{simulated}/sms" if simulated else ""),
         "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
-        "provider_endpoints": env.json("PROVIDER_ENDPOINTS", "{}"),
+        "provider_endpoints": env.json("PROVIDER_ENDPOINTS", {}),
         "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 6_000 if simulated else 600),
         "codes_per_address": env.int("CODES_PER_ADDRESS", 100_000 if simulated else 30),
         "proxies": env.int("PROXIES", 0),

@@ -53,7 +53,7 @@ def upgrade() -> None:
     op.create_index('ix_phone_challenge_created_at', 'phone_challenge', ['created_at'], unique=False)
     op.create_table('signing_key',
     sa.Column('kid', sa.Text(), nullable=False),
-    sa.Column('public_jwk', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('public_jwk', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('retired_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('kid', name=op.f('pk_signing_key'))

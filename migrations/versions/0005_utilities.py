@@ -33,7 +33,7 @@ def upgrade() -> None:
     )
     op.create_table('tariff',
     sa.Column('code', sa.Text(), nullable=False),
-    sa.Column('body', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('body', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
     sa.PrimaryKeyConstraint('code', name=op.f('pk_tariff'))
     )
     op.create_table('bill_import',
@@ -87,7 +87,7 @@ def upgrade() -> None:
     sa.Column('vat_vnd', sa.BigInteger(), nullable=False),
     sa.Column('fee_vnd', sa.BigInteger(), nullable=False),
     sa.Column('usage', sa.BigInteger(), nullable=False),
-    sa.Column('reading', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('reading', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
     sa.Column('lines', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('tariff_code', sa.Text(), nullable=True),
     sa.Column('issued_on', sa.Date(), nullable=False),

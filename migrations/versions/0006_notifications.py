@@ -30,7 +30,7 @@ def upgrade() -> None:
     sa.Column('citizen_id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.Enum('bills_paid', 'payment_ended', 'bills_returned', name='messagekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('subject_id', sa.Uuid(), nullable=False),
-    sa.Column('params', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('params', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
     sa.Column('read_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('version', sa.BigInteger(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),

@@ -57,7 +57,7 @@ class BillRow:
     vat_vnd: int
     fee_vnd: int
     usage: int
-    reading: dict[str, Any]
+    reading: dict[str, Any] | None
     lines: list[dict[str, Any]]
     tariff_code: str | None
     issued_on: str
@@ -192,9 +192,9 @@ def _explain(tariff: tariffs.Tariff | None, usage: int, households: int, amount_
     return whole_amount(amount_vnd)
 
 
-def _reading(record: Mapping[str, Any]) -> dict[str, Any]:
+def _reading(record: Mapping[str, Any]) -> dict[str, Any] | None:
     if record.get("reading_from") in (None, "") or record.get("reading_to") in (None, ""):
-        return {}
+        return None
     start, stop = _whole(record["reading_from"], "reading_from"), _whole(record["reading_to"], "reading_to")
     days = {
         name: _day(record[key], key).isoformat()

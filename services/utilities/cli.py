@@ -35,8 +35,9 @@ def import_bills(file: Path, provider: str) -> None:
     with click.progressbar(length=size, label=file.name) as bar:
         flows.read_file(import_id, provider_id, kind, _pieces(file, bar.update))
     with transaction() as session:
-        done, errors = operations.get_import(session, import_id, provider_id)
-    for error in errors:
+        told = operations.get_import(session, import_id, provider_id)
+    done = told.found
+    for error in told.errors:
         click.echo(f"  line {error.line}: {error.code}{f' ({error.field})' if error.field else ''}", err=True)
     click.echo(
         f"{file.name}: {done.created} new, {done.changed} changed, {done.unchanged} unchanged, {done.refused} refused"

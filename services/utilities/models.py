@@ -125,7 +125,7 @@ class Bill(Record):
     vat_vnd: Mapped[int]
     fee_vnd: Mapped[int]
     usage: Mapped[int]
-    reading: Mapped[dict[str, Any]]
+    reading: Mapped[dict[str, Any] | None]
     lines: Mapped[list[Any]]
     tariff_code: Mapped[str | None]
     issued_on: Mapped[date]

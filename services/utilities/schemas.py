@@ -10,7 +10,8 @@ from kit.fields import Choice, Instant, Line, Vnd
 from kit.pages import PageQuery, page_schema
 from kit.text import mask_name
 from payments.models import Posting
-from services.utilities.models import BillImport, BillImportError, BillState, ImportState, ProviderKind
+from services.utilities.models import BillState, ImportState, ProviderKind
+from services.utilities.operations import Progress
 
 _DAY = {"description": "A day in Vietnam.", "example": "2026-11-25"}
 
@@ -105,10 +106,7 @@ class BillSchema(BillSummarySchema):
     before_tax_vnd = Vnd(minimum=0, required=True)
     vat_vnd = Vnd(minimum=0, required=True)
     fee_vnd = Vnd(minimum=0, required=True)
-    reading = ma.fields.Function(
-        lambda bill: ReadingSchema().dump(bill.reading) or None,
-        metadata={"allOf": [{"$ref": "#/components/schemas/Reading"}]},
-    )
+    reading = ma.fields.Nested(ReadingSchema, allow_none=True, metadata={"description": "null where not given."})
     lines = ma.fields.List(ma.fields.Nested(LineSchema), required=True)
     tariff_code = ma.fields.String(allow_none=True)
 
@@ -203,10 +201,9 @@ class ImportSchema(ma.Schema):
     )
 
     @ma.pre_dump
-    def _with_errors(self, told: tuple[BillImport, list[BillImportError]], **_options: object) -> dict[str, Any]:
-        found, errors = told
-        names = ("id", "created_at", "state", "reason", "bytes_total", "lines_read", "created", "changed", "unchanged", "refused", "finished_at")
-        return {name: getattr(found, name) for name in names} | {"errors": errors}
+    def _with_errors(self, told: Progress, **_options: object) -> dict[str, Any]:
+        names = [name for name in self.fields if name != "errors"]
+        return {name: getattr(told.found, name) for name in names} | {"errors": told.errors}
 
 
 class ProviderPaymentQuery(PageQuery):

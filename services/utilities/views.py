@@ -34,7 +34,7 @@ from services.utilities.errors import (
     TooManyLookups,
 )
 from services.utilities.models import Account, Bill
-from services.utilities.operations import Found, Proof
+from services.utilities.operations import Found, Progress, Proof
 from services.utilities.schemas import (
     ACCOUNT_EXAMPLE,
     BILL_EXAMPLE,
@@ -231,7 +231,7 @@ class Imports(MethodView):
     @blueprint.response(202, ImportSchema, example=IMPORT_EXAMPLE | {"state": "received", "errors": [], "finished_at": None})
     @blueprint.raises(FileTooLarge, FileEmpty, RequestInFlight)
     @blueprint.doc(operationId="importBills", requestBody=upload.DOCUMENTED)
-    def post(self) -> tuple[Any, dict[str, str]]:
+    def post(self) -> tuple[Progress, dict[str, str]]:
         """Send a file of bills (for a provider's system).
 
         CSV with a heading line (`,` or `;`) or NDJSON, UTF-8, up to 64 MB. Read later: follow `Location`. Every good
@@ -257,7 +257,7 @@ class ImportById(MethodView):
     @blueprint.response(200, ImportSchema, example=IMPORT_EXAMPLE)
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getImport")
-    def get(self, import_id: UUID) -> Any:  # noqa: ANN401 - dumped by the schema
+    def get(self, import_id: UUID) -> Progress:
         """See what became of a file of bills: counts, and errors by line."""
         with transaction() as session:
             return operations.get_import(session, import_id, current_provider())

@@ -38,6 +38,7 @@ from services.utilities.operations.imports import (
     BATCH,
     LARGEST_FILE_BYTES,
     Batch,
+    Progress,
     begin,
     find_part,
     finish,

@@ -38,7 +38,7 @@ _SAVE_BILLS = text("""
 INSERT INTO bill (id, created_at, provider_id, customer_id, bill_no, period, amount_vnd, before_tax_vnd, vat_vnd, fee_vnd,
   usage, reading, lines, tariff_code, issued_on, due_on, version, state)
 SELECT r.id, :now, :provider_id, c.id, r.bill_no, r.period, r.amount_vnd, r.before_tax_vnd, r.vat_vnd, r.fee_vnd,
-  r.usage, r.reading, r.lines, r.tariff_code, r.issued_on, r.due_on, r.version, 'open'
+  r.usage, nullif(r.reading, 'null'), r.lines, r.tariff_code, r.issued_on, r.due_on, r.version, 'open'
 FROM jsonb_to_recordset(:rows) AS r(id uuid, customer_code text, bill_no text, period text, amount_vnd bigint,
   before_tax_vnd bigint, vat_vnd bigint, fee_vnd bigint, usage bigint, reading jsonb, lines jsonb, tariff_code text,
   issued_on date, due_on date, version text)
@@ -55,6 +55,14 @@ RETURNING bill_no, xmax = 0 AS is_new
 _SAME_VERSION = text("""
 SELECT bill_no, version FROM bill WHERE provider_id = :provider_id AND bill_no = ANY(:bill_nos)
 """)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An import with its first thousand refused lines."""
+
+    found: BillImport
+    errors: Sequence[BillImportError]
 
 
 @dataclass
@@ -124,8 +132,8 @@ def start_local(session: Session, provider_id: UUID, kind: str, bytes_total: int
     return import_id
 
 
-def get_import(session: Session, import_id: UUID, provider_id: UUID) -> tuple[BillImport, Sequence[BillImportError]]:
-    """An import of that provider with its first thousand refused lines. Raises NotFound."""
+def get_import(session: Session, import_id: UUID, provider_id: UUID) -> Progress:
+    """How far an import of that provider has come. Raises NotFound."""
     found = session.execute(
         select(BillImport).where(BillImport.id == import_id, BillImport.provider_id == provider_id)
     ).scalar_one_or_none()
@@ -137,7 +145,7 @@ def get_import(session: Session, import_id: UUID, provider_id: UUID) -> tuple[Bi
         .order_by(BillImportError.line)
         .limit(_SHOWN_ERRORS)
     )
-    return found, errors.scalars().all()
+    return Progress(found, errors.scalars().all())
 
 
 def begin(session: Session, import_id: UUID) -> BillImport | None:
@@ -173,9 +181,8 @@ def save_batch(session: Session, import_id: UUID, provider_id: UUID, *, after_li
     session.execute(_SAVE_CUSTOMERS, {**values, "rows": [{**c, "customer_id": str(new_id())} for c in customers.values()]})
     written = {row.bill_no: row.is_new for row in session.execute(_SAVE_BILLS, {**values, "rows": rows})}
     left = [bill_no for bill_no in batch.bills if bill_no not in written]
-    stored = dict(
-        session.execute(_SAME_VERSION, {"provider_id": provider_id, "bill_nos": left}).tuples() if left else ()
-    )
+    known = session.execute(_SAME_VERSION, {"provider_id": provider_id, "bill_nos": left}) if left else ()
+    stored = {row.bill_no: row.version for row in known}
     changed_too_late = [batch.bills[bill_no] for bill_no in left if stored.get(bill_no) != batch.bills[bill_no][1].version]
     for line, _bill in changed_too_late:
         batch.refused[line] = LineRefused("bill_not_open", "bill_no")
