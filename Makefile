@@ -23,7 +23,7 @@ run: .venv/run.ok ## Run everything: database, sandbox, worker and web; Ctrl-C e
 	@$(CITIZEN) demo
 
 demo-journey: .venv/run.ok ## Pay a bill over HTTP, on the demo that runs or on one of its own
-	@$(CITIZEN) demo --journey
+	@$(VENV_PYTHON) -c 'import sys; from server.demo import run_journey; sys.exit(run_journey())'
 
 test: .venv/test.ok ## Run the tests (PG=system: on the installed PostgreSQL; ARGS="…": more for pytest)
 	$(if $(filter wheel system,$(PG)),,$(error PG is either wheel or system, not "$(PG)"))

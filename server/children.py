@@ -23,7 +23,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 _LOG_BYTES: Final = 10_000_000
 
 
-class Interrupted(Exception):  # noqa: N818 - what happened, not an error
+class Interrupted(Exception):
     """Somebody asked for the end."""
 
 

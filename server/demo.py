@@ -43,7 +43,7 @@ _OUTSIDE: Final = (
 _NO_PROXY: Final = dict.fromkeys(("NO_PROXY", "no_proxy"), f"{_HOST},localhost")
 
 
-class DemoFailed(Exception):  # noqa: N818 - read as a sentence in the terminal
+class DemoFailed(Exception):
     """The demo cannot start or go on; the text says why."""
 
 
