@@ -179,7 +179,8 @@ class _Demo:
 
     def _prepare_environment(self, address: str, sandbox_url: str) -> None:
         keys = self._var / "secrets"
-        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for private in (keys, self._var / "log", self._var / "sandbox"):
+            private.mkdir(mode=0o700, exist_ok=True)
         signing_key = keys / "signing_key.pem"
         _kept(signing_key, _new_signing_key)
         self._environment = {

@@ -160,6 +160,7 @@ def test_nothing_survives_when_the_supervisor_is_killed_and_the_next_one_finds_i
     assert again.returncode == 2, again.stdout + again.stderr  # what click says to an unknown command
     assert {path: path.read_bytes() for path in (demo.var / "secrets").iterdir()} == keys
     assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
+    assert {(demo.var / name).stat().st_mode & 0o777 for name in ("secrets", "log", "sandbox")} == {0o700}
     assert not demo.pids()
 
 
