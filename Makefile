@@ -8,6 +8,9 @@ COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --system-certs --universal -
 
 # Which PostgreSQL the tests use: the one from the wheel, or PG=system for the newest one installed on this machine.
 PG ?= wheel
+ifeq ($(filter wheel system,$(PG)),)
+$(error PG is either wheel or system, not "$(PG)")
+endif
 PG_OPTION_wheel :=
 PG_OPTION_system := --pg=system
 
@@ -26,7 +29,6 @@ demo-journey: .venv/run.ok ## Pay a bill over HTTP, on the demo that runs or on 
 	@$(VENV_PYTHON) -c 'import sys; from server.demo import run_journey; sys.exit(run_journey())'
 
 test: .venv/test.ok ## Run the tests (PG=system: on the installed PostgreSQL; ARGS="…": more for pytest)
-	$(if $(filter wheel system,$(PG)),,$(error PG is either wheel or system, not "$(PG)"))
 	$(VENV_PYTHON) -m pytest -n 2 $(PG_OPTION_$(PG)) $(ARGS)
 
 check: .venv/test.ok ## Run every check that is not a test
@@ -82,6 +84,6 @@ clean: ## Remove the virtual environment and all caches; var/ with its data stay
 	@touch $@
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.11")' \
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v[:2])' \
 		|| { command -v $(PYTHON) >/dev/null || echo 'There is no $(PYTHON): install Python 3.11 or newer, or name it: make PYTHON=…'; exit 1; } >&2
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo '$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: python3-venv)' >&2; exit 1; }
