@@ -40,6 +40,12 @@ def compose(settings: Settings) -> None:
     pages.use_key(settings.secret_key)
     auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
+    connect_outside(settings)
+    wiring.wire()
+
+
+def connect_outside(settings: Settings) -> None:
+    """Point every adapter at its outside system."""
     payments.gateway.connect(
         secret_key=settings.stripe_secret_key,
         publishable_key=settings.stripe_publishable_key,
@@ -49,7 +55,6 @@ def compose(settings: Settings) -> None:
     notifications.sms.connect(settings.sms_url, settings.sms_key)
     notifications.push.connect(settings.push_project, url=settings.push_url, credentials=settings.push_credentials)
     services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)
-    wiring.wire()
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -73,6 +78,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
     app.config["SANDBOX_URL"] = settings.sandbox_url
-    if settings.sandbox_url:
+    if settings.follow_clock and settings.sandbox_url:
         sandbox_clock.follow(settings.sandbox_url)
     return app

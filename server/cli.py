@@ -67,7 +67,7 @@ def worker(concurrency: int) -> None:
 
     settings = environment.load()
     compose(settings)
-    if settings.sandbox_url:
+    if settings.follow_clock and settings.sandbox_url:
         sandbox_clock.follow(settings.sandbox_url)
     events.run_worker(settings.database_url, concurrency=concurrency)
 

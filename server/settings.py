@@ -43,6 +43,7 @@ class Settings:
     proxies: int  # how many reverse proxies stand before us and may be believed about the caller's address
     pool_size: int
     database_pooled: bool
+    follow_clock: bool  # whether this process's time follows the sandbox's clock
 
     @property
     def in_sandbox(self) -> bool:
@@ -76,6 +77,7 @@ def load() -> Settings:
         "proxies": env.int("PROXIES", 0),
         "pool_size": env.int("DATABASE_POOL_SIZE", 4),
         "database_pooled": env.bool("DATABASE_POOLED", False),
+        "follow_clock": bool(simulated),
     }
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     try:

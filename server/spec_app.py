@@ -36,5 +36,6 @@ def bare_app() -> Flask:
             proxies=0,
             pool_size=1,
             database_pooled=False,
+            follow_clock=False,
         )
     )

@@ -9,10 +9,10 @@ from auth.operations.challenges import (
     limit_codes,
     start_challenge,
 )
-from auth.operations.citizens import find_phone, get_citizen, get_language
+from auth.operations.citizens import find_phone, get_citizen, get_language, welcome_citizen
 from auth.operations.clients import ClientToken, create_client, issue_client_token, revoke_client
 from auth.operations.keys import find_signing_key, list_signing_keys, retire_signing_key
-from auth.operations.sessions import SignIn, end_session, forget_old_sessions, refresh_session
+from auth.operations.sessions import SignIn, end_session, forget_old_sessions, refresh_session, start_session
 
 __all__ = [
     "ClientToken",
@@ -36,4 +36,6 @@ __all__ = [
     "retire_signing_key",
     "revoke_client",
     "start_challenge",
+    "start_session",
+    "welcome_citizen",
 ]

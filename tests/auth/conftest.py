@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 
 from kit import clock
 from tests.auth.people import Phone
-from tests.auth.temporary_database import app, client, session  # noqa: F401 - until the shared ones stand
 
 
 @pytest.fixture

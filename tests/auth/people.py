@@ -1,11 +1,8 @@
-"""Who takes part in sign-in: a phone in the hands of a citizen, and a crowd that acts all at once."""
+"""Who takes part in sign-in: a phone in the hands of a citizen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -69,15 +66,3 @@ def read_code(challenge: str) -> str:
 
 def wrong_code(challenge: str, nth: int = 1) -> str:
     return f"{(int(read_code(challenge)) + nth) % 1_000_000:06d}"
-
-
-def all_at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """What `work(0)` … `work(count - 1)` give when they start at the same instant in threads of their own."""
-    gate = Barrier(count, timeout=30)
-
-    def run(place: int) -> Any:
-        gate.wait()
-        return work(place)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))

@@ -14,7 +14,8 @@ from auth.models import Citizen, PhoneChallenge, SignInSession
 from kit import clock
 from kit.database import transaction
 from kit.errors import NotFound
-from tests.auth.people import AN, BINH, Phone, all_at_once, read_code, wrong_code
+from tests.auth.people import AN, BINH, Phone, read_code, wrong_code
+from tests.people import all_at_once
 
 
 def count(model: type) -> int:

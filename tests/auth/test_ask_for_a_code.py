@@ -12,7 +12,8 @@ from auth import operations
 from auth.models import ChallengeBudget, Citizen, PhoneChallenge
 from kit import clock
 from kit.database import count_statements, transaction
-from tests.auth.people import AN, BINH, all_at_once, read_code
+from tests.auth.people import AN, BINH, read_code
+from tests.people import all_at_once
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from auth import operations
 from auth.models import RefreshToken, SignInSession
 from kit import clock
 from kit.database import transaction
-from tests.auth.people import AN, Phone, all_at_once, bearer
+from tests.auth.people import AN, Phone, bearer
+from tests.people import all_at_once
 
 
 def live_tokens() -> int:

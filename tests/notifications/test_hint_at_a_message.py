@@ -9,7 +9,7 @@ import pytest
 from kit.events import TryLater
 from notifications import flows
 from notifications.events import MessagePosted
-from tests.notifications.conftest import Outside
+from tests.people import Outside
 from tests.notifications.stories import Person, push_states, pushes_ordered, register, tell_ended, tell_paid
 
 

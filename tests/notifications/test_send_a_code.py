@@ -21,7 +21,7 @@ from kit.database import transaction
 from kit.errors import NotFound
 from kit.events import TryLater
 from notifications import flows, sms
-from tests.notifications.conftest import Outside
+from tests.people import Outside
 
 PHONE = "+84912345678"
 

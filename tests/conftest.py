@@ -1,0 +1,201 @@
+"""What every test stands on: a real PostgreSQL brought up by the migrations, the whole application, the sandbox, people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from kit import clock, database, embedded
+from kit.database import transaction
+from sandbox import create_sandbox, serve
+from server import connect_outside, create_app, migrations
+from server.settings import Settings
+from tests.people import Machine, Outside, Person, Work
+
+WEBHOOK_SECRET = "whsec_tests"
+_GUARDED = ("journal_entry", "journal")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--pg=system` runs everything on the machine's own PostgreSQL (15 or newer)."""
+    parser.addoption("--pg", choices=("wheel", "system"), default="wheel")
+
+
+@pytest.fixture(scope="session")
+def programs(request: pytest.FixtureRequest) -> Path | None:
+    """Where PostgreSQL's programs are; None for those of the wheel."""
+    if request.config.getoption("--pg") == "wheel":
+        return None
+    found = embedded.find_system_programs()
+    if found is None:
+        pytest.exit("--pg=system: no PostgreSQL 15 or newer is installed here", returncode=2)
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, programs: Path | None) -> Iterator[embedded.EmbeddedServer]:
+    """A private server for this test process."""
+    data = tmp_path_factory.mktemp("postgres")
+    with embedded.start(data / "data", programs=programs, durable=False) as server:
+        yield server
+    embedded.remove(data / "data")
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: embedded.EmbeddedServer) -> str:
+    """A database with every table of the house, made by the migrations."""
+    url = postgres.database("citizen")
+    migrations.upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def signing_key() -> str:
+    """A private key of the tests' own."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The outside world, over HTTP; it calls no webhook unless a test says where."""
+    state = tmp_path_factory.mktemp("sandbox")
+    server = serve(create_sandbox(state, None, webhook_secret=WEBHOOK_SECRET)).start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
+    """The settings of the application under test."""
+    return Settings(
+        mode="sandbox",
+        database_url=database_url,
+        base_url="http://127.0.0.1:8000",
+        sandbox_url=sandbox_url,
+        secret_key=b"s" * 32,
+        signing_key=signing_key,
+        stripe_secret_key="sk_test_tests",
+        stripe_publishable_key="pk_test_tests",
+        stripe_webhook_secret=WEBHOOK_SECRET,
+        stripe_url=f"{sandbox_url}/stripe",
+        push_project="citizen-sandbox",
+        push_url=f"{sandbox_url}/fcm",
+        push_credentials=None,
+        sms_url=f"{sandbox_url}/sms",
+        sms_key="sandbox",
+        provider_endpoints={},
+        requests_per_minute=1_000_000,
+        codes_per_address=30,
+        proxies=0,
+        pool_size=24,
+        database_pooled=False,
+        follow_clock=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    """The whole application, as it is served."""
+    app = create_app(settings)
+    yield app
+    database.disconnect()
+
+
+@pytest.fixture
+def clean(app: Flask) -> Iterator[None]:  # noqa: ARG001 - the tables must be there
+    """Empty tables to begin with, and a clock that is right in the end."""
+    _empty()
+    yield
+    clock.move(timedelta())
+
+
+def _empty() -> None:
+    queue = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
+    tables = [table.name for table in reversed(database.Base.metadata.sorted_tables)]
+    with transaction() as session:
+        journals = _GUARDED if session.execute(text("SELECT 1 FROM journal LIMIT 1")).first() else ()
+        # Only for the tests' owner of the tables: the journal refuses to be emptied.
+        off = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only" for table in journals]
+        on = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only" for table in journals]
+        gone = [f'DELETE FROM "{table}"' for table in (*queue, *tables) if table not in _GUARDED or journals]
+        for statement in (*off, *gone, *on):
+            session.execute(text(statement))
+
+
+@pytest.fixture
+def client(app: Flask, clean: None) -> Callable[[], FlaskClient]:  # noqa: ARG001 - for its effect
+    """Makes HTTP clients; each keeps nothing."""
+    return app.test_client
+
+
+@pytest.fixture
+def session(clean: None) -> Iterator[Session]:  # noqa: ARG001 - for its effect
+    """One open transaction, committed at the end of the test."""
+    with transaction() as opened:
+        yield opened
+
+
+@pytest.fixture
+def an(client: Callable[[], FlaskClient]) -> Person:
+    """The citizen the story is about."""
+    return Person(client(), "+84912345678")
+
+
+@pytest.fixture
+def binh(client: Callable[[], FlaskClient]) -> Person:
+    """Another citizen, a stranger to what is An's."""
+    return Person(client(), "+84987654321")
+
+
+@pytest.fixture
+def chi(client: Callable[[], FlaskClient]) -> Person:
+    """Someone who has not signed in."""
+    return Person(client(), None)
+
+
+@pytest.fixture
+def machine(client: Callable[[], FlaskClient]) -> Callable[..., Machine]:
+    """Makes a provider's system: `machine(provider_id)`."""
+    return lambda provider_id, *scopes: Machine(client(), provider_id, scopes or ("bills:write", "payments:read"))
+
+
+@pytest.fixture
+def outside(app: Flask, settings: Settings) -> Outside:  # noqa: ARG001 - it is connected to the sandbox
+    """The sandbox, empty and without faults, and everything connected to it, whatever a test before pointed elsewhere."""
+    connect_outside(settings)
+    world = Outside(settings.sandbox_url or "")
+    world.reset()
+    return world
+
+
+@pytest.fixture
+def work() -> Work:
+    """Runs the jobs that are due, in this thread: `work()`."""
+    return Work()
+
+
+@pytest.fixture
+def later(clean: None) -> Callable[[timedelta], None]:  # noqa: ARG001 - for its effect
+    """`later(…)` lets time pass."""
+    passed = [timedelta()]
+
+    def pass_time(length: timedelta) -> None:
+        passed.append(length)
+        clock.move(sum(passed, timedelta()))
+
+    return pass_time
+
+
+# Proxies of the machine must not carry what is meant for 127.0.0.1.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"

@@ -1,0 +1,171 @@
+"""Who takes part in the stories: citizens with a phone, a provider's system, the outside world, the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+from uuid import UUID, uuid4
+
+import requests
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from auth import operations
+from auth.models import Language, MachineRole
+from kit import events
+from kit.database import transaction
+
+_ROUNDS = 50
+
+
+class Caller:
+    """Anything that sends requests with a token; a POST gets a fresh Idempotency-Key unless one is given."""
+
+    def __init__(self, http: FlaskClient, token: str | None) -> None:
+        self.http = http
+        self.token = token
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+        """One request."""
+        sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if method == "POST":
+            sent["Idempotency-Key"] = str(uuid4())
+        return self.http.open(path, method=method, headers=sent | (headers or {}), **more)
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        """A GET."""
+        return self.ask("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> TestResponse:
+        """A POST."""
+        return self.ask("POST", path, **more)
+
+    def patch(self, path: str, **more: Any) -> TestResponse:
+        """A PATCH."""
+        return self.ask("PATCH", path, **more)
+
+    def delete(self, path: str, **more: Any) -> TestResponse:
+        """A DELETE."""
+        return self.ask("DELETE", path, **more)
+
+
+class Person(Caller):
+    """A citizen with the app in hand; without a phone number, someone who has not signed in."""
+
+    def __init__(self, http: FlaskClient, phone: str | None) -> None:
+        token = None
+        if phone is not None:
+            with transaction() as session:
+                self.id: UUID = operations.welcome_citizen(session, phone, Language.VI)
+                token = operations.start_session(session, self.id, None).access_token
+        super().__init__(http, token)
+
+    def again(self) -> Caller:
+        """The same person on another connection: for threads."""
+        return Caller(self.http.application.test_client(), self.token)
+
+
+class Machine(Caller):
+    """A provider's own system, with an access token."""
+
+    def __init__(self, http: FlaskClient, provider_id: UUID, scopes: tuple[str, ...]) -> None:
+        with transaction() as session:
+            client, secret = operations.create_client(
+                session, role=MachineRole.PROVIDER, provider_id=provider_id, scopes=scopes, name="Tests"
+            )
+            token = operations.issue_client_token(session, str(client.id), secret, None).access_token
+        super().__init__(http, token)
+
+
+class Outside:
+    """The sandbox as the tests see it: over HTTP, like everybody."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        answer = self._http.request(method, self.url + path, timeout=10, **more)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._ask("POST", "/control/reset")
+
+    def inbox(self, kind: str, to: str | None = None) -> list[dict[str, Any]]:
+        """SMS or pushes that arrived."""
+        items: list[dict[str, Any]] = self._ask("GET", "/inbox.json", params={"kind": kind, "to": to})["items"]
+        return items
+
+    def shown_on(self, address: str) -> list[dict[str, Any]]:
+        """Pushes that arrived at one address."""
+        return self.inbox("push", address)
+
+    def spoil(self, target: str, action: str, **more: Any) -> None:
+        """Order a fault."""
+        self._ask("POST", "/control/faults", json={"target": target, "action": action, **more})
+
+    def mend(self) -> None:
+        """Clear all faults."""
+        self._ask("DELETE", "/control/faults")
+
+    def has_bill(self, slug: str, **bill: Any) -> None:
+        """Write a bill into a company's own books."""
+        self._ask("POST", f"/control/providers/{slug}/bills", json=bill)
+
+    def paid_at_the_counter(self, slug: str, bill_no: str) -> None:
+        """A customer paid a bill at the company's counter."""
+        self._ask("POST", f"/control/providers/{slug}/pay-elsewhere", json={"bill_no": bill_no})
+
+    def postings(self, slug: str) -> list[dict[str, Any]]:
+        """What a company has posted."""
+        items: list[dict[str, Any]] = self._ask("GET", f"/control/providers/{slug}/postings")["items"]
+        return items
+
+    def intents(self) -> list[dict[str, Any]]:
+        """What the gateway has."""
+        items: list[dict[str, Any]] = self._ask("GET", "/control/gateway/intents")["items"]
+        return items
+
+
+class Work:
+    """The worker, in the test's own thread: runs what is due until nothing is; what failed stays and is told."""
+
+    def __call__(self) -> list[BaseException]:
+        failures: list[BaseException] = []
+        tried: set[int] = set()
+        for _round in range(_ROUNDS):
+            with transaction() as session:
+                due = session.execute(
+                    text("SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id")
+                ).all()
+            fresh = [job for job in due if job.id not in tried]
+            if not fresh:
+                break
+            for job in fresh:
+                tried.add(job.id)
+                try:
+                    events.app.tasks[job.task_name](**job.args)
+                except Exception as exc:  # noqa: BLE001 - the worker survives whatever a job raises
+                    failures.append(exc)
+                else:
+                    with transaction() as session:
+                        session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": job.id})
+        return failures
+
+
+def all_at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """What `work(0)` … `work(count - 1)` give when they start at the same instant in threads of their own."""
+    start = Barrier(count)
+
+    def begin(number: int) -> Any:
+        start.wait(30)
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
