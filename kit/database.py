@@ -55,8 +55,8 @@ class Record(Base):
 
     __abstract__ = True
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=lambda: new_id())
-    created_at: Mapped[datetime] = mapped_column(default=lambda: clock.now())
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=lambda: new_id())  # noqa: PLW0108 - defined below
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
 def new_id() -> UUID:
@@ -79,7 +79,9 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 2_500, 
     if pooled:
         arguments["prepare_threshold"] = None
     else:
-        arguments["options"] = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={statement_timeout_ms} -c timezone=UTC"
+        arguments["options"] = (
+            f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={statement_timeout_ms} -c timezone=UTC"
+        )
     engine = create_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,

@@ -41,7 +41,7 @@ class Event:
     """Something that happened. Fields are ids, amounts and short codes only: they are stored and logged."""
 
 
-class TryLater(Exception):  # noqa: N818 - it is a request to the job runner, not an error
+class TryLater(Exception):
     """Raised by a listener or flow that cannot go on yet: run it again in `seconds`."""
 
     def __init__(self, seconds: int) -> None:

@@ -18,10 +18,10 @@ class Vnd(ma.fields.Integer):
     def __init__(self, *, minimum: int = 1, **kwargs: Any) -> None:  # noqa: ANN401 - marshmallow's options
         super().__init__(strict=True, validate=ma.validate.Range(min=minimum, max=MAX_VND), **kwargs)
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int | None:  # noqa: ANN401
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401
         if isinstance(value, bool | str):
             raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, *args, **kwargs)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Instant(ma.fields.AwareDateTime):
@@ -30,7 +30,7 @@ class Instant(ma.fields.AwareDateTime):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - marshmallow's options
         super().__init__(format="iso", **kwargs)
 
-    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def _serialize(self, value: datetime | None, *_args: Any, **_kwargs: Any) -> Any:  # noqa: ANN401
         if value is None:
             return None
         return clock.local(value).isoformat(timespec="milliseconds")

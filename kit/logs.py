@@ -85,7 +85,9 @@ def _describe_exception(_logger: object, _name: str, event: MutableMapping[str, 
         given = (type(given), given, given.__traceback__)
     if given and given[1] is not None:
         event["error"] = type(given[1]).__name__
-        event["where"] = [f"{f.filename.rsplit('/', 3)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(given[2])]
+        event["where"] = [
+            f"{f.filename.rsplit('/', 3)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(given[2])
+        ]
     return event
 
 

@@ -67,7 +67,7 @@ def use_key(secret: bytes) -> None:
 
 def page(
     session: Session,
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     *,
     by: Sequence[InstrumentedAttribute[Any]],
     limit: int,
@@ -96,14 +96,15 @@ def page(
 
 
 def _read(cursor: str, bound_to: str, by: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+    flaw = Flaw("cursor", "cursor", "Con trỏ trang không hợp lệ cho câu hỏi này.", "The cursor does not fit here.")
     try:
         bound, *values = _signer["cursor"].loads(cursor)
-        if bound != bound_to or len(values) != len(by):
-            raise BadData("of another question")
-        return tuple(_typed(column.type.python_type, value) for column, value in zip(by, values, strict=True))
+        after = tuple(_typed(column.type.python_type, value) for column, value in zip(by, values, strict=True))
     except (BadData, ValueError, TypeError) as exc:
-        flaw = Flaw("cursor", "cursor", "Con trỏ trang không hợp lệ cho câu hỏi này.", "The cursor does not fit here.")
         raise MalformedRequest(errors=[flaw]) from exc
+    if bound != bound_to:
+        raise MalformedRequest(errors=[flaw])
+    return after
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a column's value
@@ -112,5 +113,5 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a column's value
 
 def _typed(kind: type, value: Any) -> Any:  # noqa: ANN401 - a column's value
     if kind in {datetime, date}:
-        return kind.fromisoformat(value)  # type: ignore[attr-defined]
+        return kind.fromisoformat(value)
     return UUID(value) if kind is UUID else kind(value)

@@ -57,8 +57,11 @@ class FlawSchema(ma.Schema):
 
 
 class ProblemSchema(ma.Schema):
-    """A refusal (RFC 9457). `code` is stable; `title` and `detail` follow Accept-Language. More members may stand
-    beside these, named in the text of the code."""
+    """A refusal (RFC 9457).
+
+    `code` is stable; `title` and `detail` follow Accept-Language. More members may stand beside these, named in the
+    text of the code.
+    """
 
     type = ma.fields.URL(required=True, metadata={"description": "A page that explains the code."})
     title = ma.fields.String(required=True)
@@ -177,7 +180,7 @@ class Api(flask_smorest.Api):
         detail = vi if language() == "vi" else "Something went wrong on our side." if status >= 500 else error.name  # noqa: PLR2004
         given = error.get_response() if error.response is None else error.response
         kept = {k: v for k, v in given.headers if k.lower() not in {"content-type", "content-length"}}
-        return problem(status, code, vi if language() == "vi" else error.name, detail, {}, kept)
+        return problem(status, code, (vi if language() == "vi" else error.name, detail), {}, kept)
 
     @staticmethod
     def _busy(error: Exception) -> Response:
@@ -187,19 +190,19 @@ class Api(flask_smorest.Api):
 
 def refuse(error: DomainError) -> Response:
     """The problem document of a DomainError, in the caller's language."""
-    title, detail = error.text(language())
     members: dict[str, Any] = {"retryable": error.retryable}
     if error.next_action:
         members["next_action"] = error.next_action
     for name, value in error.members.items():
         members[name] = [_member(item) for item in value] if isinstance(value, list | tuple) else _member(value)
-    return problem(error.status, error.code, title, detail, members, error.headers)
+    return problem(error.status, error.code, error.text(language()), members, error.headers)
 
 
 def problem(
-    status: int, code: str, title: str, detail: str, members: dict[str, Any], headers: dict[str, str]
+    status: int, code: str, text: tuple[str, str], members: dict[str, Any], headers: dict[str, str]
 ) -> Response:
-    """One application/problem+json answer."""
+    """One application/problem+json answer; `text` is title and detail."""
+    title, detail = text
     g.problem_code = code
     body = {
         "type": f"{flask.current_app.config['BASE_URL']}/problems/{code}",

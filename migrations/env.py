@@ -11,7 +11,6 @@ from kit.database import Base
 _LOCK = 7_242_017  # any constant of our own
 
 
-
 def _is_ours(_thing: object, name: str | None, kind: str, *_rest: object) -> bool:
     """The queue brings its own tables; `only` narrows a new migration to the tables of one room."""
     only = context.config.attributes.get("only")

@@ -33,11 +33,11 @@ _REASONS = {
 }
 
 
-class OutcomeUnknown(Exception):  # noqa: N818 - a state of the world, and not "failed"
+class OutcomeUnknown(Exception):
     """No answer, or none to rely on: whether the call had its effect has to be read from the gateway."""
 
 
-class Refused(Exception):  # noqa: N818 - a state of the world
+class Refused(Exception):
     """The gateway understood and refused for good; the call had no effect. `reason` is a slug of ours."""
 
     def __init__(self, reason: str) -> None:
@@ -83,7 +83,7 @@ _connection = _Connection()
 def connect(*, secret_key: str, publishable_key: str, webhook_secret: str, url: str | None) -> None:
     """Use this account from now on; `url` replaces Stripe by another server that speaks like it."""
     stripe.enable_telemetry = False
-    bases: Any = {name: url for name in ("api", "connect", "files", "meter_events")} if url else {}
+    bases: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), url) if url else {}
     _connection.client = stripe.StripeClient(
         secret_key,
         stripe_version=_API_VERSION,
@@ -184,23 +184,23 @@ def read_webhook(raw: bytes, signature: str | None) -> Notice:
 
 
 def _intent(call: Callable[[], stripe.PaymentIntent]) -> Intent:
-    with _translated() as declined:
-        return _read(call())
-    return declined[0]
+    with _translated():
+        try:
+            return _read(call())
+        except stripe.CardError as exc:
+            intent = getattr(exc.error, "payment_intent", None)
+            if intent is None:
+                raise
+            return _read(intent, decline=_reason(exc))
 
 
 @contextmanager
-def _translated() -> Iterator[list[Intent]]:
-    """Turn what the SDK raises into Refused or OutcomeUnknown; a decline becomes an intent in the list given."""
-    declined: list[Intent] = []
+def _translated() -> Iterator[None]:
+    """Turn what the SDK raises into Refused or OutcomeUnknown."""
     try:
-        yield declined
+        yield
     except stripe.CardError as exc:
-        said = exc.error
-        intent = getattr(said, "payment_intent", None) if said else None
-        if intent is None or said is None:
-            raise Refused(_reason(exc)) from exc
-        declined.append(_read(intent, decline=_reason(exc)))
+        raise Refused(_reason(exc)) from exc
     except stripe.InvalidRequestError as exc:
         raise Refused(_code(exc) or "invalid_request") from exc
     except (stripe.AuthenticationError, stripe.PermissionError) as exc:

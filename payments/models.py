@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, event, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
@@ -213,7 +213,7 @@ CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table
 
 def _guard(_target: Any, connection: Any, **_options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
     for statement in GUARDS:
-        connection.execute(DDL(statement.replace("%", "%%")))
+        connection.exec_driver_sql(statement)
 
 
 event.listen(JournalEntry.__table__, "after_create", _guard)

@@ -26,6 +26,13 @@ _STEPS = {
     "rejected": ("Đơn vị cung cấp từ chối, tiền vẫn là của bạn", "The provider refused, the money is still yours"),
 }
 _ROAD = ("created", "authorised", "captured", "posted")
+
+
+def _step(name: str, **known: object) -> dict[str, Any]:
+    vi, en = _STEPS[name]
+    return {"step": name, "title_vi": vi, "title_en": en, **known}
+
+
 PAYMENT_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f",
     "created_at": "2026-11-21T09:30:00.000+07:00",
@@ -45,12 +52,10 @@ PAYMENT_EXAMPLE: dict[str, Any] = {
         }
     ],
     "timeline": [
-        {"step": "created", "title_vi": "Đã tạo thanh toán", "title_en": "Payment created", "at": "2026-11-21T09:30:00.000+07:00"},
-        {"step": "authorised", "title_vi": "Ngân hàng đã giữ tiền", "title_en": "The bank holds the money", "at": "2026-11-21T09:30:00.800+07:00"},
-        {"step": "captured", "title_vi": "Đã thu tiền", "title_en": "The money was taken", "at": "2026-11-21T09:30:01.600+07:00"},
-        {"step": "posted", "title_vi": "Đơn vị cung cấp đã gạch nợ", "title_en": "The provider has posted it", "at": "2026-11-21T09:30:02.500+07:00"},
+        _step(step, at=f"2026-11-21T09:30:{second}+07:00")
+        for step, second in zip(_ROAD, ("00.000", "00.800", "01.600", "02.500"), strict=True)
     ],
-}  # fmt: skip
+}
 
 
 class PaymentItemSchema(ma.Schema):
@@ -121,7 +126,10 @@ class PaymentSchema(PaymentSummarySchema):
     @ma.pre_dump
     def _tell(self, told: Told, **_options: object) -> dict[str, Any]:
         payment = told.payment
-        body = {name: getattr(payment, name) for name in ("id", "created_at", "state", "amount_vnd", "captured_vnd", "reason")}
+        body = {
+            name: getattr(payment, name)
+            for name in ("id", "created_at", "state", "amount_vnd", "captured_vnd", "reason")
+        }
         if payment.state is MoneyState.REQUIRES_ACTION:
             body["next_action"] = _next_action(told)
         return body | {"items": told.items, "timeline": _timeline(told)}
@@ -139,11 +147,10 @@ def _next_action(told: Told) -> dict[str, str]:
 
 def _timeline(told: Told) -> list[dict[str, Any]]:
     done = [
-        {"step": step.step, "at": step.created_at, **({"reason": step.reason} if step.reason else {})}
-        for step in told.steps
+        _step(step.step, at=step.created_at, **({"reason": step.reason} if step.reason else {})) for step in told.steps
     ]
-    reached = {step["step"] for step in done}
-    is_over = reached & {"failed", "cancelled", "expired"} and "captured" not in reached
+    reached = {step.step for step in told.steps}
+    if reached & {"failed", "cancelled", "expired"} and "captured" not in reached:
+        return done
     still_open = any(item.posting is Posting.PENDING and item.live for item in told.items)
-    ahead = [{"step": s} for s in _ROAD if s not in reached and not is_over and (s != "posted" or still_open)]
-    return [{**step, "title_vi": _STEPS[step["step"]][0], "title_en": _STEPS[step["step"]][1]} for step in done + ahead]
+    return done + [_step(name) for name in _ROAD if name not in reached and (name != "posted" or still_open)]

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import marshmallow as ma
-from flask import Response, request
+from flask import request
 from flask.views import MethodView
 
 from auth.guard import current_citizen
@@ -41,6 +41,26 @@ class WebhookSchema(ma.Schema):
 
     id = ma.fields.String(required=True)
     type = ma.fields.String(required=True)
+
+
+class ReceivedSchema(ma.Schema):
+    """The event is stored."""
+
+    received = ma.fields.Boolean(required=True)
+
+
+_WEBHOOK_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": WebhookSchema, "example": _WEBHOOK_EXAMPLE}},
+}
+_SIGNATURE = {
+    "in": "header",
+    "name": "Stripe-Signature",
+    "required": True,
+    "schema": {"type": "string", "maxLength": 1000},
+    "description": "t=…,v1=… over the raw body, at most five minutes old.",
+    "example": "t=1795000000,v1=5257a869",
+}
 
 
 @blueprint.route("")
@@ -97,17 +117,10 @@ class Cancellation(MethodView):
 class StripeWebhook(MethodView):
     """Where the gateway knocks."""
 
-    @blueprint.response(200, content_type="application/json", schema=ma.Schema.from_dict({"received": ma.fields.Boolean()}, name="Received"), example={"received": True})
+    @blueprint.response(200, ReceivedSchema, example={"received": True})
     @blueprint.raises(WebhookRefused)
-    @blueprint.doc(
-        operationId="receiveStripeWebhook",
-        requestBody={"required": True, "content": {"application/json": {"schema": WebhookSchema, "example": _WEBHOOK_EXAMPLE}}},
-        parameters=[{
-            "in": "header", "name": "Stripe-Signature", "required": True, "schema": {"type": "string", "maxLength": 1000},
-            "description": "t=…,v1=… over the raw body, at most five minutes old.", "example": "t=1795000000,v1=5257a869",
-        }],
-    )  # fmt: skip
-    def post(self) -> dict[str, bool] | Response:
+    @blueprint.doc(operationId="receiveStripeWebhook", requestBody=_WEBHOOK_BODY, parameters=[_SIGNATURE])
+    def post(self) -> dict[str, bool]:
         """Receive an event of the card gateway (for the gateway only).
 
         Stored once by its id and handled later; the order and the number of deliveries do not matter.

@@ -19,8 +19,7 @@ import services.utilities.providers
 import services.utilities.views
 from kit import database, logs, pages, web
 from kit.quotas import Quotas
-from server import openapi, probes, sandbox_clock, site, wiring
-from server import settings as environment
+from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
 from server.policy import POLICY
 from server.settings import Settings
 

@@ -76,8 +76,8 @@ def drift(url: str) -> list[str]:
             connection.execute(text(f"CREATE SCHEMA {_SCRATCH}"))
             connection.execute(text(f"SET LOCAL search_path TO {_SCRATCH}"))
             Base.metadata.create_all(connection, checkfirst=False)
+            # Nothing is committed: what was made goes when the connection is given back.
             wanted = _definitions(connection, _SCRATCH)
-            connection.rollback()
     finally:
         engine.dispose()
     return [

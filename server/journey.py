@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 0.05
 _USAGE, _AMOUNT_VND = 250, 636_768
 
 
-class Astray(Exception):  # noqa: N818 - how a journey ends when anything is off
+class Astray(Exception):
     """Something was not as it should be; the text says where and what."""
 
 
@@ -116,7 +116,9 @@ def _new_bill(clerk: _App, sandbox: str, watch: _Watch) -> str:
         json={"bill_no": bill_no, "customer_code": _CODE, "period": "2026-11", "amount_vnd": _AMOUNT_VND},
     )
     columns = "bill_no,customer_code,customer_name,period,usage,tariff_code,amount_vnd,issued_on,due_on"
-    line = f"{bill_no},{_CODE},{_HOLDER},2026-11,{_USAGE},power-household-2025-05-10,{_AMOUNT_VND},2026-11-20,2026-12-10"
+    line = (
+        f"{bill_no},{_CODE},{_HOLDER},2026-11,{_USAGE},power-household-2025-05-10,{_AMOUNT_VND},2026-11-20,2026-12-10"
+    )
     headers = {"Content-Type": "text/csv", "Idempotency-Key": str(uuid4())}
     data = f"{columns}\n{line}\n".encode()
     sent = clerk.ask("POST", "/v1/utilities/imports", expect=202, data=data, headers=headers)

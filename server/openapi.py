@@ -21,21 +21,25 @@ from kit.errors import (
 from kit.web import PROBLEM, Api, example_of
 from server.policy import POLICY
 
+_ABOUT = """\
+Bills of Vietnamese provinces for the phone: find a household's electricity or water bill, pay it by card, and see when
+the company has posted it.
+
+- **Language**: `Accept-Language` vi (default) or en.
+- **Refusals** are `application/problem+json` with a stable `code`.
+- **Idempotency-Key**: send a fresh random value per intention, and repeat it when you ask again.
+- **Pages**: `limit` and `cursor`; `next` is absent on the last page.
+- **Money** is whole đồng. **Time** is RFC 3339, given in +07:00.
+- Ignore properties you do not know; values of enumerations may grow.
+- **Signing in**: `startPhoneSignIn`, `answerPhoneChallenge`, then `Authorization: Bearer …`.
+"""
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Citizen API",
     "API_VERSION": "1",
     "OPENAPI_VERSION": "3.1.0",
     "API_SPEC_OPTIONS": {
         "info": {
-            "description": (
-                "Bills of Vietnamese provinces for the phone: find a household's electricity or water bill, pay it by "
-                "card, and see when the company has posted it.\n\n"
-                "**Language**: `Accept-Language` vi (default) or en. **Refusals** are `application/problem+json` with a "
-                "stable `code`. **Idempotency-Key**: send a fresh random value per intention and repeat it when you "
-                "ask again. **Pages**: `limit` and `cursor`; `next` is absent on the last page. **Money** is whole đồng. "
-                "**Time** is RFC 3339, given in +07:00. Ignore properties you do not know; values of enumerations may "
-                "grow. **Signing in**: `startPhoneSignIn`, `answerPhoneChallenge`, then `Authorization: Bearer …`."
-            ),
+            "description": _ABOUT,
             "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
         },
         "servers": [{"url": "/", "description": "This server"}],

@@ -24,9 +24,11 @@ _GAUGES = {
     "citizen_oldest_due_job_seconds": (
         "How long the oldest due job has waited.",
         (),
-        "SELECT coalesce(extract(epoch FROM now() - min(e.at)), 0) FROM procrastinate_jobs j"
-        " JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'"
-        " WHERE j.status = 'todo' AND coalesce(j.scheduled_at, now()) <= now()",
+        """
+        SELECT coalesce(extract(epoch FROM now() - min(e.at)), 0) FROM procrastinate_jobs j
+        JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'
+        WHERE j.status = 'todo' AND coalesce(j.scheduled_at, now()) <= now()
+        """,
     ),
     "citizen_payments": (
         "Payments by state.",

@@ -14,7 +14,7 @@ from environs import Env, EnvValidationError
 _SHORTEST_KEY = 32
 
 
-class BadSettings(Exception):  # noqa: N818 - read as a sentence at the end of a boot
+class BadSettings(Exception):
     """The environment does not describe a server that may start; the text lists every problem."""
 
 
@@ -83,7 +83,8 @@ def load() -> Settings:
     try:
         env.seal()
     except EnvValidationError as exc:
-        raise BadSettings("; ".join(f"{name}: {' '.join(said)}" for name, said in exc.error_messages.items())) from exc
+        told: Any = exc.error_messages  # name -> what is wrong with it
+        raise BadSettings("; ".join(f"{name}: {' '.join(said)}" for name, said in told.items())) from exc
     problems: list[str] = []
     found["secret_key"] = _decode(secret, problems)
     found["signing_key"] = _read(key_file, problems)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from kit import events, idempotency
-from kit.database import transaction
-
 import auth.operations
 import notifications.flows
 import notifications.listeners
@@ -12,6 +9,9 @@ import payments.flows
 import services.utilities.flows
 import services.utilities.listeners
 from auth.events import PhoneChallengeStarted
+from kit import events, idempotency
+from kit.database import transaction
+from kit.events import Event, Flow, Listener
 from notifications.events import MessagePosted
 from payments.events import (
     GatewayEventReceived,
@@ -24,12 +24,12 @@ from payments.events import (
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
-LISTENERS = {
+LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
 }
-FLOWS = {
+FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],

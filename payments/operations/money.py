@@ -43,12 +43,20 @@ DOUBTFUL_AFTER = timedelta(seconds=20)
 NEVER_SENT_AFTER = timedelta(seconds=60)
 ABANDONED_AFTER = timedelta(minutes=30)
 _CARD_REASONS = frozenset({
-    "card_declined", "insufficient_funds", "card_expired", "wrong_cvc", "authentication_needed", "authentication_failed",
+    "card_declined", "insufficient_funds", "card_expired", "wrong_cvc",
+    "authentication_needed", "authentication_failed",
 })  # fmt: skip
 # The events that change where money is; the others are kept and nothing more.
 _TELLING = frozenset(
     f"payment_intent.{what}"
-    for what in ("amount_capturable_updated", "succeeded", "canceled", "payment_failed", "requires_action", "processing")
+    for what in (
+        "amount_capturable_updated",
+        "succeeded",
+        "canceled",
+        "payment_failed",
+        "requires_action",
+        "processing",
+    )
 )
 
 
@@ -97,7 +105,14 @@ def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim]) ->
     session.execute(
         insert(PaymentItem),
         [
-            {"id": new_id(), "created_at": now, "payment_id": payment_id, **claim.__dict__, "live": True, "taken": False}
+            {
+                "id": new_id(),
+                "created_at": now,
+                "payment_id": payment_id,
+                **claim.__dict__,
+                "live": True,
+                "taken": False,
+            }
             for claim in claims
         ],
     )
@@ -257,7 +272,7 @@ def begin_capture(session: Session, payment_id: UUID) -> tuple[str, int] | None:
 
 
 def check_cancellable(session: Session, payment_id: UUID, citizen_id: UUID) -> None:
-    """Raises NotFound for a payment that is not the citizen's, PaymentNotCancellable unless it waits for the citizen."""
+    """Raises NotFound for a payment that is not the citizen's, PaymentNotCancellable unless it waits for them."""
     payment = session.execute(
         select(Payment).where(Payment.id == payment_id, Payment.citizen_id == citizen_id)
     ).scalar_one_or_none()
@@ -330,7 +345,9 @@ def _captured(session: Session, payment: Payment, received_vnd: int) -> None:
 def _end(session: Session, payment: Payment, state: MoneyState, reason: str) -> None:
     if not _move(session, payment, state, reason=reason):
         return
-    session.execute(update(PaymentItem).where(PaymentItem.payment_id == payment.id, PaymentItem.live).values(live=False))
+    session.execute(
+        update(PaymentItem).where(PaymentItem.payment_id == payment.id, PaymentItem.live).values(live=False)
+    )
     events.emit(session, PaymentEnded(payment.id, payment.citizen_id, state.value, reason))
 
 

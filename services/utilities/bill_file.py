@@ -26,7 +26,7 @@ _PERIOD = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
 _WHOLE = re.compile(r"\d{1,11}")
 
 
-class LineRefused(Exception):  # noqa: N818 - a state of the line
+class LineRefused(Exception):
     """One line that cannot become a bill: a stable code, and the column."""
 
     def __init__(self, code: str, field: str | None = None) -> None:
@@ -34,7 +34,7 @@ class LineRefused(Exception):  # noqa: N818 - a state of the line
         self.code, self.field = code, field
 
 
-class FileRefused(Exception):  # noqa: N818 - a state of the file
+class FileRefused(Exception):
     """The file as a whole cannot be read; `reason` is a stable slug."""
 
     def __init__(self, reason: str) -> None:
@@ -169,11 +169,16 @@ def _bill(record: Mapping[str, Any], rules: Rules) -> BillRow:
     usage = _whole(record.get("usage") or 0, "usage")
     tariff = rules.tariffs.get(texts["tariff_code"])
     return BillRow(
-        **{name: texts[name] for name in ("bill_no", "customer_code", "customer_name", "address")},
+        bill_no=texts["bill_no"],
+        customer_code=texts["customer_code"],
+        customer_name=texts["customer_name"],
+        address=texts["address"],
         commune_code=_text(record.get("commune_code"), "commune_code") or None,
         period=str(record["period"]),
         amount_vnd=amount,
-        **(parts if any(parts.values()) else {"before_tax_vnd": amount, "vat_vnd": 0, "fee_vnd": 0}),
+        before_tax_vnd=parts["before_tax_vnd"] if any(parts.values()) else amount,
+        vat_vnd=parts["vat_vnd"],
+        fee_vnd=parts["fee_vnd"],
         usage=usage,
         reading=_reading(record),
         lines=_explain(tariff, usage, _whole(record.get("households") or 1, "households"), amount),
@@ -217,7 +222,9 @@ def _text(value: Any, field: str) -> str:  # noqa: ANN401 - a cell
 
 def _whole(value: Any, field: str) -> int:  # noqa: ANN401 - a cell
     """A whole number exactly as written: 1.234.567, 1,234,567 and 1.23E+06 are refused, not guessed at."""
-    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value.strip()))):
+    if isinstance(value, bool) or not (
+        isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value.strip()))
+    ):
         raise LineRefused("not_a_whole_number", field)
     number = int(value)
     if not 0 <= number <= MAX_VND:
@@ -227,7 +234,9 @@ def _whole(value: Any, field: str) -> int:  # noqa: ANN401 - a cell
 
 def _day(value: Any, field: str) -> date:  # noqa: ANN401 - a cell
     try:
-        return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-10-01") else _refuse(field)
+        return (
+            date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-10-01") else _refuse(field)
+        )
     except ValueError:
         return _refuse(field)
 

@@ -27,7 +27,8 @@ _POST_AGAIN_AFTER = timedelta(minutes=5)
 def recheck_and_capture(event: PaymentAuthorised) -> None:
     """Before any money is taken, ask each provider whether its bill is still owed; take only what is.
 
-    A provider that does not answer is asked again for ten minutes; then the hold is released. Nothing is taken on trust.
+    A provider that does not answer is asked again for ten minutes; then the hold is released. Nothing is taken
+    on trust.
     """
     with transaction() as session:
         work = operations.list_work(session, event.payment_id, taken=False)
@@ -44,7 +45,7 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
 
 
 def post_to_providers(event: PaymentCaptured) -> None:
-    """Have every provider of a captured payment write it to its customer's account; repeated until each has answered."""
+    """Have every provider of a captured payment write it to its customer's account, until each has answered."""
     with transaction() as session:
         work = operations.list_work(session, event.payment_id, taken=True)
     unanswered = 0
@@ -79,7 +80,7 @@ def run_import(event: ImportRequested) -> None:
         read_file(event.import_id, started.provider_id, started.format, _pieces(event.import_id), started.lines_read)
 
 
-def read_file(
+def read_file(  # noqa: PLR0917 - a file, where it comes from and how far it has come
     import_id: UUID,
     provider_id: UUID,
     kind: str,
@@ -143,7 +144,9 @@ def _post(payment_id: UUID, work: Work) -> None:
         operations.record_posted(session, work, receipt_no=receipt.receipt_no, posted_at=receipt.posted_at)
 
 
-def _batches(lines: Iterator[tuple[int, bill_file.BillRow | bill_file.LineRefused]], after_line: int) -> Iterator[Batch]:
+def _batches(
+    lines: Iterator[tuple[int, bill_file.BillRow | bill_file.LineRefused]], after_line: int
+) -> Iterator[Batch]:
     batch = Batch()
     for line, read in lines:
         if line <= after_line:

@@ -70,7 +70,9 @@ class Account(Record):
 
     __tablename__ = "account"
     __table_args__ = (
-        Index("uq_account_linked", "citizen_id", "customer_id", unique=True, postgresql_where=text("unlinked_at IS NULL")),
+        Index(
+            "uq_account_linked", "citizen_id", "customer_id", unique=True, postgresql_where=text("unlinked_at IS NULL")
+        ),
     )
 
     citizen_id: Mapped[UUID]

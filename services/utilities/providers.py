@@ -18,11 +18,11 @@ _BIGGEST_ANSWER = 1_000_000
 _OK, _CREATED, _NOT_FOUND, _CONFLICT = 200, 201, 404, 409
 
 
-class ProviderUnreachable(Exception):  # noqa: N818 - a state of the world
+class ProviderUnreachable(Exception):
     """The provider did not answer, or not in a way that can be relied on: nothing may be concluded from it."""
 
 
-class PostingRefused(Exception):  # noqa: N818 - a state of the world
+class PostingRefused(Exception):
     """The provider will not post this payment; `reason` is a stable slug."""
 
     def __init__(self, reason: str) -> None:

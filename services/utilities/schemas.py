@@ -54,7 +54,9 @@ class CustomerProofSchema(ma.Schema):
     """A customer code with one second proof: the holder's name, or the amount of one of the last three bills."""
 
     provider = Line(60, required=True, metadata={"description": "The provider's slug."})
-    customer_code = Line(40, required=True, metadata={"description": "As printed on the bill; spaces and case do not matter."})
+    customer_code = Line(
+        40, required=True, metadata={"description": "As printed on the bill; spaces and case do not matter."}
+    )
     holder_name = Line(200, load_default=None, metadata={"description": "With or without diacritics."})
     last_amount_vnd = Vnd(load_default=None)
 
@@ -114,7 +116,9 @@ class BillSchema(BillSummarySchema):
 class FoundSchema(ma.Schema):
     """A customer that was found, with the name masked, and the bills that can be paid."""
 
-    provider = ma.fields.Function(lambda found: found.customer.provider.slug, required=True, metadata={"type": "string"})
+    provider = ma.fields.Function(
+        lambda found: found.customer.provider.slug, required=True, metadata={"type": "string"}
+    )
     holder_name = ma.fields.Function(
         lambda found: mask_name(found.customer.name),
         required=True,
@@ -128,11 +132,19 @@ class AccountSchema(ma.Schema):
 
     id = ma.fields.UUID(required=True)
     created_at = Instant(required=True)
-    provider = ma.fields.Function(lambda account: account.customer.provider.slug, required=True, metadata={"type": "string"})
-    kind = ma.fields.Function(lambda account: account.customer.provider.kind, required=True, metadata={"type": "string"})
-    customer_code = ma.fields.Function(lambda account: account.customer.code, required=True, metadata={"type": "string"})
+    provider = ma.fields.Function(
+        lambda account: account.customer.provider.slug, required=True, metadata={"type": "string"}
+    )
+    kind = ma.fields.Function(
+        lambda account: account.customer.provider.kind, required=True, metadata={"type": "string"}
+    )
+    customer_code = ma.fields.Function(
+        lambda account: account.customer.code, required=True, metadata={"type": "string"}
+    )
     holder_name = ma.fields.Function(
-        lambda account: mask_name(account.customer.name), required=True, metadata={"type": "string", "description": "Masked."}
+        lambda account: mask_name(account.customer.name),
+        required=True,
+        metadata={"type": "string", "description": "Masked."},
     )
 
 
@@ -158,7 +170,9 @@ class PaySchema(ma.Schema):
         validate=ma.validate.Length(min=1, max=20),
         metadata={"description": "One to twenty bills, of any providers.", "uniqueItems": True},
     )
-    amount_vnd = Vnd(required=True, metadata={"description": "The sum shown to the citizen; refused when it has changed."})
+    amount_vnd = Vnd(
+        required=True, metadata={"description": "The sum shown to the citizen; refused when it has changed."}
+    )
     payment_method = ma.fields.String(
         load_default=None,
         validate=ma.validate.Regexp(r"^pm_[A-Za-z0-9_]{1,200}$"),
@@ -197,7 +211,9 @@ class ImportSchema(ma.Schema):
     refused = ma.fields.Integer(required=True)
     finished_at = Instant(allow_none=True)
     errors = ma.fields.List(
-        ma.fields.Nested(ImportErrorSchema), required=True, metadata={"description": "The first thousand refused lines."}
+        ma.fields.Nested(ImportErrorSchema),
+        required=True,
+        metadata={"description": "The first thousand refused lines."},
     )
 
     @ma.pre_dump
@@ -209,7 +225,9 @@ class ImportSchema(ma.Schema):
 class ProviderPaymentQuery(PageQuery):
     """Which payments."""
 
-    since = Instant(load_default=None, metadata={"description": "Captured at or after.", "example": "2026-11-21T00:00:00+07:00"})
+    since = Instant(
+        load_default=None, metadata={"description": "Captured at or after.", "example": "2026-11-21T00:00:00+07:00"}
+    )
     posting = Choice(Posting, load_default=None, metadata={"description": "Only those whose posting is in this state."})
 
 
@@ -230,6 +248,12 @@ class ProviderPaymentSchema(ma.Schema):
 
 BillPageSchema = page_schema(BillSummarySchema)
 ProviderPaymentPageSchema = page_schema(ProviderPaymentSchema)
+
+
+def _line(kind: str, name_vi: str, name_en: str, amount_vnd: int) -> dict[str, Any]:
+    nothing = {"quantity": None, "unit": None, "price_vnd": None}
+    return {"kind": kind, "name_vi": name_vi, "name_en": name_en, **nothing, "amount_vnd": amount_vnd}
+
 
 PROVIDER_EXAMPLE = {
     "slug": "pc-thanh-hoa",
@@ -264,11 +288,11 @@ BILL_EXAMPLE = SUMMARY_EXAMPLE | {
     "fee_vnd": 0,
     "reading": {"start": 16251, "end": 16501, "start_on": "2026-10-01", "end_on": "2026-10-31"},
     "lines": [
-        {"kind": "tier", "name_vi": "Bậc 1", "name_en": "Tier 1", "quantity": 50, "unit": "kWh", "price_vnd": 1984, "amount_vnd": 99200},
-        {"kind": "vat", "name_vi": "Thuế GTGT 8 %", "name_en": "VAT 8 %", "quantity": None, "unit": None, "price_vnd": None, "amount_vnd": 47168},
+        _line("tier", "Bậc 1", "Tier 1", 99200) | {"quantity": 50, "unit": "kWh", "price_vnd": 1984},
+        _line("vat", "Thuế GTGT 8 %", "VAT 8 %", 47168),
     ],
     "tariff_code": "power-household-2025-05-10",
-}  # fmt: skip
+}
 ACCOUNT_EXAMPLE = {
     "id": "019a0b00-0000-7000-8000-0000000000aa",
     "created_at": "2026-11-21T09:29:00.000+07:00",

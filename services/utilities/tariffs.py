@@ -166,7 +166,7 @@ def compute(tariff: Tariff, usage: int, households: int = 1, persons: int | None
     return _charge([(tariff, _lines_of_steps(tariff, usage, bounds))])
 
 
-def compute_split(  # noqa: PLR0913 - a month with two prices takes two tariffs and the days of the reading
+def compute_split(
     before: Tariff,
     after: Tariff,
     *,

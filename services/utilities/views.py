@@ -84,7 +84,11 @@ class Lookups(MethodView):
     """Bills by customer code."""
 
     @blueprint.arguments(CustomerProofSchema(), example=PROOF_EXAMPLE)
-    @blueprint.response(200, FoundSchema, example={"provider": "pc-thanh-hoa", "holder_name": "N***** V** An", "bills": [SUMMARY_EXAMPLE]})
+    @blueprint.response(
+        200,
+        FoundSchema,
+        example={"provider": "pc-thanh-hoa", "holder_name": "N***** V** An", "bills": [SUMMARY_EXAMPLE]},
+    )
     @blueprint.raises(*_MATCHING)
     @blueprint.doc(operationId="lookUpBills")
     def post(self, asked: dict[str, Any]) -> Found:
@@ -190,7 +194,9 @@ class BillPayments(MethodView):
     """Paying bills."""
 
     @blueprint.idempotent
-    @blueprint.arguments(PaySchema(), example={"bill_ids": [BILL_EXAMPLE["id"]], "amount_vnd": 636768, "payment_method": "pm_card_visa"})
+    @blueprint.arguments(
+        PaySchema(), example={"bill_ids": [BILL_EXAMPLE["id"]], "amount_vnd": 636768, "payment_method": "pm_card_visa"}
+    )
     @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
     @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
     @blueprint.raises(CardDeclined, PaymentMethodInvalid, RequestInFlight)
@@ -228,7 +234,9 @@ class Imports(MethodView):
     """Files of bills."""
 
     @blueprint.idempotent
-    @blueprint.response(202, ImportSchema, example=IMPORT_EXAMPLE | {"state": "received", "errors": [], "finished_at": None})
+    @blueprint.response(
+        202, ImportSchema, example=IMPORT_EXAMPLE | {"state": "received", "errors": [], "finished_at": None}
+    )
     @blueprint.raises(FileTooLarge, FileEmpty, RequestInFlight)
     @blueprint.doc(operationId="importBills", requestBody=upload.DOCUMENTED)
     def post(self) -> tuple[Progress, dict[str, str]]:

@@ -98,9 +98,7 @@ def start_payment(session: Session, citizen_id: UUID, bill_ids: Collection[UUID]
     if owed != amount_vnd:
         raise BillChanged(amount_vnd=owed)
     payment_id = payments.operations.open_payment(session, citizen_id, [_claim(bill) for bill in bills])
-    session.execute(
-        update(Bill).where(Bill.id.in_(bill_ids)).values(state=BillState.PAYING, payment_id=payment_id)
-    )
+    session.execute(update(Bill).where(Bill.id.in_(bill_ids)).values(state=BillState.PAYING, payment_id=payment_id))
     return payment_id
 
 
@@ -202,7 +200,7 @@ def list_provider_payments(
     return page(session, query, by=[PaymentItem.id], limit=limit, cursor=cursor, question=question)
 
 
-def _with_provider() -> Select[tuple[Bill]]:
+def _with_provider() -> Select[Bill]:
     return select(Bill).join(Bill.provider).options(contains_eager(Bill.provider))
 
 

@@ -27,7 +27,8 @@ _SHOWN_ERRORS = 1_000
 _SAVE_CUSTOMERS = text("""
 INSERT INTO customer (id, created_at, provider_id, code, name, address, commune_code)
 SELECT r.customer_id, :now, :provider_id, r.customer_code, r.customer_name, r.address, r.commune_code
-FROM jsonb_to_recordset(:rows) AS r(customer_id uuid, customer_code text, customer_name text, address text, commune_code text)
+FROM jsonb_to_recordset(:rows)
+  AS r(customer_id uuid, customer_code text, customer_name text, address text, commune_code text)
 ORDER BY r.customer_code
 ON CONFLICT (provider_id, code) DO UPDATE
   SET name = excluded.name, address = excluded.address, commune_code = excluded.commune_code
@@ -35,8 +36,8 @@ ON CONFLICT (provider_id, code) DO UPDATE
     IS DISTINCT FROM (excluded.name, excluded.address, excluded.commune_code)
 """).bindparams(bindparam("rows", type_=JSONB))  # fmt: skip
 _SAVE_BILLS = text("""
-INSERT INTO bill (id, created_at, provider_id, customer_id, bill_no, period, amount_vnd, before_tax_vnd, vat_vnd, fee_vnd,
-  usage, reading, lines, tariff_code, issued_on, due_on, version, state)
+INSERT INTO bill (id, created_at, provider_id, customer_id, bill_no, period, amount_vnd, before_tax_vnd, vat_vnd,
+  fee_vnd, usage, reading, lines, tariff_code, issued_on, due_on, version, state)
 SELECT r.id, :now, :provider_id, c.id, r.bill_no, r.period, r.amount_vnd, r.before_tax_vnd, r.vat_vnd, r.fee_vnd,
   r.usage, nullif(r.reading, 'null'), r.lines, r.tariff_code, r.issued_on, r.due_on, r.version, 'open'
 FROM jsonb_to_recordset(:rows) AS r(id uuid, customer_code text, bill_no text, period text, amount_vnd bigint,
@@ -178,12 +179,16 @@ def save_batch(session: Session, import_id: UUID, provider_id: UUID, *, after_li
     if advanced is None:
         return False
     customers = {row["customer_code"]: row for row in rows}
-    session.execute(_SAVE_CUSTOMERS, {**values, "rows": [{**c, "customer_id": str(new_id())} for c in customers.values()]})
+    session.execute(
+        _SAVE_CUSTOMERS, {**values, "rows": [{**c, "customer_id": str(new_id())} for c in customers.values()]}
+    )
     written = {row.bill_no: row.is_new for row in session.execute(_SAVE_BILLS, {**values, "rows": rows})}
     left = [bill_no for bill_no in batch.bills if bill_no not in written]
     known = session.execute(_SAME_VERSION, {"provider_id": provider_id, "bill_nos": left}) if left else ()
     stored = {row.bill_no: row.version for row in known}
-    changed_too_late = [batch.bills[bill_no] for bill_no in left if stored.get(bill_no) != batch.bills[bill_no][1].version]
+    changed_too_late = [
+        batch.bills[bill_no] for bill_no in left if stored.get(bill_no) != batch.bills[bill_no][1].version
+    ]
     for line, _bill in changed_too_late:
         batch.refused[line] = LineRefused("bill_not_open", "bill_no")
     if batch.refused:
