@@ -32,10 +32,18 @@ BLUEPRINTS = (
 )
 
 
-def compose(settings: Settings) -> None:
-    """Connect this process: database, keys, adapters to the outside, listeners. Web and worker both begin so."""
+def compose(settings: Settings, *, pool_size: int | None = None, statement_timeout_ms: int = 2_500) -> None:
+    """Connect this process: database, keys, adapters to the outside, listeners. Web and worker both begin so.
+
+    A process that is not a web worker may need more connections at once, and more time for one statement.
+    """
     logs.configure(key=settings.secret_key)
-    database.connect(settings.database_url, pool_size=settings.pool_size, pooled=settings.database_pooled)
+    database.connect(
+        settings.database_url,
+        pool_size=pool_size or settings.pool_size,
+        statement_timeout_ms=statement_timeout_ms,
+        pooled=settings.database_pooled,
+    )
     pages.use_key(settings.secret_key)
     auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)

@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 import auth.cli
 import divisions.cli
 import services.utilities.cli
+from kit.errors import DomainError
 from server import settings as environment
 
 _SAMPLE = Path(__file__).parent.parent / "sample"
+_ROOMS: dict[str, click.Group] = {
+    "auth": auth.cli.commands,
+    "divisions": divisions.cli.commands,
+    "utilities": services.utilities.cli.commands,
+}
+_PATIENCE_MS = 60_000  # a batch of an import on a busy machine
 _SPEC = Path(__file__).parent.parent / "openapi.yaml"
 
 
-@click.group()
-def main() -> None:
+class _House(click.Group):
+    """Tells what a person at the terminal can mend, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command gives
+        try:
+            return super().invoke(ctx)
+        except environment.BadSettings as exc:
+            raise click.ClickException(str(exc)) from exc
+        except DomainError as exc:
+            raise click.ClickException(" ".join(exc.text("en"))) from exc
+
+
+@click.group(cls=_House)
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Bills, clinics, schools and guides of Vietnamese provinces: the server and its tools."""
+    if ctx.invoked_subcommand in _ROOMS:
+        from server import compose  # noqa: PLC0415
+
+        compose(environment.load(), statement_timeout_ms=_PATIENCE_MS)
 
 
 @main.command()
@@ -66,7 +91,7 @@ def worker(concurrency: int) -> None:
     from server import compose, sandbox_clock  # noqa: PLC0415
 
     settings = environment.load()
-    compose(settings)
+    compose(settings, pool_size=concurrency, statement_timeout_ms=_PATIENCE_MS)
     if settings.follow_clock and settings.sandbox_url:
         sandbox_clock.follow(settings.sandbox_url)
     events.run_worker(settings.database_url, concurrency=concurrency)
@@ -96,7 +121,7 @@ def seed(folder: Path) -> None:
     from server.seed import load  # noqa: PLC0415
 
     settings = environment.load()
-    compose(settings)
+    compose(settings, statement_timeout_ms=_PATIENCE_MS)
     load(folder, in_sandbox=settings.in_sandbox, say=click.echo)
 
 
@@ -127,9 +152,8 @@ def journey(url: str, sandbox: str) -> None:
         raise click.ClickException(str(exc)) from exc
 
 
-main.add_command(auth.cli.commands)
-main.add_command(divisions.cli.commands)
-main.add_command(services.utilities.cli.commands)
+for room in _ROOMS.values():
+    main.add_command(room)
 
 if __name__ == "__main__":
     main()

@@ -239,17 +239,22 @@ def fail(session: Session, payment_id: UUID, reason: str) -> None:
     _end(session, payment, MoneyState.FAILED, reason)
 
 
-def drop_items(session: Session, payment_id: UUID, subject_ids: Collection[UUID], reason: str) -> None:
-    """Take claims that are not owed any more out of a payment whose money is held but not taken."""
+def drop_items(session: Session, payment_id: UUID, subject_ids: Collection[UUID], reason: str) -> Sequence[UUID]:
+    """Take claims that are not owed any more out of a payment whose money is held but not taken.
+
+    Returns those that were taken out: none once the capture has been decided.
+    """
     payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
     if payment.state is not MoneyState.AUTHORISED:
-        return
-    session.execute(
+        return []
+    payment.capture_vnd = None
+    dropped = session.execute(
         update(PaymentItem)
         .where(PaymentItem.payment_id == payment_id, PaymentItem.subject_id.in_(subject_ids), PaymentItem.live)
         .values(live=False, posting=Posting.NOT_TAKEN, posting_reason=reason)
+        .returning(PaymentItem.subject_id)
     )
-    payment.capture_vnd = None
+    return dropped.scalars().all()
 
 
 def begin_capture(session: Session, payment_id: UUID) -> tuple[str, int] | None:

@@ -138,8 +138,7 @@ def drop_bills(session: Session, payment_id: UUID, reasons: dict[UUID, tuple[str
         by_reason.setdefault(reason, []).append(bill_id)
     states = {BILL_PAID_ELSEWHERE: BillState.PAID_ELSEWHERE, BILL_WITHDRAWN: BillState.WITHDRAWN}
     for reason, bill_ids in by_reason.items():
-        payments.operations.drop_items(session, payment_id, bill_ids, reason)
-        for bill_id in bill_ids:
+        for bill_id in payments.operations.drop_items(session, payment_id, bill_ids, reason):
             changed = reasons[bill_id][1] if reason == BILL_CHANGED else None
             _free(session, bill_id, payment_id, states.get(reason, BillState.OPEN), changed)
 
