@@ -45,6 +45,13 @@ class DomainError(Exception):
         return title.rstrip("."), rest or whole
 
 
+class BadRequest(DomainError):
+    """The request is not understood. It does not follow HTTP, or asks for what HTTP allows but nobody here answers."""
+
+    status = 400
+    vi = "Không hiểu được yêu cầu. Yêu cầu sai quy tắc HTTP, hoặc dùng điều mà máy chủ này không hỗ trợ."
+
+
 class NotFound(DomainError):
     """There is nothing here for you. Either it does not exist, or it belongs to someone else."""
 
@@ -72,6 +79,34 @@ class NotAllowed(DomainError):
     vi = "Bạn không có quyền thực hiện. Vai trò hoặc phạm vi của bạn không bao gồm thao tác này."
 
 
+class MethodNotAllowed(DomainError):
+    """This path does not take this method. `Allow` lists those it takes."""
+
+    status = 405
+    vi = "Đường dẫn này không nhận phương thức đó. Allow cho biết các phương thức được nhận."
+
+
+class NotAcceptable(DomainError):
+    """We only speak JSON. Leave `Accept` out, or let it take application/json."""
+
+    status = 406
+    vi = "Máy chủ chỉ trả lời bằng JSON. Hãy bỏ Accept hoặc để Accept nhận application/json."
+
+
+class RequestEntityTooLarge(DomainError):
+    """The body is too big. A request may have one megabyte; files have limits of their own."""
+
+    status = 413
+    vi = "Nội dung gửi lên quá lớn. Mỗi yêu cầu tối đa một megabyte; tệp có giới hạn riêng."
+
+
+class UnsupportedMediaType(DomainError):
+    """This operation reads bodies of another type. Name the right one in Content-Type, and do not compress."""
+
+    status = 415
+    vi = "Kiểu nội dung không được hỗ trợ. Hãy ghi đúng Content-Type và không nén nội dung."
+
+
 class TooManyRequests(DomainError):
     """Too many requests. Please wait as long as `Retry-After` says."""
 
@@ -95,10 +130,12 @@ class InvalidRequest(DomainError):
 
 
 class IdempotencyKeyMissing(DomainError):
-    """The Idempotency-Key header is missing or longer than 255 characters. Send a new random key per intention."""
+    """The Idempotency-Key header is missing, or not 1 to 255 ASCII characters. Send a new random key per intention."""
 
     status = 400
-    vi = "Thiếu Idempotency-Key hoặc khóa dài quá 255 ký tự. Hãy gửi một khóa ngẫu nhiên mới cho mỗi ý định."
+    vi = (
+        "Thiếu Idempotency-Key, hoặc khóa không phải 1 đến 255 ký tự ASCII. Hãy gửi khóa ngẫu nhiên mới cho mỗi ý định."
+    )
 
 
 class IdempotencyKeyReused(DomainError):
@@ -128,6 +165,13 @@ class PreconditionFailed(DomainError):
 
     status = 412
     vi = "Nội dung đã thay đổi từ lần đọc trước. Vui lòng đọc lại."
+
+
+class InternalServerError(DomainError):
+    """Something went wrong on our side. Quote `instance` when you ask us about it."""
+
+    status = 500
+    vi = "Có lỗi phía chúng tôi. Khi liên hệ, xin cho biết mã ở mục instance."
 
 
 class ServiceUnavailable(DomainError):

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from kit import logs
 from kit.database import transaction
+from kit.errors import ServiceUnavailable
 
 # A listener reacts inside a transaction of its own; a flow talks to outsiders and opens its own short ones.
 Listener = Callable[[Session, Any], None]
@@ -54,12 +55,13 @@ class _BackOff(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         is_waiting = isinstance(exception, TryLater)
+        cause = exception.__cause__ if is_waiting else exception
         if job.attempts >= (_ATTEMPTS_WAITING if is_waiting else _ATTEMPTS):
+            logs.logger.error("job_parked", task=job.task_name, attempts=job.attempts, exc_info=cause or exception)
             return None
         wait = min(2**job.attempts, _LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311 - only jitter
         if isinstance(exception, TryLater):
             wait = max(exception.seconds, min(wait, _LONGEST_PATIENCE_SECONDS))
-        cause = exception.__cause__ if is_waiting else exception
         logs.logger.warning("job_again", task=job.task_name, attempts=job.attempts, exc_info=cause or exception)
         return RetryDecision(retry_in={"seconds": int(max(1, wait))})
 
@@ -107,7 +109,11 @@ def emit(session: Session, event: Event) -> None:
     connection = session.connection().connection.driver_connection
     payload = encode(event)
     for task in tasks.values():
-        _enqueuer.configure_task(task.name, queue=task.queue, connection=connection).defer(**payload)
+        try:
+            _enqueuer.configure_task(task.name, queue=task.queue, connection=connection).defer(**payload)
+        except procrastinate.exceptions.ConnectorException as exc:
+            # The queue talks to the driver by itself, so what it says of a lost connection is not SQLAlchemy's error.
+            raise ServiceUnavailable(retry_after=1) from exc
 
 
 def encode(event: Event) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +11,26 @@ import marshmallow as ma
 from kit import clock
 
 MAX_VND = 99_999_999_999
+_DIGITS = re.compile("-?[0-9]{1,19}")
 
 
 class Vnd(ma.fields.Integer):
-    """Whole đồng, 1 … 99,999,999,999 unless told otherwise. 250000.0 is an integer in JSON Schema, "250000" is not."""
+    """Whole đồng, 1 … 99,999,999,999 unless told otherwise. Neither 250000.0 nor "250000" is taken."""
 
     def __init__(self, *, minimum: int = 1, **kwargs: Any) -> None:  # noqa: ANN401 - marshmallow's options
         super().__init__(strict=True, validate=ma.validate.Range(min=minimum, max=MAX_VND), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401
         if isinstance(value, bool | str):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Count(ma.fields.Integer):
+    """A whole number in a query string: plain digits. Python itself would take 1_0 and digits of other scripts."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401
+        if isinstance(value, str) and not _DIGITS.fullmatch(value):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
 

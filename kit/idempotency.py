@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kit import clock
 from kit.database import Base
-from kit.errors import IdempotencyKeyReused
+from kit.errors import IdempotencyKeyReused, RequestInFlight
 
 KEPT = timedelta(hours=72)
 
@@ -52,16 +54,28 @@ class Outcome:
 def once(session: Session, request: RequestKey, make: Callable[[], UUID]) -> Outcome:
     """Run `make` for the first request with this key; give later ones what the first made.
 
-    A concurrent request with the same key waits here for the first to commit. When `make` raises, the key is rolled
-    back with it, so the caller may mend the request and use the key again. Raises IdempotencyKeyReused when the key
-    was used for another request.
+    A concurrent request with the same key waits here for the first to commit, and raises RequestInFlight when that
+    takes longer than a lock may be waited for. When `make` raises, the key is rolled back with it, so the caller may
+    mend the request and use the key again. Raises IdempotencyKeyReused when the key was used for another request.
     """
     scope = (
         IdempotencyKey.caller == request.caller,
         IdempotencyKey.operation == request.operation,
         IdempotencyKey.key == request.key,
     )
-    is_first = session.execute(
+    if _claim(session, request):
+        resource_id = make()
+        session.execute(update(IdempotencyKey).where(*scope).values(resource_id=resource_id))
+        return Outcome(resource_id, replayed=False)
+    earlier = session.execute(select(IdempotencyKey.fingerprint, IdempotencyKey.resource_id).where(*scope)).one()
+    if earlier.fingerprint != request.fingerprint:
+        raise IdempotencyKeyReused
+    return Outcome(earlier.resource_id, replayed=True)
+
+
+def _claim(session: Session, request: RequestKey) -> bool:
+    """Whether this request is the first with its key."""
+    claim = (
         insert(IdempotencyKey)
         .values(
             caller=request.caller,
@@ -72,15 +86,13 @@ def once(session: Session, request: RequestKey, make: Callable[[], UUID]) -> Out
         )
         .on_conflict_do_nothing()
         .returning(IdempotencyKey.key)
-    ).one_or_none()
-    if is_first:
-        resource_id = make()
-        session.execute(update(IdempotencyKey).where(*scope).values(resource_id=resource_id))
-        return Outcome(resource_id, replayed=False)
-    earlier = session.execute(select(IdempotencyKey.fingerprint, IdempotencyKey.resource_id).where(*scope)).one()
-    if earlier.fingerprint != request.fingerprint:
-        raise IdempotencyKeyReused
-    return Outcome(earlier.resource_id, replayed=True)
+    )
+    try:
+        return session.execute(claim).one_or_none() is not None
+    except OperationalError as exc:
+        if isinstance(exc.orig, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
+            raise RequestInFlight(retry_after=1) from exc
+        raise
 
 
 def forget_old_keys(session: Session) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
+import re
 import sys
 import traceback
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -17,8 +20,10 @@ ALLOWED = frozenset({
     "actor", "code", "error", "where", "task", "job", "attempts", "state", "payment_id", "count", "provider", "url",
     "process", "seconds", "version",
 })  # fmt: skip
-logger: structlog.stdlib.BoundLogger = structlog.get_logger("citizen")
+_OURS = "citizen"
+logger: structlog.stdlib.BoundLogger = structlog.get_logger(_OURS)
 _key = b""
+_PLAIN = re.compile("[A-Za-z_ ]{1,60}(?: [0-9]{3})?")
 
 
 def configure(*, key: bytes, level: str = "INFO") -> None:
@@ -40,13 +45,16 @@ def configure(*, key: bytes, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(chain))
+    handler.setFormatter(_Lines())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     # These announce every job and every connection, with the arguments in the text.
     for chatty in ("procrastinate", "stripe", "urllib3", "psycopg", "_granian", "werkzeug"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # The web server has a handler of its own, which writes tracebacks with all they quote.
+    logging.getLogger("_granian").handlers = []
+    logging.getLogger("_granian").propagate = True
 
 
 def pseudonym(caller: str) -> str:
@@ -55,25 +63,22 @@ def pseudonym(caller: str) -> str:
 
 
 class _Lines(logging.Formatter):
-    """Standard library records through the same chain; lines made by structlog pass as they are."""
-
-    def __init__(self, chain: list[Any]) -> None:
-        super().__init__()
-        self._chain = chain
+    """Lines of other libraries in the same form as ours, which pass as they are."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage()
-        if record.name == "citizen" and message.startswith("{"):
-            return message
-        # Other libraries' sentences may quote data; their template never does.
-        event: MutableMapping[str, Any] = {"event": str(record.msg)[:200], "exc_info": record.exc_info}
-        for step in self._chain[1:]:
-            event = step(record, record.levelname.lower(), event) if step not in _NAMING else event
-        event.update(level=record.levelname.lower(), logger=record.name)
-        return str(structlog.processors.JSONRenderer(ensure_ascii=False)(None, "", event))
-
-
-_NAMING = (structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name)
+        if record.name == _OURS:
+            return record.getMessage()
+        # A sentence may quote data. With arguments it is a template, and they are left out; without any it may have
+        # been put together before: then only its place in the code is told.
+        said = str(record.msg)[:200] if record.args else f"{record.module}:{record.lineno} {record.funcName}"
+        event: MutableMapping[str, Any] = {
+            "event": said,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "exc_info": record.exc_info,
+        }
+        return json.dumps(_keep_allowed(None, "", _describe_exception(None, "", event)), ensure_ascii=False)
 
 
 def _describe_exception(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -92,4 +97,8 @@ def _describe_exception(_logger: object, _name: str, event: MutableMapping[str, 
 
 
 def _keep_allowed(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: value for name, value in event.items() if name in ALLOWED and value is not None}
+    kept = {name: value for name, value in event.items() if name in ALLOWED and value is not None}
+    # What an outsider said may stand in an error's text; a reason of ours is a few plain words.
+    if not _PLAIN.fullmatch(str(kept.get("error", "unsaid"))):
+        kept["error"] = "unsaid"
+    return kept

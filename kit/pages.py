@@ -16,6 +16,7 @@ from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kit.errors import MalformedRequest
+from kit.fields import Count
 from kit.parsing import Flaw
 
 MAX_LIMIT = 100
@@ -25,7 +26,7 @@ _signer: dict[str, URLSafeSerializer] = {}
 class PageQuery(ma.Schema):
     """The two parameters of every list."""
 
-    limit = ma.fields.Integer(
+    limit = Count(
         load_default=20,
         validate=ma.validate.Range(min=1, max=MAX_LIMIT),
         metadata={"description": "How many items at most.", "example": 20},

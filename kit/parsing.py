@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -18,10 +19,12 @@ from kit.text import clean
 
 MAX_BODY_BYTES = 1_000_000
 MAX_DEPTH = 32
+MOST_FLAWS = 100  # named in one answer
 _INT64 = range(-(2**63), 2**63)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INT64 = 20  # characters; Python refuses to parse numbers of thousands of digits, so look before parsing
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Nothing here ever goes back: a string without an end must not be searched for it again from every quote in it.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 # What marshmallow's sentences begin with -> (code, Vietnamese, English).
 _SENTENCES = (
@@ -119,8 +122,16 @@ def _check_strings(value: Any, pointer: str) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list):
         return [_check_strings(item, f"{pointer}/{place}") for place, item in enumerate(value)]
     if isinstance(value, dict):
-        return {check_text(key, pointer): _check_strings(item, f"{pointer}/{key}") for key, item in value.items()}
+        # Two spellings of one key may become the same key in NFC.
+        return _unique(
+            [(check_text(key, pointer), _check_strings(item, _below(pointer, key))) for key, item in value.items()]
+        )
     return value
+
+
+def _below(pointer: str, name: object) -> str:
+    """The JSON pointer (RFC 6901) to a member."""
+    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
 
 
 class StrictParser(FlaskParser):
@@ -146,13 +157,13 @@ class StrictParser(FlaskParser):
         if req.mimetype != "application/x-www-form-urlencoded":
             raise UnsupportedMediaType
         check_urlencoded(read_body(req))
-        _check_parameters(req.form)
+        _check_parameters(req.form, "/")
         return super().load_form(req, schema)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ANN401 - the library's signature
         """The query string, which must be UTF-8 and name each parameter once."""
         check_urlencoded(req.query_string)
-        _check_parameters(req.args)
+        _check_parameters(req.args, "")
         return super().load_querystring(req, schema)
 
     def handle_error(
@@ -166,18 +177,25 @@ class StrictParser(FlaskParser):
     ) -> NoReturn:
         """A query string that does not fit is bad syntax (400); a body that does not fit has bad meaning (422)."""
         ((location, messages),) = error.normalized_messages().items()  # type: ignore[no-untyped-call]
-        flaws = list(_flaws(messages, ""))
-        if location in {"query", "path", "headers"}:
-            raise MalformedRequest(errors=flaws) from error
-        raise InvalidRequest(errors=flaws) from error
+        flaws = list(islice(_flaws(messages, ""), MOST_FLAWS))
+        if location not in {"query", "path", "headers"}:
+            raise InvalidRequest(errors=flaws) from error
+        for flaw in flaws:
+            flaw.pointer = flaw.pointer.removeprefix("/")
+        raise MalformedRequest(errors=flaws) from error
 
 
-def _check_parameters(given: MultiDict[str, str]) -> None:
+def unknown_parameter(name: str) -> Flaw:
+    """What is wrong with a parameter that an operation does not know."""
+    return _flaw("Unknown field.", name)
+
+
+def _check_parameters(given: MultiDict[str, str], before: str) -> None:
     for name, values in given.lists():
-        if len(values) > 1:
-            _malformed(name, "duplicate_key", "Tham số bị lặp.", "The parameter stands there twice.")
         check_text(name, "")
-        check_text(values[0], name)
+        if len(values) > 1:
+            _malformed(before + name, "duplicate_key", "Tham số bị lặp.", "The parameter stands there twice.")
+        check_text(values[0], before + name)
 
 
 def read_body(req: Request, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -204,7 +222,7 @@ def check_urlencoded(raw: bytes) -> None:
 def _flaws(messages: Any, pointer: str) -> Any:  # noqa: ANN401 - marshmallow's nested messages
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from _flaws(inner, pointer if name == "_schema" else f"{pointer}/{name}")
+            yield from _flaws(inner, pointer if name == "_schema" else _below(pointer, name))
         return
     for message in [messages] if isinstance(messages, str) else messages:
         yield _flaw(message, pointer)

@@ -22,29 +22,29 @@ from werkzeug.exceptions import HTTPException
 from kit import logs
 from kit.errors import (
     CODES,
+    BadRequest,
     DomainError,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
+    InternalServerError,
+    MalformedRequest,
+    NotAcceptable,
+    NotFound,
     PreconditionFailed,
     PreconditionRequired,
     ServiceUnavailable,
 )
 from kit.idempotency import Outcome, RequestKey
-from kit.parsing import Flaw, StrictParser
+from kit.parsing import MOST_FLAWS, Flaw, StrictParser, unknown_parameter
+from kit.text import clean
 
 PROBLEM = "application/problem+json"
+_TOLD_IN_A_LANGUAGE = frozenset({"application/json", PROBLEM, "text/html"})
 LANGUAGES = ("vi", "en")
 _LONGEST_KEY = 255
-_STATUS_VI = {
-    400: "Yêu cầu không hợp lệ",
-    404: "Không tìm thấy",
-    405: "Phương thức không được hỗ trợ",
-    406: "Không có định dạng bạn cần",
-    413: "Nội dung quá lớn",
-    415: "Định dạng nội dung không được hỗ trợ",
-    500: "Có lỗi phía chúng tôi. Mã yêu cầu giúp chúng tôi tìm ra nguyên nhân",
-    503: "Dịch vụ đang bận",
-}
+_KEY = re.compile(rf"[ -~]{{1,{_LONGEST_KEY}}}")
+_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
@@ -118,7 +118,7 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any view
             g.idempotency_key = request.headers.get("Idempotency-Key", "")
-            if not 0 < len(g.idempotency_key) <= _LONGEST_KEY:
+            if not _KEY.fullmatch(g.idempotency_key):
                 raise IdempotencyKeyMissing
             return view(*args, **kwargs)
 
@@ -126,7 +126,7 @@ class Blueprint(flask_smorest.Blueprint):
             "in": "header",
             "name": "Idempotency-Key",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY},
+            "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[ -~]+$"},
             "description": "A fresh random value per intention; send it again to ask again. Kept for 72 hours.",
             "example": "0f8b7c1e-9d1c-4c6c-9a44-1a2b3c4d5e6f",
         }
@@ -154,17 +154,25 @@ class Api(flask_smorest.Api):
 
     def __init__(self, app: Flask, **kwargs: Any) -> None:  # noqa: ANN401 - the library's options
         self.operations: dict[tuple[str, str], str] = {}  # (endpoint, method) -> operationId
+        self._querying: set[str] = set()  # the operations that take parameters in the query string
         super().__init__(app, **kwargs)
+        # "//" is another path, not one to be redirected to: the policy holds for what was asked, or it is not found.
+        app.url_map.merge_slashes = False
         app.register_error_handler(DomainError, refuse)
-        app.register_error_handler(sqlalchemy.exc.OperationalError, self._busy)
-        app.register_error_handler(sqlalchemy.exc.TimeoutError, self._busy)
+        for cause in (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError):
+            app.register_error_handler(cause, self._busy)
+        app.register_error_handler(Exception, self._broken)
 
     def register_blueprint(self, blp: Blueprint, **kwargs: Any) -> None:  # noqa: ANN401 - the library's options
         """Add a room; every operation in it must carry an operationId."""
         for endpoint, methods in blp._docs.items():  # noqa: SLF001 - the library keeps them nowhere else
             for method, doc in methods.items():
-                if method != "parameters":
-                    self.operations[f"{blp.name}.{endpoint}", method.upper()] = doc["manual_doc"]["operationId"]
+                if method == "parameters":
+                    continue
+                operation = doc["manual_doc"]["operationId"]
+                self.operations[f"{blp.name}.{endpoint}", method.upper()] = operation
+                if any(taken["in"] == "query" for taken in doc.get("arguments", {}).get("parameters", ())):
+                    self._querying.add(operation)
         super().register_blueprint(blp, **kwargs)
 
     def operation(self) -> str | None:
@@ -172,20 +180,43 @@ class Api(flask_smorest.Api):
         method = "GET" if request.method == "HEAD" else request.method
         return self.operations.get((request.endpoint or "", method))
 
+    def read_strictly(self) -> None:
+        """Refuse what no schema sees: stray parameters, broken text in the path, an Accept that leaves JSON out.
+
+        Runs before every request, after the guard.
+        """
+        operation = self.operation()
+        if operation is None:
+            return
+        if request.args and operation not in self._querying:
+            raise MalformedRequest(errors=[unknown_parameter(name) for name in list(request.args)[:MOST_FLAWS]])
+        for name, value in (request.view_args or {}).items():
+            if isinstance(value, str):
+                if "\0" in value:
+                    raise NotFound  # nothing stored can be named so
+                request.view_args[name] = clean(value)  # type: ignore[index]
+        taken = request.accept_mimetypes
+        if taken and not any(taken.quality(kind) for kind in ("application/json", PROBLEM)):
+            raise NotAcceptable
+
     def handle_http_exception(self, error: HTTPException) -> Response:
         """A problem document for what Flask and werkzeug refuse, with the headers they set (Allow, Retry-After)."""
-        status = error.code or 500
-        code = re.sub(r"\W+", "_", error.name.lower())
-        vi = _STATUS_VI.get(status, error.name)
-        detail = vi if language() == "vi" else "Something went wrong on our side." if status >= 500 else error.name  # noqa: PLR2004
+        status = error.code or InternalServerError.status
+        ours = CODES.get(re.sub(r"\W+", "_", error.name.lower()))
+        known = ours or (InternalServerError if status >= InternalServerError.status else BadRequest)
         given = error.get_response() if error.response is None else error.response
         kept = {k: v for k, v in given.headers if k.lower() not in {"content-type", "content-length"}}
-        return problem(status, code, (vi if language() == "vi" else error.name, detail), {}, kept)
+        return problem(status, known.code, known.text(language()), {"retryable": known.retryable}, kept)
 
     @staticmethod
     def _busy(error: Exception) -> Response:
-        logs.logger.warning("database_busy", error=type(error).__name__)
+        logs.logger.warning("database_busy", error=type(error).__name__, request_id=request_id())
         return refuse(ServiceUnavailable(retry_after=1))
+
+    @staticmethod
+    def _broken(error: Exception) -> Response:
+        logs.logger.error("broken", exc_info=error, request_id=request_id(), operation=g.get("operation_id"))
+        return refuse(InternalServerError())
 
 
 def refuse(error: DomainError) -> Response:
@@ -232,8 +263,8 @@ def example_of(error: type[DomainError]) -> dict[str, Any]:
 
 def language() -> str:
     """The caller's language: "vi" unless English, of whatever country, is preferred."""
-    for tag_asked in request.accept_languages.values():
-        if (asked := tag_asked.partition("-")[0].lower()) in LANGUAGES:
+    for tag_asked, quality in request.accept_languages:
+        if quality > 0 and (asked := tag_asked.partition("-")[0].lower()) in LANGUAGES:
             return asked
     return "vi"
 
@@ -291,7 +322,7 @@ def finish(response: Response) -> Response:
     """The headers of every answer: request id, language, caching, ETag, replay."""
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if response.mimetype in {"application/json", PROBLEM}:
+    if response.mimetype in _TOLD_IN_A_LANGUAGE:
         response.headers["Content-Language"] = language()
     if g.get("replayed"):
         response.headers["Idempotency-Replayed"] = "true"
@@ -301,7 +332,7 @@ def finish(response: Response) -> Response:
         response.add_etag()
     else:
         response.headers.setdefault("Cache-Control", "no-store")
-    if etag := g.get("etag"):
+    if response.status_code < 300 and (etag := g.get("etag")):  # noqa: PLR2004 - a refusal is not the resource
         response.set_etag(etag)
     if request.method in {"GET", "HEAD"} and "ETag" in response.headers:
         response.make_conditional(request)
@@ -318,14 +349,15 @@ def log_request(response: Response) -> Response:
     logs.logger.info(
         "request",
         request_id=request_id(),
-        method=request.method,
+        # A method is whatever the caller writes.
+        method=request.method if request.method in _METHODS else "OTHER",
         route=str(request.url_rule) if request.url_rule else None,
         operation=g.get("operation_id"),
         status=response.status_code,
         ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
         actor=logs.pseudonym(g.caller_key) if g.get("caller_key") else None,
         code=g.get("problem_code"),
-        trace_id=request.headers.get("traceparent", "")[3:35] or None,
+        trace_id=trace[1] if (trace := _TRACE.fullmatch(request.headers.get("traceparent", ""))) else None,
     )
     return response
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import auth.guard
@@ -18,10 +21,14 @@ import payments.views
 import services.utilities.providers
 import services.utilities.views
 from kit import database, logs, pages, web
+from kit.errors import TooManyRequests
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
 from server.policy import POLICY
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BLUEPRINTS = (
     auth.views.blueprint,
@@ -68,11 +75,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The web application, ready to serve. Without `settings` they are read from the environment."""
     settings = settings or environment.load()
     compose(settings)
+    if settings.follow_clock and settings.sandbox_url:
+        sandbox_clock.follow(settings.sandbox_url)
+    return assemble(settings)
+
+
+def assemble(settings: Settings) -> Flask:
+    """The web application of a process that is composed."""
     app = Flask("server", static_folder=None)
     app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
     app.json = web.Json(app)
+    app.wsgi_app = _known_as(settings.base_url, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies)  # type: ignore[method-assign]
     app.before_request(web.begin)
     # Flask runs these in the reverse order: the log line is written when every header stands.
     app.after_request(web.log_request)
@@ -80,11 +95,34 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    auth.guard.install(app, api, POLICY, Quotas(settings.requests_per_minute))
+    quotas = Quotas(settings.requests_per_minute)
+    auth.guard.install(app, api, POLICY, quotas)
+    _meter_strays(app, quotas)
+    app.before_request(api.read_strictly)
     app.extensions["api"] = api
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
     app.config["SANDBOX_URL"] = settings.sandbox_url
-    if settings.follow_clock and settings.sandbox_url:
-        sandbox_clock.follow(settings.sandbox_url)
     return app
+
+
+def _known_as(base_url: str, wsgi: WSGIApplication) -> WSGIApplication:
+    """Let every request bear the name we are known by: what a caller writes into Host reaches no link of ours."""
+    scheme, _, host = base_url.partition("://")
+
+    def named(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ.update({"wsgi.url_scheme": scheme, "HTTP_HOST": host})
+        return wsgi(environ, start_response)
+
+    return named
+
+
+def _meter_strays(app: Flask, quotas: Quotas) -> None:
+    """Count by network address what no operation answers to: guessing paths is not free either."""
+
+    @app.before_request
+    def meter() -> None:
+        if request.url_rule is None:
+            g.quota = quotas.spend(f"address:{request.remote_addr}")
+            if g.quota.exceeded:
+                raise TooManyRequests(retry_after=g.quota.reset_seconds)

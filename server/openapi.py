@@ -13,10 +13,13 @@ from kit.errors import (
     DomainError,
     InvalidRequest,
     MalformedRequest,
+    NotAcceptable,
     NotAllowed,
     NotSignedIn,
+    RequestEntityTooLarge,
     ServiceUnavailable,
     TooManyRequests,
+    UnsupportedMediaType,
 )
 from kit.web import PROBLEM, Api, example_of
 from server.policy import POLICY
@@ -71,9 +74,9 @@ _HEADERS = {
     "RateLimit-Policy": "How many requests the caller may make in which window.",
     "RateLimit": "What is left of it, and when it begins anew.",
 }
-_COMMON = (TooManyRequests, ServiceUnavailable)
+_COMMON = (NotAcceptable, TooManyRequests, ServiceUnavailable)
 _SIGNED_IN = (NotSignedIn, NotAllowed)
-_READING = (MalformedRequest, InvalidRequest)
+_READING = (MalformedRequest, RequestEntityTooLarge, UnsupportedMediaType, InvalidRequest)
 
 
 def document(app: Flask) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from kit import logs
 from kit.database import transaction
@@ -60,17 +60,24 @@ def livez() -> Response:
 
 
 @blueprint.get("/readyz")
-def readyz() -> tuple[Response, int]:
+def readyz() -> Response:
     """The database answers and is migrated: traffic may come."""
     try:
         with transaction() as session:
             revision = session.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    except ProgrammingError:
+        return _not_ready("migrations")  # there is no such table yet
     except SQLAlchemyError as exc:
         logs.logger.warning("not_ready", error=type(exc).__name__)
-        return flask.jsonify(status="database"), 503
-    if revision != expected_revision():
-        return flask.jsonify(status="migrations"), 503
-    return flask.jsonify(status="ok"), 200
+        return _not_ready("database")
+    return flask.jsonify(status="ok") if revision == expected_revision() else _not_ready("migrations")
+
+
+def _not_ready(why: str) -> Response:
+    answer = flask.jsonify(status=why)
+    answer.status_code = 503
+    answer.headers["Retry-After"] = "1"
+    return answer
 
 
 @blueprint.get("/metrics")

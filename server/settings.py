@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from environs import Env, EnvValidationError
 
 _SHORTEST_KEY = 32
+_FEWEST_DISTINCT = 16  # bytes of a key; 32 random ones have about thirty
+_OF_A_TEST = ("sk_test", "pk_test", "rk_test", "sandbox", "127.0.0.1", "localhost", "0.0.0.0", "[::1]")  # noqa: S104
+_OF_STRIPE = {
+    "stripe_secret_key": ("sk_live_", "rk_live_"),
+    "stripe_publishable_key": ("pk_live_",),
+    "stripe_webhook_secret": ("whsec_",),
+}
 
 
 class BadSettings(Exception):
@@ -80,53 +90,100 @@ def load() -> Settings:
         "follow_clock": bool(simulated),
     }
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
+    problems: dict[str, str] = {}  # the first of each name; what cannot be read at all is not looked at further
     try:
         env.seal()
     except EnvValidationError as exc:
         told: Any = exc.error_messages  # name -> what is wrong with it
-        raise BadSettings("; ".join(f"{name}: {' '.join(said)}" for name, said in told.items())) from exc
-    problems: list[str] = []
-    found["secret_key"] = _decode(secret, problems)
-    found["signing_key"] = _read(key_file, problems)
-    _check(found, problems)
+        problems = {name: " ".join(said) for name, said in told.items()}
+    found["secret_key"], found["signing_key"] = _decode(secret or ""), _read(key_file)
+    for name, problem in _problems(found):
+        problems.setdefault(name, problem)
     if problems:
-        raise BadSettings("; ".join(problems))
+        raise BadSettings("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
     return Settings(**found)
 
 
-def _decode(secret: str, problems: list[str]) -> bytes:
+def _decode(secret: str) -> bytes:
     try:
-        key = b64decode(secret, validate=True)
+        return b64decode(secret, validate=True)
     except (NotBase64, ValueError):
-        key = b""
-    if len(key) < _SHORTEST_KEY:
-        problems.append(f"SECRET_KEY: base64 of at least {_SHORTEST_KEY} random bytes is needed")
-    return key
+        return b""
 
 
-def _read(path: str, problems: list[str]) -> str:
+def _read(path: str | None) -> str:
     try:
-        return Path(path).read_text(encoding="ascii")
-    except OSError as exc:
-        problems.append(f"SIGNING_KEY_FILE: {exc.strerror}")
+        return Path(path).read_text(encoding="ascii") if path else ""
+    except (OSError, ValueError):
         return ""
 
 
-def _check(found: dict[str, Any], problems: list[str]) -> None:
-    if found["mode"] not in {"sandbox", "live"}:
-        problems.append("CITIZEN_MODE: sandbox or live")
-    if found["mode"] == "sandbox" and not found["sandbox_url"]:
-        problems.append("SANDBOX_URL: needed while CITIZEN_MODE is sandbox")
+def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong, by the name of the variable; never with its value, which may be a secret."""
+    if len(found["secret_key"]) < _SHORTEST_KEY or len(set(found["secret_key"])) < _FEWEST_DISTINCT:
+        yield "SECRET_KEY", f"base64 of at least {_SHORTEST_KEY} random bytes is needed"
+    if not _is_signing_key(found["signing_key"]):
+        yield "SIGNING_KEY_FILE", "a readable PEM file with a P-256 private key is needed"
+    if urlsplit(found["database_url"] or "").scheme not in {"postgresql", "postgres"}:
+        yield "DATABASE_URL", "postgresql://… is needed"
+    base = urlsplit(found["base_url"])
+    if base.scheme not in {"http", "https"} or not base.netloc or base.path:
+        yield "BASE_URL", "an address without a path is needed: https://api.example"
+    for name, variable, least in (
+        ("requests_per_minute", "REQUESTS_PER_MINUTE", 1),
+        ("codes_per_address", "CODES_PER_ADDRESS", 1),
+        ("pool_size", "DATABASE_POOL_SIZE", 1),
+        ("proxies", "PROXIES", 0),
+    ):
+        if found[name] is None or found[name] < least:
+            yield variable, f"at least {least}"
+    if not _are_endpoints(found["provider_endpoints"]):
+        yield "PROVIDER_ENDPOINTS", 'JSON like {"<slug>": {"url": "https://…", "key": "…"}} is needed'
     if found["mode"] == "live":
-        test_values = ("sk_test", "pk_test", "rk_test", "sandbox", "127.0.0.1", "localhost")
-        for name in ("stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret", "stripe_url", "push_url",
-                     "push_project", "sms_url", "sms_key", "base_url"):  # fmt: skip
-            value = found[name] or ""
-            if any(bad in value for bad in test_values):
-                problems.append(f"{name.upper()}: a test value may not stand in live mode")
-            if not value and name not in {"stripe_url", "push_url"}:
-                problems.append(f"{name.upper()}: needed in live mode")
-        if not found["base_url"].startswith("https://"):
-            problems.append("BASE_URL: https in live mode")
-        if not found["push_credentials"]:
-            problems.append("PUSH_CREDENTIALS_FILE: needed in live mode")
+        yield from _problems_of_live(found)
+    elif found["mode"] != "sandbox":
+        yield "CITIZEN_MODE", "sandbox or live"
+    else:
+        yield from _problems_of_sandbox(found)
+
+
+def _problems_of_sandbox(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if not found["sandbox_url"]:
+        yield "SANDBOX_URL", "needed while CITIZEN_MODE is sandbox"
+    for name in _OF_STRIPE:
+        if "_live_" in found[name]:
+            yield name.upper(), "a live key may not stand in sandbox mode"
+
+
+def _problems_of_live(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in (*_OF_STRIPE, "stripe_url", "push_url", "push_project", "sms_url", "sms_key", "base_url"):
+        value = found[name] or ""
+        if any(word in value for word in _OF_A_TEST):
+            yield name.upper(), "a test value may not stand in live mode"
+        elif not value and name not in {"stripe_url", "push_url"}:
+            yield name.upper(), "needed in live mode"
+        elif not value.startswith(_OF_STRIPE.get(name, "")):
+            yield name.upper(), f"begins with {' or '.join(_OF_STRIPE[name])} in live mode"
+        elif value and name.endswith("_url") and not value.startswith("https://"):
+            yield name.upper(), "https in live mode"
+    if not found["push_credentials"] or not Path(found["push_credentials"]).is_file():
+        yield "PUSH_CREDENTIALS_FILE", "a service-account file is needed in live mode"
+    endpoints = found["provider_endpoints"] if _are_endpoints(found["provider_endpoints"]) else {}
+    for slug, endpoint in endpoints.items():
+        if not endpoint["url"].startswith("https://") or any(word in str(endpoint) for word in _OF_A_TEST):
+            yield "PROVIDER_ENDPOINTS", f"{slug}: https and no test value in live mode"
+
+
+def _is_signing_key(pem: str) -> bool:
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError):
+        return False
+    return isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
+
+
+def _are_endpoints(given: object) -> bool:
+    return isinstance(given, dict) and all(
+        isinstance(endpoint, dict) and all(isinstance(endpoint.get(part), str) for part in ("url", "key"))
+        for endpoint in given.values()
+    )

@@ -56,7 +56,6 @@ def problem_page(code: str) -> str:
     """What a refusal means, in both languages."""
     error = known_code(code)
     if error is None:
-        # Refusals of HTTP itself have no class of ours; their name says what they are.
         raise NotFound
     return flask.render_template(
         "problem.html", lang=language(), code=code, status=error.status, vi=error.text("vi"), en=error.text("en")
@@ -72,11 +71,12 @@ def paid() -> str:
 @blueprint.after_request
 def protect(response: Response) -> Response:
     """Nothing from elsewhere, no frames; scripts only those with this answer's nonce."""
-    nonce = g.get("nonce", "")
+    scripts = f"'self' 'nonce-{g.nonce}'" if "nonce" in g else "'none'"
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
     )
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
