@@ -16,7 +16,6 @@ _CODE = "Official code, as text with leading zeros. Codes were used again in 202
 
 def _slug() -> ma.fields.String:
     return ma.fields.String(
-        load_default=None,
         validate=ma.validate.Regexp(r"^[a-z0-9-]{1,64}$"),
         metadata={"description": "Slug of an area, see listAreas.", "example": "thanh-hoa"},
     )
@@ -25,7 +24,7 @@ def _slug() -> ma.fields.String:
 class OnQuery(ma.Schema):
     """A day."""
 
-    on = ma.fields.Date(load_default=None, metadata={"description": _ON, "example": "2026-11-21"})
+    on = ma.fields.Date(metadata={"description": _ON, "example": "2026-11-21"})
 
 
 class CommuneQuery(PageQuery):
@@ -33,32 +32,28 @@ class CommuneQuery(PageQuery):
 
     province = ma.fields.String(
         attribute="province_code",
-        load_default=None,
         validate=ma.validate.Regexp(r"^[0-9]{2}$"),
         metadata={"description": "Code of a province, two digits.", "example": "38"},
     )
     area = _slug()
     q = Line(
         100,
-        load_default=None,
         metadata={
             "description": "Beginning of a name, with or without diacritics and type word: `dong t`, `Phường Đông T`.",
             "example": "hac th",
         },
     )
-    on = ma.fields.Date(load_default=None, metadata={"description": _ON, "example": "2026-11-21"})
+    on = ma.fields.Date(metadata={"description": _ON, "example": "2026-11-21"})
 
 
 class ResolveQuery(ma.Schema):
     """An old code with its day, or words."""
 
     code = ma.fields.String(
-        load_default=None,
         validate=ma.validate.Regexp(r"^[0-9]{5}$"),
         metadata={"description": "Code of a commune, five digits. Needs `on`.", "example": "14758"},
     )
     on = ma.fields.Date(
-        load_default=None,
         metadata={
             "description": "A day on which the commune bore the code. Goes with `code`.",
             "example": "2025-06-30",
@@ -66,7 +61,6 @@ class ResolveQuery(ma.Schema):
     )
     text = Line(
         200,
-        load_default=None,
         metadata={
             "description": "Commune, district, province as a citizen writes them, old or new. "
             "Leave out house numbers and people's names.",

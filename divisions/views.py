@@ -114,13 +114,13 @@ class Provinces(MethodView):
     @blueprint.response(200, ProvincesSchema, example={"items": [_PROVINCE]})
     @blueprint.raises(MalformedRequest)
     @blueprint.doc(operationId="listProvinces")
-    def get(self, asked: dict[str, date | None]) -> dict[str, Any]:
+    def get(self, asked: dict[str, date]) -> dict[str, Any]:
         """List the provinces of a day (tỉnh, thành phố).
 
         In alphabetical order. 34 since 1 July 2025, 63 before; the list is empty for days nothing is known about.
         """
         with transaction() as session:
-            items = operations.list_provinces(session, asked["on"])
+            items = operations.list_provinces(session, **asked)
         public(_AGE_SECONDS)
         return {"items": items}
 
@@ -164,13 +164,13 @@ class OneCommune(MethodView):
     @blueprint.response(200, CommuneWithSourceSchema, example=_COMMUNE | {"source": _SOURCE})
     @blueprint.raises(MalformedRequest, NotFound)
     @blueprint.doc(operationId="getCommune")
-    def get(self, asked: dict[str, date | None], code: str) -> Any:  # noqa: ANN401 - a row of named columns
+    def get(self, asked: dict[str, date], code: str) -> Any:  # noqa: ANN401 - a row of named columns
         """Read the commune that bears a code on a day.
 
         The same code may mean another commune on another day.
         """
         with transaction() as session:
-            commune = operations.get_commune(session, code, asked["on"])
+            commune = operations.get_commune(session, code, **asked)
         public(_AGE_SECONDS)
         return commune
 

@@ -66,7 +66,12 @@ class _Trace:
 
 
 def resolve(
-    session: Session, *, code: str | None, on: date | None, text: str | None, area: str | None = None
+    session: Session,
+    *,
+    code: str | None = None,
+    on: date | None = None,
+    text: str | None = None,
+    area: str | None = None,
 ) -> Resolution:
     """Whichever of `resolve_code` and `resolve_text` fits the question: a code with its day, or a text."""
     if code is not None and on is not None:
