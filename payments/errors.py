@@ -21,6 +21,13 @@ class PaymentMethodInvalid(DomainError):
     next_action = "use_another_card"
 
 
+class AmountTooSmall(DomainError):
+    """This sum is too small for a card. No money was taken; pay several bills together, or at the provider's."""
+
+    status = 422
+    vi = "Số tiền quá nhỏ để trả bằng thẻ. Bạn chưa bị trừ tiền; hãy trả nhiều hóa đơn cùng lúc hoặc trả tại đơn vị."
+
+
 class PaymentNotCancellable(DomainError):
     """This payment can no longer be cancelled. It is being captured, was captured, or has ended."""
 

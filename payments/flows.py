@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from uuid import UUID
 
 from kit import clock, logs
 from kit.database import transaction
-from kit.errors import RequestInFlight
+from kit.errors import RequestInFlight, ServiceUnavailable
 from kit.events import TryLater
 from kit.idempotency import Outcome
 from payments import gateway, operations
+from payments.errors import PaymentNotCancellable
 from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful
-from payments.models import MoneyState, Payment
+from payments.models import ENDED, MoneyState, Payment
 
 _WAIT_STEP_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 10.0
+_ASK_AGAIN_SECONDS = 15
+# A sweep that meets a silent gateway must make way for the next one, or they fill every place of the worker.
+_LONGEST_SWEEP_SECONDS = 15.0
 _pause = threading.Event()
 
 
@@ -42,33 +48,35 @@ def submit(outcome: Outcome, *, payment_method: str | None, return_url: str, des
         )
     except gateway.OutcomeUnknown:
         with transaction() as session:
-            operations.doubt(session, payment.id)
+            operations.doubt(session, payment.id, during=MoneyState.CREATED)
         return
-    except gateway.Refused:
+    except gateway.Refused as refusal:
+        is_too_small = refusal.reason == "amount_too_small"
         with transaction() as session:
-            operations.fail(session, payment.id, "payment_method_invalid")
+            operations.fail(session, payment.id, "amount_too_small" if is_too_small else "payment_method_invalid")
         return
     _apply(payment.id, intent)
 
 
-def capture(payment_id: UUID, *, else_reason: str) -> None:
-    """Take what is still owed of a held payment, or let go of it for `else_reason` when nothing is.
+def capture(payment_id: UUID) -> None:
+    """Take what is still owed of a held payment, or let go of it when nothing is.
 
-    Safe to repeat after a crash: what was decided before is done again under the same key.
+    Safe to repeat after a crash: what was decided before is done again under the same key. Raises TryLater when a hold
+    cannot be let go of yet.
     """
     with transaction() as session:
         decided = operations.begin_capture(session, payment_id)
     if decided is None:
         return
-    intent_id, amount_vnd = decided
-    if amount_vnd == 0:
-        cancel(payment_id, MoneyState.CANCELLED, else_reason)
+    if decided.amount_vnd == 0:
+        if not cancel(payment_id, MoneyState.CANCELLED, decided.reason):
+            raise TryLater(_ASK_AGAIN_SECONDS)
         return
     try:
-        intent = gateway.capture(intent_id, payment_id, amount_vnd)
+        intent = gateway.capture(decided.intent_id, payment_id, decided.amount_vnd, attempt=decided.attempt)
     except gateway.OutcomeUnknown:
         with transaction() as session:
-            operations.doubt(session, payment_id)
+            operations.doubt(session, payment_id, during=MoneyState.CAPTURING)
     except gateway.Refused:
         # Captured or cancelled before, by a call whose answer was lost: the intent itself tells which.
         settle(PaymentDoubtful(payment_id))
@@ -76,29 +84,43 @@ def capture(payment_id: UUID, *, else_reason: str) -> None:
         _apply(payment_id, intent)
 
 
-def cancel(payment_id: UUID, state: MoneyState, reason: str) -> None:
-    """Let go of the money and end the payment in `state`; left as it is when the gateway does not answer."""
+def cancel(payment_id: UUID, state: MoneyState, reason: str) -> bool:
+    """Let go of the money and end the payment in `state`; False, and nothing changed, when the gateway is silent."""
     with transaction() as session:
         intent_id = operations.ask_to_cancel(session, payment_id, reason)
         if intent_id is None:
             operations.end(session, payment_id, state, reason)
-            return
+            return True
     try:
-        intent = gateway.cancel(intent_id, payment_id)
+        intent = gateway.cancel(intent_id)
     except gateway.OutcomeUnknown:
         logs.logger.warning("cancel_unanswered", payment_id=str(payment_id))
-        return
+        return False
     except gateway.Refused:
-        settle(PaymentDoubtful(payment_id))
-        return
+        # Taken or let go of before: the intent itself tells which.
+        try:
+            settle(PaymentDoubtful(payment_id))
+        except TryLater:
+            return False
+        return True
     _apply(payment_id, intent)
+    return True
 
 
 def cancel_by_citizen(payment_id: UUID, citizen_id: UUID) -> None:
-    """Let a citizen drop a payment that waits for them. Raises NotFound, PaymentNotCancellable."""
+    """Let a citizen drop a payment that waits for them.
+
+    Raises NotFound, PaymentNotCancellable also when the money was taken in this very moment, and ServiceUnavailable
+    when the gateway does not answer: then the payment still waits.
+    """
     with transaction() as session:
         operations.check_cancellable(session, payment_id, citizen_id)
-    cancel(payment_id, MoneyState.CANCELLED, "cancelled_by_citizen")
+    if not cancel(payment_id, MoneyState.CANCELLED, "cancelled_by_citizen"):
+        raise ServiceUnavailable(retry_after=_ASK_AGAIN_SECONDS)
+    with transaction() as session:
+        payment = operations.find_state(session, payment_id)
+    if payment is not None and payment.state not in ENDED:
+        raise PaymentNotCancellable(state=payment.state)
 
 
 def settle(event: PaymentDoubtful) -> None:
@@ -110,13 +132,13 @@ def settle(event: PaymentDoubtful) -> None:
     try:
         intent = _look_up(payment)
     except gateway.OutcomeUnknown as exc:
-        raise TryLater(15) from exc
+        raise TryLater(_ASK_AGAIN_SECONDS) from exc
     if intent is not None:
         _apply(payment.id, intent)
         return
     # A call may still be on its way: only when none can be, the gateway's ignorance means that nothing happened.
     if clock.now() - payment.created_at < operations.NEVER_SENT_AFTER:
-        raise TryLater(15)
+        raise TryLater(_ASK_AGAIN_SECONDS)
     with transaction() as session:
         operations.fail(session, payment.id, "never_sent")
 
@@ -143,10 +165,18 @@ def handle_gateway_event(event: GatewayEventReceived) -> None:
 
 
 def sweep() -> None:
-    """Settle every payment that has been on its way for too long, and end those the citizen has left."""
+    """Settle payments that have been on their way for too long, and end those the citizen has left.
+
+    As many as there is time for before the next sweep, in any order: so that no single one can keep others waiting.
+    """
+    deadline = time.monotonic() + _LONGEST_SWEEP_SECONDS
     with transaction() as session:
-        doubtful = operations.list_doubtful(session)
+        doubtful = list(operations.list_doubtful(session))
+    random.shuffle(doubtful)
     for payment_id in doubtful:
+        if time.monotonic() > deadline:
+            logs.logger.warning("sweep_cut_short", count=len(doubtful))
+            return
         with transaction() as session:
             payment = operations.find_state(session, payment_id)
         try:
@@ -171,9 +201,9 @@ def _look_up(payment: Payment) -> gateway.Intent | None:
 def release_hold(event: HoldUnwanted) -> None:
     """Let go of money that is held for a payment that has ended."""
     try:
-        gateway.cancel(event.intent_id, event.payment_id)
+        gateway.cancel(event.intent_id)
     except gateway.OutcomeUnknown as exc:
-        raise TryLater(15) from exc
+        raise TryLater(_ASK_AGAIN_SECONDS) from exc
     except gateway.Refused:
         settle(PaymentDoubtful(event.payment_id))
 

@@ -43,7 +43,7 @@ REACHED_FROM: dict[MoneyState, frozenset[MoneyState]] = {
     _M.CAPTURED: frozenset(_M) - {_M.CAPTURED},
     _M.FAILED: _BEFORE_HOLD,
     _M.CANCELLED: _BEFORE_HOLD | {_M.AUTHORISED, _M.CAPTURING},
-    _M.EXPIRED: _BEFORE_HOLD | {_M.AUTHORISED},
+    _M.EXPIRED: _BEFORE_HOLD | {_M.AUTHORISED, _M.CAPTURING},
 }
 
 

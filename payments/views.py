@@ -11,7 +11,7 @@ from flask.views import MethodView
 
 from auth.guard import current_citizen
 from kit.database import transaction
-from kit.errors import NotFound
+from kit.errors import NotFound, ServiceUnavailable
 from kit.pages import Page, PageQuery
 from kit.parsing import read_body
 from kit.web import Blueprint
@@ -101,7 +101,7 @@ class Cancellation(MethodView):
     """The end of a payment that waits for the citizen."""
 
     @blueprint.response(200, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "cancelled", "captured_vnd": 0})
-    @blueprint.raises(NotFound, PaymentNotCancellable)
+    @blueprint.raises(NotFound, PaymentNotCancellable, ServiceUnavailable)
     @blueprint.doc(operationId="cancelPayment")
     def post(self, payment_id: UUID) -> Told:
         """Cancel a payment that waits for me (hủy thanh toán).

@@ -8,56 +8,26 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import insert, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
 from kit.database import new_id
 from kit.errors import NotFound
-from kit.pages import Page, page
 from payments import ledger
-from payments.errors import CardDeclined, PaymentMethodInvalid, PaymentNotCancellable
-from payments.events import (
-    GatewayEventReceived,
-    HoldUnwanted,
-    PaymentAuthorised,
-    PaymentCaptured,
-    PaymentDoubtful,
-    PaymentEnded,
-)
-from payments.gateway import Intent, Notice, publishable_key
-from payments.models import (
-    ENDED,
-    REACHED_FROM,
-    GatewayEvent,
-    MoneyState,
-    Payment,
-    PaymentEvent,
-    PaymentItem,
-    Posting,
-)
+from payments.errors import PaymentNotCancellable
+from payments.events import HoldUnwanted, PaymentAuthorised, PaymentCaptured, PaymentDoubtful, PaymentEnded
+from payments.gateway import Intent
+from payments.models import ENDED, REACHED_FROM, MoneyState, Payment, PaymentEvent, PaymentItem, Posting
 from payments.operations.timeline import remember
 
 # How long a state may last before the sweeper asks the gateway; a citizen gets half an hour for 3-D Secure.
 DOUBTFUL_AFTER = timedelta(seconds=20)
 NEVER_SENT_AFTER = timedelta(seconds=60)
 ABANDONED_AFTER = timedelta(minutes=30)
-_CARD_REASONS = frozenset({
-    "card_declined", "insufficient_funds", "card_expired", "wrong_cvc",
-    "authentication_needed", "authentication_failed",
-})  # fmt: skip
-# The events that change where money is; the others are kept and nothing more.
-_TELLING = frozenset(
-    f"payment_intent.{what}"
-    for what in (
-        "amount_capturable_updated",
-        "succeeded",
-        "canceled",
-        "payment_failed",
-        "requires_action",
-        "processing",
-    )
-)
+# A hold waits for its provider through a job of its own, which outlives its worker. Only if even that is gone, the
+# sweeper begins anew: earlier it would add a second job, and a third, to one that is merely waiting.
+FORGOTTEN_AFTER = timedelta(minutes=15)
+_LONGEST_PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -72,13 +42,13 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A payment with its items and its steps: what `getPayment` answers."""
+class Decision:
+    """How much of a hold to take; 0 means to let go of it for `reason`. `attempt` tells one try from the next."""
 
-    payment: Payment
-    items: Sequence[PaymentItem]
-    steps: Sequence[PaymentEvent]
-    publishable_key: str
+    intent_id: str
+    amount_vnd: int
+    attempt: int
+    reason: str
 
 
 def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim]) -> UUID:
@@ -120,79 +90,6 @@ def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim]) ->
     return payment_id
 
 
-def get_payment(session: Session, payment_id: UUID, citizen_id: UUID) -> Told:
-    """A citizen's own payment; raises NotFound for anybody else's."""
-    payment = session.execute(
-        select(Payment).where(Payment.id == payment_id, Payment.citizen_id == citizen_id)
-    ).scalar_one_or_none()
-    if payment is None:
-        raise NotFound
-    items = session.execute(select(PaymentItem).where(PaymentItem.payment_id == payment_id).order_by(PaymentItem.id))
-    steps = session.execute(select(PaymentEvent).where(PaymentEvent.payment_id == payment_id).order_by(PaymentEvent.id))
-    return Told(payment, items.scalars().all(), steps.scalars().all(), publishable_key())
-
-
-def get_submitted(session: Session, payment_id: UUID, citizen_id: UUID) -> Told:
-    """The payment as the answer to the request that made it; raises CardDeclined when the card was refused.
-
-    A replay of the request gets the same answer, because it is read from the payment.
-    """
-    told = get_payment(session, payment_id, citizen_id)
-    payment = told.payment
-    if payment.state is MoneyState.FAILED and payment.reason in _CARD_REASONS:
-        raise CardDeclined(reason=payment.reason, payment_id=payment_id)
-    if payment.state is MoneyState.FAILED and payment.reason == "payment_method_invalid":
-        raise PaymentMethodInvalid(payment_id=payment_id)
-    return told
-
-
-def list_payments(session: Session, citizen_id: UUID, *, limit: int, cursor: str | None) -> Page:
-    """A citizen's payments, newest first."""
-    return page(
-        session,
-        select(Payment).where(Payment.citizen_id == citizen_id),
-        by=[Payment.id],
-        limit=limit,
-        cursor=cursor,
-        question=("payments", citizen_id),
-    )
-
-
-def find_state(session: Session, payment_id: UUID) -> Payment | None:
-    """The payment as it is, whoever asks: for flows, never for callers."""
-    return session.execute(select(Payment).where(Payment.id == payment_id)).scalar_one_or_none()
-
-
-def find_by_intent(session: Session, intent_id: str) -> UUID | None:
-    """The payment that an intent of the gateway belongs to, as far as we have noted it."""
-    return session.execute(select(Payment.id).where(Payment.intent_id == intent_id)).scalar_one_or_none()
-
-
-def list_doubtful(session: Session, *, limit: int = 200) -> Sequence[UUID]:
-    """Payments that have been on their way for too long, the oldest first."""
-    now = clock.now()
-    waiting = Payment.state.in_(
-        [MoneyState.CREATED, MoneyState.AUTHORISING, MoneyState.UNKNOWN, MoneyState.AUTHORISED, MoneyState.CAPTURING]
-    )
-    abandoned = Payment.state == MoneyState.REQUIRES_ACTION
-    return (
-        session.execute(
-            select(Payment.id)
-            .where(
-                Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
-                or_(
-                    waiting & (Payment.state_since < now - DOUBTFUL_AFTER),
-                    abandoned & (Payment.state_since < now - ABANDONED_AFTER),
-                ),
-            )
-            .order_by(Payment.state_since)
-            .limit(limit)
-        )
-        .scalars()
-        .all()
-    )
-
-
 def apply_intent(session: Session, payment_id: UUID, intent: Intent) -> None:
     """Bring a payment to what the gateway says about its intent; safe in any order and any number of times.
 
@@ -226,10 +123,13 @@ def apply_intent(session: Session, payment_id: UUID, intent: Intent) -> None:
         _move(session, payment, MoneyState.REQUIRES_ACTION)
 
 
-def doubt(session: Session, payment_id: UUID) -> None:
-    """The gateway did not answer: the payment is being checked until its truth is read."""
+def doubt(session: Session, payment_id: UUID, *, during: MoneyState) -> None:
+    """The gateway did not answer a call made in state `during`: the payment is being checked until its truth is read.
+
+    Changes nothing when the payment has left that state: then a webhook has told the truth before.
+    """
     payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
-    if _move(session, payment, MoneyState.UNKNOWN):
+    if payment.state is during and _move(session, payment, MoneyState.UNKNOWN):
         events.emit(session, PaymentDoubtful(payment_id))
 
 
@@ -257,10 +157,10 @@ def drop_items(session: Session, payment_id: UUID, subject_ids: Collection[UUID]
     return dropped.scalars().all()
 
 
-def begin_capture(session: Session, payment_id: UUID) -> tuple[str, int] | None:
-    """Decide, once, how much to take: the intent and the sum of what is still owed; None when there is nothing to do.
+def begin_capture(session: Session, payment_id: UUID) -> Decision | None:
+    """Decide how much of a hold to take, the sum of what is still owed; None when there is nothing to decide.
 
-    Called again after a crash it gives the amount decided then.
+    Called again after a crash it gives what was decided then, as the same attempt.
     """
     payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
     if payment.intent_id is None or payment.state not in {MoneyState.AUTHORISED, MoneyState.CAPTURING}:
@@ -271,9 +171,32 @@ def begin_capture(session: Session, payment_id: UUID) -> tuple[str, int] | None:
         ).scalars()
         payment.capture_vnd = sum(owed)
     if payment.capture_vnd == 0:
-        return payment.intent_id, 0
+        return Decision(payment.intent_id, 0, payment.version, _why_nothing_is_owed(session, payment_id))
     _move(session, payment, MoneyState.CAPTURING)
-    return payment.intent_id, payment.capture_vnd
+    return Decision(payment.intent_id, payment.capture_vnd, payment.version, "")
+
+
+def list_doubtful(session: Session, *, limit: int = 200) -> Sequence[UUID]:
+    """Payments that have been on their way for too long, the oldest first."""
+    now = clock.now()
+    waiting = [MoneyState.CREATED, MoneyState.AUTHORISING, MoneyState.UNKNOWN, MoneyState.CAPTURING]
+    return (
+        session.execute(
+            select(Payment.id)
+            .where(
+                Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
+                or_(
+                    Payment.state.in_(waiting) & (Payment.state_since < now - DOUBTFUL_AFTER),
+                    (Payment.state == MoneyState.AUTHORISED) & (Payment.state_since < now - FORGOTTEN_AFTER),
+                    (Payment.state == MoneyState.REQUIRES_ACTION) & (Payment.state_since < now - ABANDONED_AFTER),
+                ),
+            )
+            .order_by(Payment.state_since)
+            .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
 
 
 def check_cancellable(session: Session, payment_id: UUID, citizen_id: UUID) -> None:
@@ -300,36 +223,29 @@ def end(session: Session, payment_id: UUID, state: MoneyState, reason: str) -> N
     _end(session, payment, state, reason)
 
 
-def store_webhook(session: Session, notice: Notice) -> None:
-    """Store a verified webhook once, and have it handled later."""
-    is_new = session.execute(
-        insert_or_skip(GatewayEvent)
-        .values(id=notice.id, type=notice.type, intent_id=notice.intent_id, received_at=clock.now())
-        .on_conflict_do_nothing()
-        .returning(GatewayEvent.id)
-    ).scalar_one_or_none()
-    if is_new and notice.type in _TELLING:
-        events.emit(session, GatewayEventReceived(notice.id))
-
-
-def find_intent_of_webhook(session: Session, event_id: str) -> str | None:
-    """The intent a stored webhook speaks of."""
-    return session.execute(select(GatewayEvent.intent_id).where(GatewayEvent.id == event_id)).scalar_one_or_none()
-
-
-def mark_handled(session: Session, event_id: str) -> None:
-    """Note that a stored webhook has had its effect."""
-    session.execute(update(GatewayEvent).where(GatewayEvent.id == event_id).values(handled_at=clock.now()))
-
-
 def _authorised(session: Session, payment: Payment) -> None:
-    is_overdue = payment.state_since < clock.now() - DOUBTFUL_AFTER
-    if payment.state is MoneyState.CAPTURING and is_overdue:
-        # A capture of ours that the gateway does not know of has not happened: check the bills and capture anew.
+    lasted = clock.now() - payment.state_since
+    if payment.state is MoneyState.UNKNOWN and payment.capture_vnd is not None and lasted < _patience(payment):
+        # A capture of ours may still be on its way: what the gateway says now may be overtaken.
+        return
+    overdue = {MoneyState.CAPTURING: _patience(payment), MoneyState.AUTHORISED: FORGOTTEN_AFTER}
+    if lasted > overdue.get(payment.state, timedelta.max):
+        # What should have followed has not happened: check the bills and capture anew.
         _move(session, payment, MoneyState.UNKNOWN)
-    is_forgotten = payment.state is MoneyState.AUTHORISED and is_overdue
-    if _move(session, payment, MoneyState.AUTHORISED) or is_forgotten:
+    if _move(session, payment, MoneyState.AUTHORISED):
         events.emit(session, PaymentAuthorised(payment.id))
+
+
+def _patience(payment: Payment) -> timedelta:
+    """How long a capture may go unanswered: a gateway that keeps failing is asked less and less often."""
+    return min(max(DOUBTFUL_AFTER, (clock.now() - payment.created_at) / 4), _LONGEST_PATIENCE)
+
+
+def _why_nothing_is_owed(session: Session, payment_id: UUID) -> str:
+    said = select(PaymentItem.posting_reason).where(
+        PaymentItem.payment_id == payment_id, PaymentItem.posting_reason.is_not(None)
+    )
+    return session.execute(said.order_by(PaymentItem.id).limit(1)).scalar_one_or_none() or "nothing_owed"
 
 
 def _captured(session: Session, payment: Payment, received_vnd: int) -> None:
@@ -338,7 +254,7 @@ def _captured(session: Session, payment: Payment, received_vnd: int) -> None:
     if not sum(session.execute(live).scalars()) <= received_vnd <= payment.amount_vnd:
         logs.logger.error("gateway_amount_mismatch", payment_id=str(payment.id))
         return
-    if not _move(session, payment, MoneyState.CAPTURED, captured_vnd=received_vnd):
+    if not _move(session, payment, MoneyState.CAPTURED, captured_vnd=received_vnd, reason=None):
         return
     session.execute(
         update(PaymentItem).where(PaymentItem.payment_id == payment.id, PaymentItem.live).values(taken=True)
@@ -351,7 +267,9 @@ def _end(session: Session, payment: Payment, state: MoneyState, reason: str) -> 
     if not _move(session, payment, state, reason=reason):
         return
     session.execute(
-        update(PaymentItem).where(PaymentItem.payment_id == payment.id, PaymentItem.live).values(live=False)
+        update(PaymentItem)
+        .where(PaymentItem.payment_id == payment.id, PaymentItem.live)
+        .values(live=False, posting=Posting.NOT_TAKEN, posting_reason=reason)
     )
     events.emit(session, PaymentEnded(payment.id, payment.citizen_id, state.value, reason))
 

@@ -15,19 +15,6 @@ from payments.models import Payment, PaymentItem, Posting
 from payments.operations.timeline import remember
 
 
-def list_items_to_post(session: Session, payment_id: UUID) -> Sequence[PaymentItem]:
-    """Items whose money was taken and that their payee has not confirmed."""
-    return (
-        session.execute(
-            select(PaymentItem)
-            .where(PaymentItem.payment_id == payment_id, PaymentItem.taken, PaymentItem.posting == Posting.PENDING)
-            .order_by(PaymentItem.id)
-        )
-        .scalars()
-        .all()
-    )
-
-
 def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) -> Sequence[UUID]:
     """Captured payments with items that their payee has not confirmed for too long."""
     return (

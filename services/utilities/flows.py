@@ -40,8 +40,7 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
     if refused:
         with transaction() as session:
             operations.drop_bills(session, event.payment_id, refused)
-    reason = next((reason for reason, _amount in refused.values()), "nothing_owed")
-    payments.flows.capture(event.payment_id, else_reason=reason)
+    payments.flows.capture(event.payment_id)
 
 
 def post_to_providers(event: PaymentCaptured) -> None:
@@ -120,9 +119,10 @@ def _wait_or_let_go(payment_id: UUID, cause: providers.ProviderUnreachable) -> N
         payment = payments.operations.find_state(session, payment_id)
     if payment is None or payment.state is not MoneyState.AUTHORISED:
         return
-    if clock.now() - payment.created_at < _HOLD_AT_MOST:
+    # Counted from the hold, not from the payment: confirming at the bank may have taken half an hour before that.
+    is_long_held = clock.now() - payment.state_since >= _HOLD_AT_MOST
+    if not (is_long_held and payments.flows.cancel(payment_id, MoneyState.CANCELLED, "provider_unreachable")):
         raise TryLater(_ASK_AGAIN_SECONDS) from cause
-    payments.flows.cancel(payment_id, MoneyState.CANCELLED, "provider_unreachable")
 
 
 def _post(payment_id: UUID, work: Work) -> None:
@@ -133,7 +133,7 @@ def _post(payment_id: UUID, work: Work) -> None:
         return
     try:
         # A call whose answer was lost may have been posted: ask before posting again.
-        receipt = providers.find_posting(work.slug, payment_id, work.bill_no) if calls_before else None
+        receipt = providers.find_posting(work.slug, payment_id, work.bill_no, work.amount_vnd) if calls_before else None
         if receipt is None:
             receipt = providers.post(work.slug, payment_id, work.bill_no, work.amount_vnd, payment.state_since)
     except providers.PostingRefused as refusal:

@@ -12,6 +12,7 @@ from uuid import UUID
 import requests
 
 from kit import clock
+from kit.fields import MAX_VND
 
 _TIMEOUT_SECONDS = (3, 10)
 _BIGGEST_ANSWER = 1_000_000
@@ -65,22 +66,24 @@ def connect(endpoints: Mapping[str, Mapping[str, str]], *, sandbox: str | None) 
 def check_bill(slug: str, bill_no: str) -> BillCheck:
     """Whether a bill is still owed, and how much. Raises ProviderUnreachable."""
     status, body = _ask(slug, "bills/check", {"bill_no": bill_no})
-    if status == _NOT_FOUND:
+    if status == _NOT_FOUND and _error(body) == "unknown_bill":
         return BillCheck("unknown", 0)
     if status != _OK:
         raise ProviderUnreachable(f"status {status}")
     try:
-        return BillCheck(str(body["status"]), int(body["amount_vnd"]))
+        if body["bill_no"] != bill_no or body["status"] not in _STATUSES:
+            raise ProviderUnreachable("answer for another bill, or of another state")
+        return BillCheck(body["status"], _amount(body))
     except (KeyError, TypeError, ValueError) as exc:
         raise ProviderUnreachable("answer not understood") from exc
 
 
-def find_posting(slug: str, payment_ref: UUID, bill_no: str) -> Receipt | None:
+def find_posting(slug: str, payment_ref: UUID, bill_no: str, amount_vnd: int) -> Receipt | None:
     """The receipt of a payment that the provider posted before, None when it has not. Raises ProviderUnreachable."""
     status, body = _ask(slug, "postings/query", {"payment_ref": str(payment_ref), "bill_no": bill_no})
-    if status == _NOT_FOUND:
+    if status == _NOT_FOUND and _error(body) == "unknown_posting":
         return None
-    return _receipt(status, body, bill_no)
+    return _receipt(status, body, (str(payment_ref), bill_no, amount_vnd))
 
 
 def post(slug: str, payment_ref: UUID, bill_no: str, amount_vnd: int, paid_at: datetime) -> Receipt:
@@ -95,21 +98,34 @@ def post(slug: str, payment_ref: UUID, bill_no: str, amount_vnd: int, paid_at: d
         "paid_at": clock.local(paid_at).isoformat(),
     }
     status, body = _ask(slug, "postings", wanted)
-    if status in {_NOT_FOUND, _CONFLICT}:
-        reason = body.get("error") if isinstance(body, dict) else None
-        raise PostingRefused(reason if reason in _REASONS else "refused")
-    return _receipt(status, body, bill_no)
+    if status in {_NOT_FOUND, _CONFLICT} and (reason := _error(body)) in _REASONS:
+        raise PostingRefused(reason)
+    return _receipt(status, body, (str(payment_ref), bill_no, amount_vnd))
 
 
+_STATUSES = frozenset({"open", "paid", "withdrawn"})
+# Only these end the matter. A bare 404 may come from a gate in between that has never heard of the provider.
 _REASONS = frozenset({"already_paid", "amount_differs", "withdrawn", "unknown_bill"})
 
 
-def _receipt(status: int, body: Any, bill_no: str) -> Receipt:  # noqa: ANN401 - JSON from outside
+def _error(body: Any) -> str:  # noqa: ANN401 - JSON from outside
+    return str(body.get("error")) if isinstance(body, dict) else ""
+
+
+def _amount(body: Any) -> int:  # noqa: ANN401 - JSON from outside
+    """A sum that a bill can have; anything else is not understood. Raises ValueError."""
+    amount = body["amount_vnd"]
+    if isinstance(amount, bool) or not isinstance(amount, int) or not 1 <= amount <= MAX_VND:
+        raise ValueError("not an amount")
+    return amount
+
+
+def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  # noqa: ANN401 - JSON from outside
     if status not in {_OK, _CREATED}:
         raise ProviderUnreachable(f"status {status}")
     try:
-        if body["bill_no"] != bill_no:
-            raise ProviderUnreachable("answer for another bill")
+        if (body["payment_ref"], body["bill_no"], _amount(body)) != posted:
+            raise ProviderUnreachable("answer for another posting")
         posted_at = datetime.fromisoformat(body["posted_at"])
         if posted_at.tzinfo is None:
             posted_at = posted_at.replace(tzinfo=clock.ZONE)
@@ -136,5 +152,5 @@ def _ask(slug: str, what: str, body: dict[str, Any]) -> tuple[int, Any]:
                 if len(raw) > _BIGGEST_ANSWER:
                     raise ProviderUnreachable("answer too big")
             return answer.status_code, json.loads(raw)
-    except (requests.RequestException, ValueError) as exc:
+    except (requests.RequestException, ValueError, RecursionError) as exc:
         raise ProviderUnreachable(type(exc).__name__) from exc

@@ -16,7 +16,7 @@ from kit.errors import NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page
 from kit.web import Blueprint, note, public, request_key, require_match, tag
-from payments.errors import CardDeclined, PaymentMethodInvalid
+from payments.errors import AmountTooSmall, CardDeclined, PaymentMethodInvalid
 from payments.operations import Told
 from payments.schemas import PAYMENT_EXAMPLE, PaymentSchema
 from services.utilities import operations, upload
@@ -199,7 +199,7 @@ class BillPayments(MethodView):
     )
     @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
     @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
-    @blueprint.raises(CardDeclined, PaymentMethodInvalid, RequestInFlight)
+    @blueprint.raises(CardDeclined, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
     @blueprint.doc(operationId="payBills")
     def post(self, asked: dict[str, Any]) -> tuple[Told, dict[str, str]]:
         """Pay one or several bills by card (thanh toán hóa đơn).
@@ -246,12 +246,12 @@ class Imports(MethodView):
         line is kept, every bad one is reported with its number. The same file again changes nothing; a bill that is
         being paid or was paid is never changed.
         """
-        sent = upload.spool(request.mimetype, request.content_length, request.stream)
-        key = request_key({"format": sent.kind, "digest": sent.digest})
-        with transaction() as session:
-            outcome = once(
-                session, key, lambda: operations.receive(session, current_provider(), sent.kind, sent.pieces())
-            )
+        with upload.spool(request.mimetype, request.content_length, request.stream) as sent:
+            key = request_key({"format": sent.kind, "digest": sent.digest})
+            with transaction() as session:
+                outcome = once(
+                    session, key, lambda: operations.receive(session, current_provider(), sent.kind, sent.pieces())
+                )
         note(outcome)
         with transaction() as session:
             told = operations.get_import(session, outcome.resource_id, current_provider())
