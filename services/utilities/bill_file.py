@@ -13,17 +13,18 @@ from datetime import date
 from typing import Any
 
 from kit.errors import MalformedRequest
+from kit.fields import MAX_VND
 from kit.parsing import read_json
 from kit.text import clean
 from services.utilities import tariffs
 
 CSV, NDJSON = "csv", "ndjson"
-MAX_VND = 99_999_999_999
 _LONGEST_LINE = 100_000
 _LONGEST_TEXT = {"bill_no": 60, "customer_code": 20, "customer_name": 200, "address": 400, "tariff_code": 80}
 _NEEDED = ("bill_no", "customer_code", "customer_name", "period", "amount_vnd", "issued_on", "due_on")
-_PERIOD = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
-_WHOLE = re.compile(r"\d{1,11}")
+_PERIOD = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
+_WHOLE = re.compile(r"[0-9]{1,11}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class LineRefused(Exception):
@@ -116,7 +117,10 @@ def _text_lines(chunks: Iterable[bytes]) -> Iterator[str]:
 def _csv_records(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any] | LineRefused]]:
     first = next(lines, "").rstrip("\r")
     delimiter = ";" if first.count(";") > first.count(",") else ","
-    heading = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    try:
+        heading = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    except csv.Error as exc:
+        raise FileRefused("broken_heading") from exc
     if missing := [name for name in _NEEDED if name not in heading]:
         raise FileRefused(f"missing_column_{missing[0]}")
     if len(set(heading)) != len(heading):
@@ -150,7 +154,8 @@ def _json_records(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any] | 
 
 def _bill(record: Mapping[str, Any], rules: Rules) -> BillRow:
     for name in _NEEDED:
-        if record.get(name) in (None, ""):
+        value = record.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
             raise LineRefused("missing", name)
     texts = {name: _text(record.get(name), name) for name in _LONGEST_TEXT}
     if not rules.code_pattern.fullmatch(texts["customer_code"]):
@@ -233,10 +238,10 @@ def _whole(value: Any, field: str) -> int:  # noqa: ANN401 - a cell
 
 
 def _day(value: Any, field: str) -> date:  # noqa: ANN401 - a cell
+    if not (isinstance(value, str) and _DAY.fullmatch(value.strip())):
+        return _refuse(field)
     try:
-        return (
-            date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-10-01") else _refuse(field)
-        )
+        return date.fromisoformat(value.strip())
     except ValueError:
         return _refuse(field)
 

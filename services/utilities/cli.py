@@ -11,6 +11,7 @@ import click
 from kit.database import transaction
 from services.utilities import flows, operations
 from services.utilities.bill_file import CSV, NDJSON
+from services.utilities.errors import ProviderUnknown
 from services.utilities.models import ImportState
 
 _PIECE = 1_000_000
@@ -29,7 +30,10 @@ def import_bills(file: Path, provider: str) -> None:
     kind = NDJSON if file.suffix in {".ndjson", ".jsonl"} else CSV
     size = file.stat().st_size
     with transaction() as session:
-        provider_id = operations.get_provider(session, provider).id
+        try:
+            provider_id = operations.get_provider(session, provider).id
+        except ProviderUnknown as unknown:
+            raise click.BadParameter(f"there is no provider {provider}", param_hint="--provider") from unknown
         import_id = operations.start_local(session, provider_id, kind, size)
     # The bar follows bytes read from the file; it draws nothing where there is no terminal.
     with click.progressbar(length=size, label=file.name) as bar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
@@ -55,18 +56,22 @@ class Upload:
             yield piece
 
 
-def spool(media_type: str, length: int | None, stream: IO[bytes]) -> Upload:
-    """Read an upload to its end in constant memory. Raises FileTooLarge, and 415 for what is neither CSV nor NDJSON."""
+@contextmanager
+def spool(media_type: str, length: int | None, stream: IO[bytes]) -> Iterator[Upload]:
+    """Read an upload to its end in constant memory; it is forgotten at the end of the block.
+
+    Raises FileTooLarge, and 415 for what is neither CSV nor NDJSON.
+    """
     if media_type not in _FORMATS:
         raise UnsupportedMediaType
     if (length or 0) > LARGEST_FILE_BYTES:
         raise FileTooLarge
     digest, total = hashlib.sha256(), 0
-    content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when the request is forgotten
-    while piece := stream.read(_PIECE):
-        total += len(piece)
-        if total > LARGEST_FILE_BYTES:
-            raise FileTooLarge
-        digest.update(piece)
-        content.write(piece)
-    return Upload(_FORMATS[media_type], digest.hexdigest(), content)
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as content:
+        while piece := stream.read(_PIECE):
+            total += len(piece)
+            if total > LARGEST_FILE_BYTES:
+                raise FileTooLarge
+            digest.update(piece)
+            content.write(piece)
+        yield Upload(_FORMATS[media_type], digest.hexdigest(), content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -65,7 +65,7 @@ def try_lookup(session: Session, citizen_id: UUID, slug: str, code: str, proof: 
     """
     provider = get_provider(session, slug)
     code = code.strip().upper().replace(" ", "")
-    if not re.fullmatch(provider.code_pattern, code):
+    if not re.fullmatch(provider.code_pattern, code, re.ASCII):
         refusal = CustomerCodeMalformed(pattern=provider.code_pattern, example=provider.code_example)
         return Attempt(None, refusal)
     code_hash = hashlib.sha256(f"{slug}|{code}".encode()).hexdigest()
@@ -74,7 +74,7 @@ def try_lookup(session: Session, citizen_id: UUID, slug: str, code: str, proof: 
     customer = session.execute(
         select(Customer).where(Customer.provider_id == provider.id, Customer.code == code)
     ).scalar_one_or_none()
-    matched = customer.id if customer is not None and _proves(session, customer, proof) else None
+    matched = customer.id if customer is not None and _proves(session, customer, proof, provider.proofs) else None
     session.execute(
         insert(Lookup).values(
             id=new_id(), created_at=clock.now(), citizen_id=citizen_id, code_hash=code_hash, customer_id=matched
@@ -173,9 +173,11 @@ def _misses(session: Session, citizen_id: UUID, code_hash: str) -> bool:
     return by_citizen >= _MOST_MISSES_PER_CITIZEN or by_code >= _MOST_MISSES_PER_CODE
 
 
-def _proves(session: Session, customer: Customer, proof: Proof) -> bool:
+def _proves(session: Session, customer: Customer, proof: Proof, accepted: Collection[str]) -> bool:
     if proof.holder_name is not None:
-        return fold(proof.holder_name) == fold(customer.name)
+        return "holder_name" in accepted and fold(proof.holder_name) == fold(customer.name)
+    if "last_amount" not in accepted:
+        return False
     last = session.execute(
         select(Bill.amount_vnd)
         .where(Bill.customer_id == customer.id)

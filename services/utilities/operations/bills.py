@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, select, union, update
 from sqlalchemy.orm import Session, contains_eager
 
 import payments.operations
@@ -104,11 +104,10 @@ def start_payment(session: Session, citizen_id: UUID, bill_ids: Collection[UUID]
 
 def release_bills(session: Session, payment_id: UUID) -> None:
     """Make the bills of a payment that took no money payable again."""
-    session.execute(
-        update(Bill)
-        .where(Bill.payment_id == payment_id, Bill.state == BillState.PAYING)
-        .values(state=BillState.OPEN, payment_id=None)
-    )
+    held = (Bill.payment_id == payment_id, Bill.state == BillState.PAYING)
+    # In the order in which those who pay lock them: else two sets of bills that overlap could wait for each other.
+    session.execute(select(Bill.id).where(*held).order_by(Bill.id).with_for_update())
+    session.execute(update(Bill).where(*held).values(state=BillState.OPEN, payment_id=None))
 
 
 def list_work(session: Session, payment_id: UUID, *, taken: bool) -> Sequence[Work]:
@@ -133,13 +132,10 @@ def drop_bills(session: Session, payment_id: UUID, reasons: dict[UUID, tuple[str
 
     Reasons are BILL_PAID_ELSEWHERE, BILL_WITHDRAWN and BILL_CHANGED.
     """
-    by_reason: dict[str, list[UUID]] = {}
-    for bill_id, (reason, _amount) in reasons.items():
-        by_reason.setdefault(reason, []).append(bill_id)
     states = {BILL_PAID_ELSEWHERE: BillState.PAID_ELSEWHERE, BILL_WITHDRAWN: BillState.WITHDRAWN}
-    for reason, bill_ids in by_reason.items():
-        for bill_id in payments.operations.drop_items(session, payment_id, bill_ids, reason):
-            changed = reasons[bill_id][1] if reason == BILL_CHANGED else None
+    for bill_id, (reason, amount_vnd) in sorted(reasons.items()):
+        if payments.operations.drop_items(session, payment_id, [bill_id], reason):
+            changed = amount_vnd if reason == BILL_CHANGED else None
             _free(session, bill_id, payment_id, states.get(reason, BillState.OPEN), changed)
 
 
@@ -204,15 +200,14 @@ def _with_provider() -> Select[Bill]:
 
 
 def _visible_to(citizen_id: UUID) -> ColumnElement[bool]:
-    linked = exists().where(
-        Account.customer_id == Bill.customer_id, Account.citizen_id == citizen_id, Account.unlinked_at.is_(None)
-    )
-    looked_up = exists().where(
-        Lookup.customer_id == Bill.customer_id,
+    linked = select(Account.customer_id).where(Account.citizen_id == citizen_id, Account.unlinked_at.is_(None))
+    looked_up = select(Lookup.customer_id).where(
         Lookup.citizen_id == citizen_id,
+        Lookup.customer_id.is_not(None),
         Lookup.created_at > clock.now() - GRANT,
     )
-    return or_(linked, looked_up)
+    # From the citizen's few customers to their bills: "linked or looked up" asked of each bill would read them all.
+    return Bill.customer_id.in_(union(linked, looked_up))
 
 
 def _check_payable(session: Session, bills: Sequence[Bill]) -> None:

@@ -41,7 +41,7 @@ def find_rules(session: Session, provider_id: UUID) -> Rules:
     """What the bills of a provider must obey."""
     pattern = session.execute(select(Provider.code_pattern).where(Provider.id == provider_id)).scalar_one()
     rows = session.execute(select(TariffRow.body)).scalars()
-    return Rules(re.compile(pattern), {body["code"]: Tariff.from_json(body) for body in rows})
+    return Rules(re.compile(pattern, re.ASCII), {body["code"]: Tariff.from_json(body) for body in rows})
 
 
 def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
