@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import random
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, get_type_hints
 from uuid import UUID
 
 import procrastinate
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import Task
@@ -22,8 +26,10 @@ from kit.errors import ServiceUnavailable
 Listener = Callable[[Session, Any], None]
 Flow = Callable[[Any], None]
 
-STALLED_AFTER_SECONDS = 30
-HEARTBEAT_SECONDS = 5
+STALLED_AFTER_SECONDS = 30  # a worker that has been silent for so long is taken for dead
+_BEATS = 6  # signs of life a worker gives in that time
+_RESCUES = 3  # how often in that time somebody looks for the jobs of the dead
+_DRAIN_SECONDS = 20
 _ATTEMPTS = 20  # with the waits below about nine hours; after that the job is parked, in sight of /metrics
 _LONGEST_WAIT_SECONDS = 3600
 # Someone outside who does not answer is asked every few minutes for half a day.
@@ -111,7 +117,7 @@ def emit(session: Session, event: Event) -> None:
     for task in tasks.values():
         try:
             _enqueuer.configure_task(task.name, queue=task.queue, connection=connection).defer(**payload)
-        except procrastinate.exceptions.ConnectorException as exc:
+        except ConnectorException as exc:
             # The queue talks to the driver by itself, so what it says of a lost connection is not SQLAlchemy's error.
             raise ServiceUnavailable(retry_after=1) from exc
 
@@ -142,29 +148,71 @@ def _register(event: type[Event], handler: Callable[..., None], run: Callable[[E
     tasks[name] = app.task(name=f"{name}:{event.__name__}", queue=room_of(handler), retry=_BackOff())(job)
 
 
-async def retry_stalled_jobs() -> int:
-    """Give jobs whose worker died back to the queue; returns how many."""
-    stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
-    for job in stalled:
-        await app.job_manager.retry_job(job)
-    return len(stalled)
+async def retry_stalled_jobs(silent_seconds: float = STALLED_AFTER_SECONDS) -> int:
+    """Give jobs back to the queue whose worker has been silent for that long, or is gone; returns how many."""
+    given_back = 0
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds):
+        # Another worker's rescue, or the job's own end, may have been faster.
+        with suppress(ConnectorException):
+            await app.job_manager.retry_job(job)
+            given_back += 1
+    if given_back:
+        logs.logger.warning("jobs_rescued", count=given_back)
+    return given_back
 
 
-def run_worker(url: str, *, concurrency: int = 8) -> None:
-    """Work through the queues until told to stop (SIGINT, SIGTERM); a job in hand is finished first."""
+def run_worker(url: str, *, concurrency: int = 8, stalled_after_seconds: int = STALLED_AFTER_SECONDS) -> None:
+    """Work through the queues until told to stop (SIGINT, SIGTERM); a job in hand is finished first.
 
-    @app.periodic(cron="* * * * * */10")
+    A job whose worker died is given back to the queue after `stalled_after_seconds`, or a little later. Raises
+    SystemExit with status 1 when the database is lost: whoever runs this process starts it again.
+    """
+
+    @app.periodic(cron=f"* * * * * */{max(1, stalled_after_seconds // _RESCUES)}")
     @app.task(name="kit.events.retry_stalled_jobs", queue="kit")
     async def rescue(timestamp: int) -> None:  # noqa: ARG001 - the queue hands it over
-        await retry_stalled_jobs()
+        await retry_stalled_jobs(stalled_after_seconds)
 
     connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4)
-    with app.replace_connector(connector) as working:
-        working.run_worker(
+    with app.replace_connector(connector):
+        asyncio.run(_work(concurrency, stalled_after_seconds))
+
+
+async def _work(concurrency: int, stalled_after_seconds: int) -> None:
+    loop = asyncio.get_running_loop()
+    asked, failed = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+
+    def give_up(_loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) -> None:
+        # The end of a job could not be written down, so the queue believes that this worker still has it. Once the
+        # worker is gone, the job is given to another.
+        logs.logger.error("worker_in_trouble", exc_info=trouble.get("exception"))
+        failed.set()
+
+    loop.set_exception_handler(give_up)
+    worker = asyncio.create_task(_open_and_work(concurrency, stalled_after_seconds))
+    waiting = [asyncio.create_task(event.wait()) for event in (asked, failed)]
+    await asyncio.wait({worker, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    worker.cancel()  # it finishes the jobs in hand
+    try:
+        with suppress(asyncio.CancelledError):
+            await worker
+    except Exception as exc:  # noqa: BLE001 - whatever ends a worker is named in the log
+        logs.logger.error("worker_in_trouble", exc_info=exc)
+        failed.set()
+    if failed.is_set() or not asked.is_set():
+        raise SystemExit(1)
+
+
+async def _open_and_work(concurrency: int, stalled_after_seconds: int) -> None:
+    async with app.open_async():
+        await app.run_worker_async(
             concurrency=concurrency,
+            install_signal_handlers=False,
             fetch_job_polling_interval=1,
-            update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_AFTER_SECONDS,
-            shutdown_graceful_timeout=20,
+            update_heartbeat_interval=stalled_after_seconds / _BEATS,
+            stalled_worker_timeout=stalled_after_seconds,
+            shutdown_graceful_timeout=_DRAIN_SECONDS,
             delete_jobs="successful",
         )

@@ -94,7 +94,9 @@ def worker(concurrency: int) -> None:
     compose(settings, pool_size=concurrency, statement_timeout_ms=_PATIENCE_MS)
     if settings.follow_clock and settings.sandbox_url:
         sandbox_clock.follow(settings.sandbox_url)
-    events.run_worker(settings.database_url, concurrency=concurrency)
+    events.run_worker(
+        settings.database_url, concurrency=concurrency, stalled_after_seconds=settings.stalled_after_seconds
+    )
 
 
 @main.command()

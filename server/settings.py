@@ -54,6 +54,7 @@ class Settings:
     pool_size: int
     database_pooled: bool
     follow_clock: bool  # whether this process's time follows the sandbox's clock
+    stalled_after_seconds: int = 30  # how long a worker may be silent before its jobs are given to others
 
     @property
     def in_sandbox(self) -> bool:
@@ -88,6 +89,7 @@ def load() -> Settings:
         "pool_size": env.int("DATABASE_POOL_SIZE", 4),
         "database_pooled": env.bool("DATABASE_POOLED", False),
         "follow_clock": bool(simulated),
+        "stalled_after_seconds": env.int("STALLED_AFTER_SECONDS", Settings.stalled_after_seconds),
     }
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     problems: dict[str, str] = {}  # the first of each name; what cannot be read at all is not looked at further
@@ -134,6 +136,7 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ("codes_per_address", "CODES_PER_ADDRESS", 1),
         ("pool_size", "DATABASE_POOL_SIZE", 1),
         ("proxies", "PROXIES", 0),
+        ("stalled_after_seconds", "STALLED_AFTER_SECONDS", 1),
     ):
         if found[name] is None or found[name] < least:
             yield variable, f"at least {least}"
