@@ -63,6 +63,11 @@ class ProblemSchema(ma.Schema):
     text of the code.
     """
 
+    class Meta:
+        """A refusal may carry members of its own."""
+
+        unknown = ma.INCLUDE
+
     type = ma.fields.URL(required=True, metadata={"description": "A page that explains the code."})
     title = ma.fields.String(required=True)
     status = ma.fields.Integer(required=True)

@@ -83,8 +83,8 @@ class ReadingSchema(ma.Schema):
 
     start = ma.fields.Integer(required=True, attribute="from")
     end = ma.fields.Integer(required=True, attribute="to")
-    start_on = ma.fields.String(attribute="from_on", metadata=_DAY)
-    end_on = ma.fields.String(attribute="to_on", metadata=_DAY)
+    start_on = ma.fields.String(attribute="from_on", metadata=_DAY | {"format": "date"})
+    end_on = ma.fields.String(attribute="to_on", metadata=_DAY | {"format": "date"})
 
 
 class BillSummarySchema(ma.Schema):

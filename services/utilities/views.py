@@ -110,7 +110,10 @@ class Accounts(MethodView):
     @blueprint.response(200, AccountsSchema, example={"items": [ACCOUNT_EXAMPLE]})
     @blueprint.doc(operationId="listAccounts")
     def get(self) -> dict[str, Any]:
-        """List my linked accounts (mã khách hàng đã lưu)."""
+        """List my linked accounts (mã khách hàng đã lưu).
+
+        At most a hundred; the holder's name is masked.
+        """
         with transaction() as session:
             return {"items": operations.list_accounts(session, current_citizen())}
 
@@ -139,7 +142,10 @@ class AccountById(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getAccount")
     def get(self, account_id: UUID) -> Account:
-        """See one linked account; its ETag is needed to unlink it."""
+        """See one linked account.
+
+        The ETag of the answer is needed to unlink it.
+        """
         with transaction() as session:
             account = operations.get_account(session, account_id, current_citizen())
         tag(account.id, account.version)
@@ -168,7 +174,10 @@ class Bills(MethodView):
     @blueprint.response(200, BillPageSchema, example={"items": [SUMMARY_EXAMPLE]})
     @blueprint.doc(operationId="listBills")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List my bills (hóa đơn), the newest period first."""
+        """List my bills (hóa đơn).
+
+        Those of linked accounts and of households looked up today, the newest period first.
+        """
         with transaction() as session:
             return operations.list_bills(session, current_citizen(), **asked)
 
@@ -266,7 +275,10 @@ class ImportById(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getImport")
     def get(self, import_id: UUID) -> Progress:
-        """See what became of a file of bills: counts, and errors by line."""
+        """See what became of a file of bills.
+
+        Counts of its lines, and the first thousand that were refused, each with its number and a code.
+        """
         with transaction() as session:
             return operations.get_import(session, import_id, current_provider())
 
