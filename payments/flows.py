@@ -177,15 +177,21 @@ def sweep() -> None:
         if time.monotonic() > deadline:
             logs.logger.warning("sweep_cut_short", count=len(doubtful))
             return
-        with transaction() as session:
-            payment = operations.find_state(session, payment_id)
         try:
-            if payment is not None and payment.state is MoneyState.REQUIRES_ACTION:
-                cancel(payment_id, MoneyState.EXPIRED, "expired")
-            else:
-                settle(PaymentDoubtful(payment_id))
+            settle(PaymentDoubtful(payment_id))
         except TryLater:
             logs.logger.info("payment_still_unknown", payment_id=str(payment_id))
+        else:
+            _expire_when_left(payment_id)
+
+
+def _expire_when_left(payment_id: UUID) -> None:
+    with transaction() as session:
+        payment = operations.find_state(session, payment_id)
+    if payment is None or payment.state is not MoneyState.REQUIRES_ACTION:
+        return
+    if clock.now() - payment.state_since >= operations.ABANDONED_AFTER:
+        cancel(payment_id, MoneyState.EXPIRED, "expired")
 
 
 def _look_up(payment: Payment) -> gateway.Intent | None:

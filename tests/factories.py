@@ -1,4 +1,4 @@
-"""Providers, customers and bills as the stories need them: in our tables, and the same bill in the company's own books."""
+"""Providers, customers and bills as the stories need them: in our tables, and in the company's own books."""
 
 from __future__ import annotations
 

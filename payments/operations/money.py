@@ -24,6 +24,9 @@ from payments.operations.timeline import remember
 DOUBTFUL_AFTER = timedelta(seconds=20)
 NEVER_SENT_AFTER = timedelta(seconds=60)
 ABANDONED_AFTER = timedelta(minutes=30)
+# Webhooks may be lost: the sweeper looks after those who wait for the citizen at these ages, for two sweeps each.
+_LOOKED_AFTER_AT = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+_LOOKED_AFTER_FOR = timedelta(seconds=30)
 # A hold waits for its provider through a job of its own, which outlives its worker. Only if even that is gone, the
 # sweeper begins anew: earlier it would add a second job, and a third, to one that is merely waiting.
 FORGOTTEN_AFTER = timedelta(minutes=15)
@@ -179,16 +182,18 @@ def begin_capture(session: Session, payment_id: UUID) -> Decision | None:
 def list_doubtful(session: Session, *, limit: int = 200) -> Sequence[UUID]:
     """Payments that have been on their way for too long, the oldest first."""
     now = clock.now()
-    waiting = [MoneyState.CREATED, MoneyState.AUTHORISING, MoneyState.UNKNOWN, MoneyState.CAPTURING]
+    moving = [MoneyState.CREATED, MoneyState.AUTHORISING, MoneyState.UNKNOWN, MoneyState.CAPTURING]
+    looked_after = [Payment.state_since.between(now - age - _LOOKED_AFTER_FOR, now - age) for age in _LOOKED_AFTER_AT]
+    abandoned = Payment.state_since < now - ABANDONED_AFTER
     return (
         session.execute(
             select(Payment.id)
             .where(
                 Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
                 or_(
-                    Payment.state.in_(waiting) & (Payment.state_since < now - DOUBTFUL_AFTER),
+                    Payment.state.in_(moving) & (Payment.state_since < now - DOUBTFUL_AFTER),
                     (Payment.state == MoneyState.AUTHORISED) & (Payment.state_since < now - FORGOTTEN_AFTER),
-                    (Payment.state == MoneyState.REQUIRES_ACTION) & (Payment.state_since < now - ABANDONED_AFTER),
+                    (Payment.state == MoneyState.REQUIRES_ACTION) & or_(*looked_after, abandoned),
                 ),
             )
             .order_by(Payment.state_since)
