@@ -42,6 +42,8 @@ TYPE_WORDS = ("thành phố", "thị trấn", "đặc khu", "phường", "tỉnh
 FORMER_VALID_FROM = "2004-07-08"
 FORMER_SOURCE = f"{CHANGES_SOURCE}; beginning: Decision 124/2004/QĐ-TTg (unverified)"
 
+_OLD_PROVINCE = 7  # the column of the office's table that names the province before the reform
+
 
 def one_line(text: str) -> str:
     """Give a cell of the tables as one line of NFC text without stray spaces."""
@@ -159,7 +161,9 @@ def former_province_rows(units: Iterable[dict[str, Any]], table: Iterable[Sequen
     """List the provinces merged on 1 Jul 2025 that our areas come from, and Đồng Nai as it was before it was a city."""
     names: dict[str, str] = {}
     for cells in table:
-        found = re.fullmatch(r"(.+?) ?\((\d+)\)", one_line(cells[7])) if len(cells) > 7 else None
+        found = (
+            re.fullmatch(r"(.+?) ?\((\d+)\)", one_line(cells[_OLD_PROVINCE])) if len(cells) > _OLD_PROVINCE else None
+        )
         if found is not None:
             names.setdefault(found[2], found[1])
     rows = [_former(code, names[code], FORMER_VALID_FROM, "2025-06-30", FORMER_SOURCE) for code in FORMER_PROVINCES]

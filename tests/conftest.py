@@ -1,4 +1,4 @@
-"""What every test stands on: a real PostgreSQL brought up by the migrations, the whole application, the sandbox, people."""
+"""What every test stands on: PostgreSQL brought up by the migrations, the application, the sandbox, people."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ _GUARDED = ("journal_entry", "journal")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--pg=system` runs everything on the machine's own PostgreSQL (15 or newer)."""
     parser.addoption("--pg", choices=("wheel", "system"), default="wheel")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the figures that tests have measured, also those measured in another process."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(f"{report.nodeid.rsplit('::', 1)[-1]}: {value}")
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """`figure("…")` tells what a test has measured at the end of the run."""
+    return lambda text: record_property("figure", text)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +128,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def clean(app: Flask) -> Iterator[None]:  # noqa: ARG001 - the tables must be there
+def clean(app: Flask) -> Iterator[None]:
     """Empty tables to begin with, and a clock that is right in the end."""
     _empty()
     yield
@@ -134,13 +149,13 @@ def _empty() -> None:
 
 
 @pytest.fixture
-def client(app: Flask, clean: None) -> Callable[[], FlaskClient]:  # noqa: ARG001 - for its effect
+def client(app: Flask, clean: None) -> Callable[[], FlaskClient]:
     """Makes HTTP clients; each keeps nothing."""
     return app.test_client
 
 
 @pytest.fixture
-def session(clean: None) -> Iterator[Session]:  # noqa: ARG001 - for its effect
+def session(clean: None) -> Iterator[Session]:
     """One open transaction, committed at the end of the test."""
     with transaction() as opened:
         yield opened
@@ -171,8 +186,8 @@ def machine(client: Callable[[], FlaskClient]) -> Callable[..., Machine]:
 
 
 @pytest.fixture
-def outside(app: Flask, settings: Settings) -> Outside:  # noqa: ARG001 - it is connected to the sandbox
-    """The sandbox, empty and without faults, and everything connected to it, whatever a test before pointed elsewhere."""
+def outside(app: Flask, settings: Settings) -> Outside:
+    """The sandbox, empty and without faults; everything is connected to it, wherever a test before pointed it."""
     connect_outside(settings)
     world = Outside(settings.sandbox_url or "")
     world.reset()
@@ -186,7 +201,7 @@ def work() -> Work:
 
 
 @pytest.fixture
-def later(clean: None) -> Callable[[timedelta], None]:  # noqa: ARG001 - for its effect
+def later(clean: None) -> Callable[[timedelta], None]:
     """`later(…)` lets time pass."""
     passed = [timedelta()]
 

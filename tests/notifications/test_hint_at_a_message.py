@@ -9,8 +9,8 @@ import pytest
 from kit.events import TryLater
 from notifications import flows
 from notifications.events import MessagePosted
-from tests.people import Outside
 from tests.notifications.stories import Person, push_states, pushes_ordered, register, tell_ended, tell_paid
+from tests.people import Outside
 
 
 def test_every_phone_of_the_citizen_hints_at_the_message_in_its_own_language(
