@@ -1,0 +1,33 @@
+"""How often one caller may call."""
+
+from __future__ import annotations
+
+from kit.quotas import Quotas
+from tests.people import all_at_once
+
+
+def test_a_caller_is_told_what_is_left() -> None:
+    quotas = Quotas(2)
+
+    first, second, third = (quotas.spend("an") for _ in range(3))
+
+    assert [(q.limit, q.remaining, q.exceeded) for q in (first, second, third)] == [
+        (2, 1, False),
+        (2, 0, False),
+        (2, 0, True),
+    ]
+    assert 1 <= third.reset_seconds <= third.window_seconds == 60
+
+
+def test_callers_do_not_spend_for_each_other() -> None:
+    quotas = Quotas(1)
+
+    assert [quotas.spend(caller).exceeded for caller in ("an", "binh", "an")] == [False, False, True]
+
+
+def test_of_many_requests_at_once_exactly_the_quota_passes() -> None:
+    quotas = Quotas(10)
+
+    spent = all_at_once(20, lambda _number: quotas.spend("an").exceeded)
+
+    assert sorted(spent) == [False] * 10 + [True] * 10
