@@ -34,11 +34,14 @@ def hasty(outside: Outside, settings: Settings) -> None:
 
 
 @pytest.fixture
-def later(later: Callable[[timedelta], None], an: Person) -> Callable[[timedelta], None]:
-    """`later(…)` lets time pass; An opens the app again, which signs in anew."""
+def later(later: Callable[[timedelta], None], an: Person, outside: Outside) -> Callable[[timedelta], None]:
+    """`later(…)` lets time pass, here and in the world outside; An opens the app again, which signs in anew."""
+    passed = [timedelta()]
 
     def pass_time(length: timedelta) -> None:
         later(length)
+        passed.append(length)
+        outside._ask("POST", "/control/clock", json={"offset_seconds": sum(passed, timedelta()).total_seconds()})
         with transaction() as session:
             an.token = auth.operations.start_session(session, an.id, None).access_token
 

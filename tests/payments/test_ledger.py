@@ -1,0 +1,119 @@
+"""The journal: balanced at every commit, never changed, whoever writes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from kit import clock
+from kit.database import new_id, transaction
+from payments import ledger
+from payments.models import Journal, JournalEntry, JournalKind, Payment
+from tests.factories import AMOUNT_VND, owe
+from tests.payments.stories import journals, pay, rows
+from tests.people import Outside, Person, Work
+
+
+@pytest.fixture
+def captured(an: Person, outside: Outside, work: Work) -> UUID:
+    payment_id = pay(an, owe(an, outside)).json["id"]
+    work()
+    return UUID(payment_id)
+
+
+def _book(payment_id: UUID, *amounts: int) -> None:
+    journal_id = new_id()
+    with transaction() as session:
+        session.execute(
+            insert(Journal).values(
+                id=journal_id, created_at=clock.now(), payment_id=payment_id, kind=JournalKind.POSTED, item_id=None
+            )
+        )
+        for amount in amounts:
+            session.execute(
+                insert(JournalEntry).values(
+                    id=new_id(), created_at=clock.now(), journal_id=journal_id, account="1110", amount_vnd=amount
+                )
+            )
+
+
+@pytest.mark.parametrize("amounts", [(), (1,), (1, -2), (5, -4), (1, 1, -3), (99_999_999_999, -99_999_999_998)])
+def test_a_journal_that_does_not_balance_is_refused_at_commit(captured: UUID, amounts: tuple[int, ...]) -> None:
+    before = rows("SELECT count(*) FROM journal_entry")
+
+    with pytest.raises(IntegrityError, match="two entries or more that sum to zero"):
+        _book(captured, *amounts)
+
+    assert rows("SELECT count(*) FROM journal_entry") == before
+
+
+def test_an_entry_of_nothing_is_refused(captured: UUID) -> None:
+    with pytest.raises(IntegrityError, match="ck_journal_entry_amount"):
+        _book(captured, 1, -1, 0)
+
+    assert len(journals(captured)) == 2
+
+
+def test_a_leg_that_is_added_to_an_old_journal_is_refused(captured: UUID) -> None:
+    (journal,) = rows("SELECT id FROM journal WHERE kind = 'captured'")
+
+    with pytest.raises(IntegrityError, match="sum to zero"), transaction() as session:
+        session.execute(
+            insert(JournalEntry).values(
+                id=new_id(), created_at=clock.now(), journal_id=journal.id, account="2120", amount_vnd=-1
+            )
+        )
+
+    assert journals(captured)[0][1] == {"1110": AMOUNT_VND, "2120": -AMOUNT_VND}
+
+
+@pytest.mark.parametrize("table", ["journal", "journal_entry"])
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE {} SET created_at = now()", "DELETE FROM {}", "TRUNCATE {} CASCADE", "UPDATE {} SET id = id WHERE false"],
+)
+def test_the_journal_is_never_changed(captured: UUID, table: str, statement: str) -> None:
+    before = rows("SELECT * FROM journal_entry ORDER BY id")
+
+    with pytest.raises(DatabaseError, match="journals are never changed"), transaction() as session:
+        session.execute(text(statement.format(table)))
+
+    assert rows("SELECT * FROM journal_entry ORDER BY id") == before
+
+
+def test_a_capture_that_is_booked_twice_stands_there_once(captured: UUID) -> None:
+    with transaction() as session:
+        payment = session.get_one(Payment, captured)
+        ledger.book_capture(session, payment)
+
+    assert [kind for kind, _legs in journals(captured)] == ["captured", "posted"]
+
+
+def test_balances_tell_whose_money_it_is(an: Person, captured: UUID) -> None:
+    (payee,) = rows("SELECT payee_id FROM payment_item")
+
+    with transaction() as session:
+        balances = {
+            "pending": ledger.balance(session, ledger.GATEWAY_PENDING),
+            "an": ledger.balance(session, ledger.CITIZEN_UNAPPLIED, citizen_id=an.id),
+            "payee": ledger.balance(session, ledger.PROVIDER_PAYABLE, payee_id=payee.payee_id),
+            "nobody": ledger.balance(session, ledger.PROVIDER_PAYABLE, payee_id=captured),
+        }
+        total = ledger.sum_of_all(session)
+
+    assert balances == {"pending": AMOUNT_VND, "an": 0, "payee": -AMOUNT_VND, "nobody": 0}
+    assert total == 0
+
+
+def test_two_captured_journals_of_one_payment_cannot_exist(captured: UUID) -> None:
+    with pytest.raises(IntegrityError, match="uq_journal_once"), transaction() as session:
+        session.execute(
+            insert(Journal).values(
+                id=new_id(), created_at=clock.now(), payment_id=captured, kind=JournalKind.CAPTURED, item_id=None
+            )
+        )
+
+    assert rows("SELECT count(*) FROM journal WHERE kind = 'captured'") == [(1,)]
