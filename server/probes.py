@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
+
 import flask
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -9,8 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from kit import logs
+from kit import clock, logs
 from kit.database import transaction
+from payments.models import MoneyState, Posting
 from server.migrations import expected_revision
 
 blueprint = flask.Blueprint("probes", __name__)
@@ -25,7 +29,7 @@ _GAUGES = {
         "How long the oldest due job has waited.",
         (),
         """
-        SELECT coalesce(extract(epoch FROM now() - min(e.at)), 0) FROM procrastinate_jobs j
+        SELECT coalesce(extract(epoch FROM now() - min(coalesce(j.scheduled_at, e.at))), 0) FROM procrastinate_jobs j
         JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'
         WHERE j.status = 'todo' AND coalesce(j.scheduled_at, now()) <= now()
         """,
@@ -38,7 +42,7 @@ _GAUGES = {
     "citizen_oldest_unknown_payment_seconds": (
         "Age of the oldest payment whose outcome is not known.",
         (),
-        "SELECT coalesce(extract(epoch FROM now() - min(state_since)), 0) FROM payment WHERE state = 'unknown'",
+        "SELECT coalesce(extract(epoch FROM :now - min(state_since)), 0) FROM payment WHERE state = 'unknown'",
     ),
     "citizen_ledger_imbalance_vnd": (
         "Sum of all journal entries; anything but 0 is an alarm.",
@@ -51,6 +55,7 @@ _GAUGES = {
         "SELECT posting, count(*) FROM payment_item GROUP BY 1",
     ),
 }
+_STATES: dict[str, Iterable[StrEnum]] = {"citizen_payments": MoneyState, "citizen_postings": Posting}
 
 
 @blueprint.get("/livez")
@@ -96,7 +101,11 @@ class _FromDatabase:
         with transaction() as session:
             for name, (words, labels, query) in _GAUGES.items():
                 family = GaugeMetricFamily(name, words, labels=labels)
-                for *values, number in session.execute(text(query)):
-                    family.add_metric([str(value) for value in values], float(number))
+                # A state that nothing is in is told as 0: an alarm needs a figure, not a gap.
+                counted: dict[tuple[str, ...], float] = {(state.value,): 0.0 for state in _STATES.get(name, ())}
+                for *values, number in session.execute(text(query), {"now": clock.now()}):
+                    counted[tuple(map(str, values))] = float(number)
+                for found, figure in counted.items():
+                    family.add_metric(found, figure)
                 families.append(family)
         return families
