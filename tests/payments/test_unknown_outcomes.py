@@ -13,6 +13,7 @@ import payments.gateway
 import payments.operations
 from kit.database import transaction
 from services.utilities.models import Bill, BillState
+from services.utilities.operations import start_payment
 from tests.factories import AMOUNT_VND, bill_now, owe
 from tests.payments.stories import (
     confirm_in_app,
@@ -120,8 +121,6 @@ def test_a_single_lost_answer_is_not_even_noticed(an: Person, bill: Bill, outsid
 def test_a_process_that_died_before_the_call_leaves_a_payment_that_ends_by_itself(
     an: Person, bill: Bill, outside: Outside, work: Work, later: Later
 ) -> None:
-    from services.utilities.operations import start_payment  # noqa: PLC0415 - the very step after which it died
-
     with transaction() as session:
         payment_id = str(start_payment(session, an.id, [bill.id], bill.amount_vnd))
     later(timedelta(seconds=61))
