@@ -49,10 +49,11 @@ class World:
         self.load_sample()
 
     def load_sample(self) -> None:
-        """Take over the bills of companies and the citizens that are not known yet."""
+        """Take over the bills of companies, the citizens and the identity clients that are not known yet."""
         self.identity.people.load_samples()
         if self.sample is not None:
             self.companies.load_sample(self.sample)
+            self.identity.clients.load_sample(self.sample)
 
     def start(self) -> None:
         """Begin the background work: deliver webhooks, let refunds fail."""

@@ -107,7 +107,10 @@ class Identity:
             return problem_page(nowhere)
         try:
             asked = read_request(way_back, fields)
-            return self._continue(asked) or self._interact(asked)
+            # Who just chose on the page is that person, whoever was signed in before.
+            has_chosen = not {"person", "decision"}.isdisjoint(request.form) and "none" not in asked.prompts
+            answer = None if has_chosen else self._continue(asked)
+            return answer or self._interact(asked)
         except IdentityError as refused:
             return self._return(way_back, {"error": refused.error, "error_description": refused.description})
 

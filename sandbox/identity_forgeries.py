@@ -64,6 +64,8 @@ def _tampered(claims: Document, key: SigningKey) -> str:
 LIES: Mapping[str, Lie] = {
     "wrong_issuer": lambda claims: claims | {"iss": ANOTHER_ISSUER},
     "wrong_audience": lambda claims: claims | {"aud": ANOTHER_CLIENT},
+    # A client that only compares azp takes this one for its own.
+    "wrong_audience_own_azp": lambda claims: claims | {"aud": ANOTHER_CLIENT, "azp": claims["aud"]},
     "extra_audience": lambda claims: claims | {"aud": [claims["aud"], ANOTHER_CLIENT]},
     "expired": _moved(-_DAY_SECONDS),
     "missing_expiry": _without("exp"),
