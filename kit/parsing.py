@@ -204,11 +204,15 @@ def read_body(req: Request, limit: int = MAX_BODY_BYTES) -> bytes:
         raise UnsupportedMediaType
     if (req.content_length or 0) > limit:
         raise RequestEntityTooLarge
-    req.max_content_length = limit
+    # A body that does not tell its length is cut off in silence where it exceeds: one more byte shows it.
+    req.max_content_length = limit + 1
     try:
-        return req.get_data(cache=True)
+        raw = req.get_data(cache=True)
     except ClientDisconnected:
         _malformed("", "cut_short", "Yêu cầu bị ngắt giữa chừng.", "The body ended early.")
+    if len(raw) > limit:
+        raise RequestEntityTooLarge
+    return raw
 
 
 def check_urlencoded(raw: bytes) -> None:
