@@ -9,11 +9,12 @@ import flask_swagger_ui
 from flask import Response, current_app, g
 from werkzeug.exceptions import NotFound
 
-from kit.web import known_code, language
+from kit.web import known_code, language, public
 from server import openapi
 
 blueprint = flask.Blueprint("site", __name__, template_folder="templates")
 _UI_FOLDER = f"{flask_swagger_ui.__path__[0]}/dist"
+_YAML = "openapi.yaml"
 _UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
 
@@ -42,13 +43,18 @@ def docs_file(name: str) -> Response:
 @blueprint.get("/openapi.json")
 def openapi_json() -> Response:
     """The API document for programs."""
+    public()
     return flask.jsonify(openapi.document(current_app))
 
 
 @blueprint.get("/openapi.yaml")
 def openapi_yaml() -> Response:
     """The API document as it is committed."""
-    return Response(openapi.render(current_app), content_type="application/yaml")
+    made = current_app.extensions
+    if _YAML not in made:  # it takes a quarter of a second, and stays the same as long as the process lives
+        made[_YAML] = openapi.render(current_app)
+    public()
+    return Response(made[_YAML], content_type="application/yaml")
 
 
 @blueprint.get("/problems/<code>")
