@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from datetime import timedelta
 from uuid import UUID
 
 from kit import clock, logs
@@ -28,11 +29,11 @@ _pause = threading.Event()
 def submit(outcome: Outcome, *, payment_method: str | None, return_url: str, description: str) -> None:
     """Send a fresh payment to the gateway; for a replayed request wait until the first one has done so.
 
-    Whatever happens in between, the payment is left in a state that tells the truth. Raises RequestInFlight when the
-    first request has not finished within ten seconds.
+    Whatever happens in between, the payment is left in a state that tells the truth. A first request that is silent for
+    ten seconds has most likely died with its process: one of the later ones does its work, to the same intent. Raises
+    RequestInFlight for the others.
     """
-    if outcome.replayed:
-        _await_submission(outcome.resource_id)
+    if outcome.replayed and not _must_take_over(outcome.resource_id):
         return
     with transaction() as session:
         payment = operations.find_state(session, outcome.resource_id)
@@ -219,13 +220,16 @@ def _apply(payment_id: UUID, intent: gateway.Intent) -> None:
         operations.apply_intent(session, payment_id, intent)
 
 
-def _await_submission(payment_id: UUID) -> None:
-    deadline = clock.now().timestamp() + _LONGEST_WAIT_SECONDS
+def _must_take_over(payment_id: UUID) -> bool:
+    """Wait for the first request to hear from the gateway; True when it never will, and this one is to go on."""
+    deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
     while True:
         with transaction() as session:
             payment = operations.find_state(session, payment_id)
-        if payment is None or payment.state is not MoneyState.CREATED:
-            return
-        if clock.now().timestamp() > deadline:
+            if payment is None or payment.state is not MoneyState.CREATED:
+                return False
+            if operations.take_over(session, payment_id, silent_for=timedelta(seconds=_LONGEST_WAIT_SECONDS)):
+                return True
+        if time.monotonic() > deadline:
             raise RequestInFlight(retry_after=1, payment_id=payment_id)
         _pause.wait(_WAIT_STEP_SECONDS)

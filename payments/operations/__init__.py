@@ -17,6 +17,7 @@ from payments.operations.money import (
     fail,
     list_doubtful,
     open_payment,
+    take_over,
 )
 from payments.operations.posting import (
     begin_posting,
@@ -58,4 +59,5 @@ __all__ = [
     "record_posted",
     "record_rejected",
     "store_webhook",
+    "take_over",
 ]

@@ -126,6 +126,18 @@ def apply_intent(session: Session, payment_id: UUID, intent: Intent) -> None:
         _move(session, payment, MoneyState.REQUIRES_ACTION)
 
 
+def take_over(session: Session, payment_id: UUID, *, silent_for: timedelta) -> bool:
+    """Let one caller send a payment whose first sender has not been heard of for that long; False for all others."""
+    now = clock.now()
+    taken = session.execute(
+        update(Payment)
+        .where(Payment.id == payment_id, Payment.state == MoneyState.CREATED, Payment.state_since <= now - silent_for)
+        .values(state_since=now)
+        .returning(Payment.id)
+    )
+    return taken.scalar_one_or_none() is not None
+
+
 def doubt(session: Session, payment_id: UUID, *, during: MoneyState) -> None:
     """The gateway did not answer a call made in state `during`: the payment is being checked until its truth is read.
 
