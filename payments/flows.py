@@ -19,7 +19,9 @@ from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful
 from payments.models import ENDED, MoneyState, Payment
 
 _WAIT_STEP_SECONDS = 0.05
-_LONGEST_WAIT_SECONDS = 10.0
+# A request that is sent again waits for the first one's answer, but not for long: it keeps a thread from others.
+_LONGEST_WAIT_SECONDS = 2.0
+_DEAD_AFTER = timedelta(seconds=10)
 _ASK_AGAIN_SECONDS = 15
 # A sweep that meets a silent gateway must make way for the next one, or they fill every place of the worker.
 _LONGEST_SWEEP_SECONDS = 15.0
@@ -27,11 +29,11 @@ _pause = threading.Event()
 
 
 def submit(outcome: Outcome, *, payment_method: str | None, return_url: str, description: str) -> None:
-    """Send a fresh payment to the gateway; for a replayed request wait until the first one has done so.
+    """Send a fresh payment to the gateway; for a replayed request wait a moment until the first one has done so.
 
     Whatever happens in between, the payment is left in a state that tells the truth. A first request that is silent for
     ten seconds has most likely died with its process: one of the later ones does its work, to the same intent. Raises
-    RequestInFlight for the others.
+    RequestInFlight when the first one is neither finished nor silent for so long.
     """
     if outcome.replayed and not _must_take_over(outcome.resource_id):
         return
@@ -228,7 +230,7 @@ def _must_take_over(payment_id: UUID) -> bool:
             payment = operations.find_state(session, payment_id)
             if payment is None or payment.state is not MoneyState.CREATED:
                 return False
-            if operations.take_over(session, payment_id, silent_for=timedelta(seconds=_LONGEST_WAIT_SECONDS)):
+            if operations.take_over(session, payment_id, silent_for=_DEAD_AFTER):
                 return True
         if time.monotonic() > deadline:
             raise RequestInFlight(retry_after=1, payment_id=payment_id)
