@@ -1,0 +1,32 @@
+"""A house of processes for the tests of one file, and citizens whose apps do not give up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.citizens import Town
+from tests.faults.house import House
+
+pytest.register_assert_rewrite("tests.faults.books")
+
+
+@pytest.fixture(scope="module")
+def house(
+    tmp_path_factory: pytest.TempPathFactory, signing_key: str, programs: Path | None, request: pytest.FixtureRequest
+) -> Iterator[House]:
+    """Database, sandbox, web and worker as processes, with the sample province in them."""
+    house = House(tmp_path_factory.mktemp("house"), signing_key, programs)
+    try:
+        house.start()
+        yield house
+    finally:
+        house.stop()
+
+
+@pytest.fixture(scope="module")
+def town(house: House) -> Town:
+    """Where the citizens of these tests come from."""
+    return Town(house)

@@ -1,0 +1,67 @@
+"""The database dies while citizens pay: they are told to wait, and nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults import books
+from tests.faults.citizens import Acknowledged, Citizen, Town
+from tests.faults.house import House, wait_until
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc"),
+]
+CITIZENS, EACH, DEATHS = 8, 6, 3
+
+
+def test_payments_go_on_after_the_database_has_died(house: House, town: Town, figure: Callable[[str], None]) -> None:
+    citizens = town.settle(CITIZENS, each=2)
+    began = time.monotonic()
+
+    with ThreadPoolExecutor(CITIZENS) as pool:
+        paying = [pool.submit(pay_all, citizen, bills) for citizen, bills in citizens]
+        for _death in range(DEATHS):
+            with house.without_database():
+                time.sleep(1.5)  # how long the outage lasts
+            wait_until(house.is_web_up, 30, "the web is ready")
+        while wait(paying, timeout=0.2).not_done:
+            house.supervise()
+        paid = [each for thread in paying for each in thread.result()]
+    books.await_quiet(house, 90)
+
+    troubles = sum((citizen.troubles for citizen, _bills in citizens), Counter())
+    figure(
+        f"{DEATHS} deaths, {len(paid)} payments, all quiet after {time.monotonic() - began:.0f} s; the apps were told "
+        f"{dict(troubles)}; ended and started again: {dict(house.revived)}"
+    )
+    assert troubles.keys() <= {"503 service_unavailable", "409 request_in_flight"}
+    assert troubles["503 service_unavailable"] > 0
+    books.check(house, paid)
+
+
+def test_the_web_finds_its_way_back_by_itself(house: House, town: Town, figure: Callable[[str], None]) -> None:
+    ((citizen, _bills),) = town.settle(1, each=1)
+
+    for answers in (statuses(citizen, house), statuses(citizen, house)):
+        figure(f"GET /v1/me after the database is back: {answers}")
+        assert answers.count(503) <= 1
+        assert set(answers) <= {200, 503}
+
+
+def statuses(citizen: Citizen, house: House) -> list[int]:
+    """What a citizen is answered once the database is back that died while nobody asked for anything."""
+    with house.without_database():
+        pass
+    return [citizen.ask_once("GET", "/v1/me").status_code for _ in range(10)]
+
+
+def pay_all(citizen: Citizen, bills: list[dict[str, Any]]) -> list[tuple[Citizen, Acknowledged]]:
+    return [(citizen, citizen.pay([bills.pop()])) for _ in range(EACH)]
