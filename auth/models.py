@@ -36,14 +36,12 @@ class MachineRole(StrEnum):
 
 
 class Citizen(Record):
-    """A person, known by the mobile number they signed in with."""
+    """A person, of whom everybody but the vault knows only this id; their number stands sealed in kit.sealed."""
 
     __tablename__ = "citizen"
-    __table_args__ = (CheckConstraint(r"phone ~ '^\+84[0-9]{9}$'", name="phone_is_e164"),)
 
-    # Unique here, so that two first sign-ins at once make one citizen.
-    phone: Mapped[str] = mapped_column(unique=True)
     language: Mapped[Language]
+    erased_at: Mapped[datetime | None]  # from then on nobody signs in as this citizen; payments keep the id
 
 
 class PhoneChallenge(Record):
@@ -55,7 +53,7 @@ class PhoneChallenge(Record):
         Index("ix_phone_challenge_created_at", "created_at"),  # by which old ones are forgotten
     )
 
-    phone: Mapped[str]
+    phone_sealed: Mapped[bytes]
     language: Mapped[Language]
     expires_at: Mapped[datetime]
     tries_left: Mapped[int] = mapped_column(default=TRIES)

@@ -90,7 +90,12 @@ class MeSchema(ma.Schema):
 
     id = ma.fields.UUID(required=True)
     phone = ma.fields.String(
-        required=True, metadata={"description": "The number, its middle hidden.", "example": "0912 *** 678"}
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The number, its middle hidden; null for a citizen who never came by phone.",
+            "example": "0912 *** 678",
+        },
     )
     language = Choice(Language, required=True)
     created_at = Instant(required=True, metadata={"description": "The first sign-in."})

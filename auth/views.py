@@ -189,9 +189,10 @@ class Me(MethodView):
         """
         with transaction() as session:
             citizen = operations.get_citizen(session, current_citizen())
+            phone = operations.find_phone(session, citizen.id)
         return {
             "id": citizen.id,
-            "phone": phones.mask(citizen.phone),
+            "phone": phones.mask(phone) if phone else None,
             "language": citizen.language,
             "created_at": citizen.created_at,
             "assurance": current_caller().assurance,

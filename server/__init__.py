@@ -17,7 +17,7 @@ import payments.gateway
 import payments.views
 import services.utilities.providers
 import services.utilities.views
-from kit import database, logs, pages, web
+from kit import database, logs, pages, vault, web
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
 from server.policy import POLICY
@@ -45,6 +45,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         pooled=settings.database_pooled,
     )
     pages.use_key(settings.secret_key)
+    vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
     auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     connect_outside(settings)

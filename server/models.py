@@ -5,6 +5,7 @@ from __future__ import annotations
 import auth.models
 import divisions.models
 import kit.idempotency
+import kit.sealed
 import notifications.models
 import payments.models
 import services.utilities.models
@@ -13,6 +14,7 @@ from kit.database import Base
 METADATA = Base.metadata
 ROOMS = (
     kit.idempotency,
+    kit.sealed,
     auth.models,
     divisions.models,
     payments.models,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Settings:
     base_url: str
     sandbox_url: str | None
     secret_key: bytes
+    vault_keys: Sequence[bytes]  # master keys of personal data: the first seals, all of them open
+    vault_index_key: bytes
     signing_key: str  # PEM of a P-256 private key
     stripe_secret_key: str
     stripe_publishable_key: str
@@ -80,13 +82,18 @@ def load() -> Settings:
         "follow_clock": bool(simulated),
     }
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
+    vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
     try:
         env.seal()
     except EnvValidationError as exc:
         told: Any = exc.error_messages  # name -> what is wrong with it
         raise BadSettings("; ".join(f"{name}: {' '.join(said)}" for name, said in told.items())) from exc
     problems: list[str] = []
-    found["secret_key"] = _decode(secret, problems)
+    found["secret_key"] = _decode("SECRET_KEY", secret, problems)
+    found["vault_keys"] = [_decode("VAULT_KEY", key, problems, exactly=True) for key in vault_keys.split(",")]
+    found["vault_index_key"] = _decode("VAULT_INDEX_KEY", index_key, problems, exactly=True)
+    if found["vault_index_key"] in found["vault_keys"]:
+        problems.append("VAULT_INDEX_KEY: a key of its own, not one of VAULT_KEY")
     found["signing_key"] = _read(key_file, problems)
     _check(found, problems)
     if problems:
@@ -94,13 +101,14 @@ def load() -> Settings:
     return Settings(**found)
 
 
-def _decode(secret: str, problems: list[str]) -> bytes:
+def _decode(name: str, secret: str, problems: list[str], *, exactly: bool = False) -> bytes:
     try:
         key = b64decode(secret, validate=True)
     except (NotBase64, ValueError):
         key = b""
-    if len(key) < _SHORTEST_KEY:
-        problems.append(f"SECRET_KEY: base64 of at least {_SHORTEST_KEY} random bytes is needed")
+    if len(key) < _SHORTEST_KEY or (exactly and len(key) > _SHORTEST_KEY):
+        length = f"{'exactly' if exactly else 'at least'} {_SHORTEST_KEY}"
+        problems.append(f"{name}: base64 of {length} random bytes is needed")
     return key
 
 

@@ -84,6 +84,8 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         base_url="http://127.0.0.1:8000",
         sandbox_url=sandbox_url,
         secret_key=b"s" * 32,
+        vault_keys=[b"v" * 32],
+        vault_index_key=b"i" * 32,
         signing_key=signing_key,
         stripe_secret_key="sk_test_tests",
         stripe_publishable_key="pk_test_tests",
