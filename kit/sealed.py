@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, delete, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -31,17 +31,22 @@ class VaultKey(Base):
 
 
 class VaultEntry(Base):
-    """One sealed value. `lookup` is its blind index, only for a value that was proved to be its owner's."""
+    """One sealed value, and how it was proved to be its owner's; `lookup` is its blind index, for one who is its only.
+
+    What was only typed in has neither: it proves nothing, and finds nobody.
+    """
 
     __tablename__ = "vault_entry"
     __table_args__ = (
-        # A proved number has one owner, whatever races; a typed-in one proves nothing and is found by nobody.
+        # A proved number has one owner, whatever races.
         Index("uq_vault_entry_lookup", "field", "lookup", unique=True, postgresql_where=text("lookup IS NOT NULL")),
+        CheckConstraint("lookup IS NULL OR proved_by IS NOT NULL", name="lookup_is_proved"),
     )
 
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("vault_key.owner_id", ondelete="CASCADE"), primary_key=True)
     field: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    proved_by: Mapped[str | None]
     lookup: Mapped[bytes | None] = mapped_column(LargeBinary)
     changed_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -77,28 +82,34 @@ def get_key(session: Session, owner_id: UUID) -> DataKey:
     return key
 
 
-def put(session: Session, owner_id: UUID, field: str, value: str, *, proved: bool = False) -> bool:
-    """Keep a value of a person in place of the one before; a `proved` one is found by `find_owner` afterwards.
+def put(
+    session: Session, owner_id: UUID, field: str, value: str, *, proved_by: str | None = None, alone: bool = False
+) -> bool:
+    """Keep a value of a person in place of the one before; `proved_by` says how we know that it is theirs.
 
-    False, and nothing is kept, when the same proved value has another owner: of two callers at once one wins.
+    A value proved to be `alone` theirs (a phone number, a CCCD) is found by `find_owner` afterwards. False, and nothing
+    is kept, when it is another person's already: of two callers at once one wins.
     """
-    if proved and find_owner(session, field, value) not in {None, owner_id}:
+    if alone and find_owner(session, field, value) not in {None, owner_id}:
         return False
     fresh = insert(VaultEntry).values(
         owner_id=owner_id,
         field=field,
         sealed=make_key(session, owner_id).seal(field, value),
-        lookup=vault.blind_index(field, value) if proved else None,
+        proved_by=proved_by,
+        lookup=vault.blind_index(field, value) if alone else None,
         changed_at=clock.now(),
     )
-    kept = {name: getattr(fresh.excluded, name) for name in ("sealed", "lookup", "changed_at")}
+    kept = {name: getattr(fresh.excluded, name) for name in ("sealed", "proved_by", "lookup", "changed_at")}
     try:
         with session.begin_nested():
             session.execute(
                 fresh.on_conflict_do_update(index_elements=[VaultEntry.owner_id, VaultEntry.field], set_=kept)
             )
-    except IntegrityError:  # another owner proved the same value since we looked
-        return False
+    except IntegrityError:
+        if not alone:
+            raise
+        return False  # another owner proved the same value since we looked
     return True
 
 
@@ -117,16 +128,14 @@ def read(session: Session, owner_id: UUID, fields: Iterable[str] | None = None) 
     return {row.field: key.unseal(row.field, row.sealed) for row in rows}
 
 
-def list_proved(session: Session, owner_id: UUID) -> frozenset[str]:
-    """The fields of a person whose value was proved."""
-    rows = session.scalars(
-        select(VaultEntry.field).where(VaultEntry.owner_id == owner_id, VaultEntry.lookup.is_not(None))
-    )
-    return frozenset(rows)
+def list_proofs(session: Session, owner_id: UUID) -> dict[str, str | None]:
+    """How each value of a person was proved, by field; None for one that was only typed in."""
+    rows = session.execute(select(VaultEntry.field, VaultEntry.proved_by).where(VaultEntry.owner_id == owner_id))
+    return {row.field: row.proved_by for row in rows}
 
 
 def find_owner(session: Session, field: str, value: str) -> UUID | None:
-    """Who has proved to own this value."""
+    """Who has proved that this value is theirs alone."""
     return session.scalar(
         select(VaultEntry.owner_id).where(
             VaultEntry.field == field, VaultEntry.lookup == vault.blind_index(field, value)

@@ -23,7 +23,7 @@ def welcome_citizen(session: Session, phone: str, language: Language) -> UUID:
         session.execute(update(Citizen).where(Citizen.id == known).values(language=language))
         return known
     citizen_id = new_id()
-    if not sealed.put(session, citizen_id, PHONE, phone, proved=True):
+    if not sealed.put(session, citizen_id, PHONE, phone, proved_by="phone_code", alone=True):
         sealed.destroy(session, citizen_id)
         return welcome_citizen(session, phone, language)
     session.add(Citizen(id=citizen_id, created_at=clock.now(), language=language))

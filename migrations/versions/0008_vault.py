@@ -24,8 +24,10 @@ def upgrade() -> None:
     sa.Column('owner_id', sa.Uuid(), nullable=False),
     sa.Column('field', sa.Text(), nullable=False),
     sa.Column('sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('proved_by', sa.Text(), nullable=True),
     sa.Column('lookup', sa.LargeBinary(), nullable=True),
     sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('lookup IS NULL OR proved_by IS NOT NULL', name=op.f('ck_vault_entry_lookup_is_proved')),
     sa.ForeignKeyConstraint(['owner_id'], ['vault_key.owner_id'], name=op.f('fk_vault_entry_owner_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('owner_id', 'field', name=op.f('pk_vault_entry'))
     )

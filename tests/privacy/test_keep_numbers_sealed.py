@@ -161,7 +161,7 @@ def test_a_number_that_is_only_typed_in_is_found_by_nobody():
     with transaction() as session:
         assert (kept, sealed.find_owner(session, "cccd", CCCD)) == (True, None)
         assert sealed.read(session, an) == {"phone": NUMBER, "cccd": CCCD}
-        assert sealed.list_proved(session, an) == {"phone"}
+        assert sealed.list_proofs(session, an) == {"phone": "phone_code", "cccd": None}
 
 
 def test_a_proved_number_has_one_owner_whoever_races():
@@ -169,7 +169,7 @@ def test_a_proved_number_has_one_owner_whoever_races():
 
     def prove(nth: int) -> bool:
         with transaction() as session:
-            return sealed.put(session, citizens[nth], "cccd", CCCD, proved=True)
+            return sealed.put(session, citizens[nth], "cccd", CCCD, proved_by="national_identity", alone=True)
 
     won = all_at_once(6, prove)
 
