@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from flask import Flask, Response, g, request
 
-from auth import operations, tokens
+from auth import assurance, operations, tokens
+from auth.assurance import Proof
+from auth.keyring import Jwk
+from auth.models import Assurance
+from kit import clock
 from kit.database import transaction
 from kit.errors import NotAllowed, NotSignedIn, TooManyRequests
 from kit.quotas import Quota, Quotas
 from kit.web import Api
+
+# Access tokens live for minutes and are checked without the database; what ended before its time is read this often.
+_REVOKED_KEPT = timedelta(seconds=5)
 
 
 class Role(StrEnum):
@@ -32,6 +41,7 @@ class Role(StrEnum):
 class Rule:
     """Who may call an operation: any of `roles`, and a machine also needs `scope`.
 
+    A citizen also needs to have proved who they are by `assurance` or better, at most `max_age` ago.
     `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
     operation takes `own_credentials`.
     """
@@ -40,6 +50,8 @@ class Rule:
     scope: str | None = None
     open: bool = False
     own_credentials: bool = False
+    assurance: Assurance | None = None
+    max_age: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,12 @@ class Caller:
     provider_id: UUID | None = None
     session_id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    assurance: str | None = None
+    proof: Proof | None = None  # of citizens only
+
+    @property
+    def assurance(self) -> Assurance | None:
+        """How surely a citizen is known."""
+        return self.proof.level if self.proof else None
 
     @property
     def key(self) -> str:
@@ -110,6 +127,14 @@ def current_provider() -> UUID:
     return _subject(lambda caller: caller.provider_id, Role.PROVIDER)
 
 
+def current_proof() -> Proof:
+    """How and when the citizen who makes the current request has proved who they are."""
+    proof = current_caller().proof
+    if proof is None:
+        raise NotAllowed
+    return proof
+
+
 def _subject(of: Callable[[Caller], UUID | None], role: Role) -> UUID:
     caller = current_caller()
     subject = of(caller)
@@ -131,23 +156,59 @@ def _identify(rule: Rule) -> Caller:
     if scheme.lower() != "bearer":
         raise NotSignedIn("a bearer token is expected")
     claims = tokens.verify(token.strip(), _find_key)
+    if _revoked.holds(claims.kid, str(claims.session_id), str(claims.subject)):
+        raise NotSignedIn("ended")
     return Caller(
         role=Role(claims.role),
         subject=claims.subject,
         provider_id=claims.provider_id,
         session_id=claims.session_id,
         scopes=claims.scopes,
-        assurance=claims.assurance,
+        proof=_proof(claims),
     )
 
 
-def _find_key(kid: str) -> tokens.Jwk | None:
+def _proof(claims: tokens.Claims) -> Proof | None:
+    if claims.assurance is None or claims.authenticated_at is None:
+        return None
+    return Proof(claims.assurance, claims.authenticated_at, claims.known_since or claims.authenticated_at)
+
+
+def _find_key(kid: str) -> Jwk | None:
     with transaction() as session:
         return operations.find_signing_key(session, kid)
 
 
+class _Revoked:
+    """What was ended lately, as this process read it at most five seconds ago."""
+
+    def __init__(self) -> None:
+        self._names: frozenset[str] = frozenset()
+        self._read_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    def holds(self, *names: str) -> bool:
+        """Whether a token that names any of these is over; reads anew, by one query, when it is time."""
+        if self._is_stale():
+            with self._lock:
+                # Of all threads that found it stale the first one reads, the others have waited for it.
+                if self._is_stale():
+                    with transaction() as session:
+                        self._names = operations.list_revoked(session)
+                    self._read_at = clock.now()
+        return not self._names.isdisjoint(names)
+
+    def _is_stale(self) -> bool:
+        return self._read_at is None or abs(clock.now() - self._read_at) >= _REVOKED_KEPT
+
+
+_revoked = _Revoked()
+
+
 def _admit(caller: Caller, rule: Rule) -> None:
     if rule.open or caller.role in rule.roles:
+        if rule.assurance and caller.role is Role.CITIZEN:
+            assurance.require(caller.proof, rule.assurance, rule.max_age)
         if rule.scope and caller.role is not Role.CITIZEN and rule.scope not in caller.scopes:
             raise NotAllowed(scope=rule.scope)
         return

@@ -22,11 +22,29 @@ class Language(StrEnum):
     EN = "en"
 
 
+class Assurance(StrEnum):
+    """How a citizen proved who they are, the weakest first; the `acr` of their tokens."""
+
+    PHONE = "phone"
+    PASSKEY = "passkey"
+    IDENTITY = "identity"
+
+
 class SessionEnd(StrEnum):
     """Why a session was ended before its time."""
 
     SIGNED_OUT = "signed_out"
+    ENDED_ELSEWHERE = "ended_elsewhere"  # by its citizen, on another device
     TOKEN_REUSED = "token_reused"  # noqa: S105 - a reason, not a secret
+
+
+class KeyState(StrEnum):
+    """The life of a signing key."""
+
+    PUBLISHED = "published"  # others may learn it; it signs nothing yet
+    ACTIVE = "active"
+    RETIRING = "retiring"  # signs no more; what it signed is still good
+    WITHDRAWN = "withdrawn"  # what it signed is refused
 
 
 class MachineRole(StrEnum):
@@ -72,10 +90,19 @@ class ChallengeBudget(Base):
 
 
 class SignInSession(Record):
-    """One sign-in on one device, kept alive by a chain of refresh tokens."""
+    """One sign-in on one device, kept alive by a chain of refresh tokens.
+
+    `assurance` and `authenticated_at` tell the last proof given in it; `known_since` since when what proved it (the
+    device, the passkey) has been known to be the citizen's.
+    """
 
     __tablename__ = "sign_in_session"
-    __table_args__ = (CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="end_has_a_reason"),)
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="end_has_a_reason"),
+        CheckConstraint("version > 0", name="version_is_positive"),
+        # What every process asks for again and again: few sessions ended in the last minutes.
+        Index("ix_sign_in_session_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    )
 
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
     device_name: Mapped[str | None]
@@ -83,6 +110,10 @@ class SignInSession(Record):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[SessionEnd | None]
+    assurance: Mapped[Assurance] = mapped_column(default=Assurance.PHONE)
+    authenticated_at: Mapped[datetime]
+    known_since: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class RefreshToken(Base):
@@ -101,14 +132,15 @@ class RefreshToken(Base):
 
 
 class SigningKey(Base):
-    """The public half of a key that signs access tokens; `kid` is its RFC 7638 thumbprint."""
+    """The public half of a key that signs access tokens; `kid` is its RFC 7638 thumbprint. `created_at`: published."""
 
     __tablename__ = "signing_key"
 
     kid: Mapped[str] = mapped_column(primary_key=True)
     public_jwk: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
-    retired_at: Mapped[datetime | None]
+    state: Mapped[KeyState]
+    state_since: Mapped[datetime]
 
 
 class MachineClient(Record):

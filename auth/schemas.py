@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 
 from auth import phones
-from auth.models import Language
+from auth.models import Assurance, Language
 from kit.fields import Choice, Instant, Line
 
 _SIX_DIGITS = ma.validate.Regexp("^[0-9]{6}$")
@@ -100,8 +100,53 @@ class MeSchema(ma.Schema):
     language = Choice(Language, required=True)
     created_at = Instant(required=True, metadata={"description": "The first sign-in."})
     assurance = ma.fields.String(
-        required=True, metadata={"description": "How surely we know the citizen: phone.", "example": "phone"}
+        required=True,
+        metadata={"description": "How surely we know the citizen: phone, passkey or identity.", "example": "phone"},
     )
+
+
+class SessionSchema(ma.Schema):
+    """One device a citizen is signed in on."""
+
+    id = ma.fields.UUID(required=True)
+    device_name = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "What the citizen calls it; null: not named."}
+    )
+    created_at = Instant(required=True, metadata={"description": "The sign-in."})
+    refreshed_at = Instant(required=True, metadata={"description": "When the device last asked for a token."})
+    expires_at = Instant(required=True, metadata={"description": "After this instant the device must sign in again."})
+    assurance = Choice(Assurance, required=True, metadata={"description": "The last proof given in this session."})
+    authenticated_at = Instant(required=True, metadata={"description": "When that proof was given."})
+    is_current = ma.fields.Boolean(required=True, metadata={"description": "Whether this request comes from it."})
+    etag = ma.fields.String(required=True, metadata={"description": "What If-Match needs to change or end it."})
+
+
+class SessionsSchema(ma.Schema):
+    """All devices a citizen is signed in on."""
+
+    items = ma.fields.List(ma.fields.Nested(SessionSchema), required=True)
+
+
+class SessionNameSchema(ma.Schema):
+    """A new name for a device."""
+
+    device_name = Line(80, required=True, metadata={"example": "Điện thoại của An"})
+
+
+class EndedSchema(ma.Schema):
+    """Sessions that were ended."""
+
+    ended = ma.fields.Integer(required=True, metadata={"description": "How many."})
+
+
+class SteppedUpSchema(ma.Schema):
+    """A session's new access token, with a better proof in it. The refresh token stays what it is."""
+
+    access_token = ma.fields.String(required=True)
+    token_type = ma.fields.Constant("Bearer", required=True, metadata={"type": "string", "enum": ["Bearer"]})
+    expires_in = ma.fields.Integer(required=True, metadata={"description": "Seconds the access token is valid."})
+    acr = Choice(Assurance, required=True, metadata={"description": "The level reached."})
+    auth_time = Instant(required=True, metadata={"description": "When it was reached."})
 
 
 class ClientTokenRequestSchema(ma.Schema):

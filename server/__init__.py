@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import auth.assurance
 import auth.guard
 import auth.operations
 import auth.tokens
@@ -46,7 +47,13 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     )
     pages.use_key(settings.secret_key)
     vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
-    auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
+    auth.tokens.use_key(
+        settings.signing_key,
+        issuer=settings.base_url,
+        secret=settings.secret_key,
+        folder=settings.signing_keys_dir,
+    )
+    auth.assurance.use_limits(settings.paying_limits)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     connect_outside(settings)
     wiring.wire()

@@ -23,6 +23,11 @@ POLICY: dict[str, Rule] = {
     "listSigningKeys": PUBLIC,
     "signOut": CITIZEN,
     "getMe": CITIZEN,
+    "listSessions": CITIZEN,
+    "getSession": CITIZEN,
+    "renameSession": CITIZEN,
+    "endSession": CITIZEN,
+    "endAllSessions": CITIZEN,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from environs import Env, EnvValidationError
+
+from auth.assurance import PayingLimits
 
 _SHORTEST_KEY = 32
 
@@ -46,6 +49,8 @@ class Settings:
     pool_size: int
     database_pooled: bool
     follow_clock: bool  # whether this process's time follows the sandbox's clock
+    signing_keys_dir: Path | None = None  # where further signing keys come and go; None: the one key signs for good
+    paying_limits: PayingLimits = field(default_factory=PayingLimits)
 
     @property
     def in_sandbox(self) -> bool:
@@ -80,7 +85,14 @@ def load() -> Settings:
         "pool_size": env.int("DATABASE_POOL_SIZE", 4),
         "database_pooled": env.bool("DATABASE_POOLED", False),
         "follow_clock": bool(simulated),
+        "paying_limits": PayingLimits(
+            phone_vnd=env.int("DAY_LIMIT_PHONE_VND", PayingLimits.phone_vnd),
+            strong_vnd=env.int("DAY_LIMIT_STRONG_VND", PayingLimits.strong_vnd),
+            new_device_vnd=env.int("DAY_LIMIT_NEW_DEVICE_VND", PayingLimits.new_device_vnd),
+            device_age=timedelta(hours=env.int("DEVICE_AGE_HOURS", 0 if simulated else 24)),
+        ),
     }
+    keys = env.str("SIGNING_KEYS_DIR", None)
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
     try:
@@ -95,6 +107,7 @@ def load() -> Settings:
     if found["vault_index_key"] in found["vault_keys"]:
         problems.append("VAULT_INDEX_KEY: a key of its own, not one of VAULT_KEY")
     found["signing_key"] = _read(key_file, problems)
+    found["signing_keys_dir"] = Path(keys) if keys else None
     _check(found, problems)
     if problems:
         raise BadSettings("; ".join(problems))
@@ -121,6 +134,8 @@ def _read(path: str, problems: list[str]) -> str:
 
 
 def _check(found: dict[str, Any], problems: list[str]) -> None:
+    if found["signing_keys_dir"] and not found["signing_keys_dir"].is_dir():
+        problems.append("SIGNING_KEYS_DIR: there is no such folder")
     if found["mode"] not in {"sandbox", "live"}:
         problems.append("CITIZEN_MODE: sandbox or live")
     if found["mode"] == "sandbox" and not found["sandbox_url"]:

@@ -52,11 +52,12 @@ def sweep_postings() -> None:
 
 
 def tidy() -> None:
-    """Forget what is past its time: idempotency keys, sign-in codes, sessions."""
+    """Forget what is past its time: idempotency keys, sign-in codes, sessions; let signing keys take their turn."""
     with transaction() as session:
         idempotency.forget_old_keys(session)
         auth.operations.forget_old_challenges(session)
         auth.operations.forget_old_sessions(session)
+        auth.operations.advance_signing_keys(session)
 
 
 PERIODIC = {

@@ -36,7 +36,7 @@ NOT_NAMES_OF_MODULES = {
 }  # fmt: skip
 PERSONAL = re.compile(r"phone|cccd|citizen_code|customer|insurance|full_name|address|birth", re.IGNORECASE)
 WITH_TRANSACTIONS = re.compile(
-    r"^(server/.*|kit/(database|events)|auth/guard|(\w+/)+(views|flows|cli))\.py$"  # the job runner is kit/events.py
+    r"^(server/.*|kit/(database|events)|auth/guard|(\w+/)+(views|flows|cli)(/\w+)?)\.py$"  # the job runner is kit/events.py
 )
 SQL_WORDS = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
 
@@ -119,7 +119,7 @@ def test_transactions_are_opened_only_in_views_flows_commands_and_the_job_runner
 
 
 def test_views_hold_neither_sql_nor_handling_of_errors() -> None:
-    views = r"^(?!.*/views\.py$)"
+    views = r"^(?!.*/views(/\w+)?\.py$)"
 
     handling = find(lambda node: isinstance(node, ast.Try), *OURS, unless=views)
     queries = find(lambda node: calls(node, "execute", "scalar", "scalars", "select", "flush"), *OURS, unless=views)

@@ -11,15 +11,39 @@ from auth.operations.challenges import (
 )
 from auth.operations.citizens import find_phone, get_citizen, get_language, welcome_citizen
 from auth.operations.clients import ClientToken, create_client, issue_client_token, revoke_client
-from auth.operations.keys import find_signing_key, list_signing_keys, retire_signing_key
-from auth.operations.sessions import SignIn, end_session, forget_old_sessions, refresh_session, start_session
+from auth.operations.keys import (
+    advance_signing_keys,
+    find_signing_key,
+    issue_token,
+    list_key_states,
+    list_signing_keys,
+    rotate_signing_keys,
+    withdraw_signing_key,
+)
+from auth.operations.sessions import (
+    SignIn,
+    SteppedUp,
+    end_other_sessions,
+    end_session,
+    forget_old_sessions,
+    get_session,
+    list_revoked,
+    list_sessions,
+    refresh_session,
+    rename_session,
+    start_session,
+    step_up,
+)
 
 __all__ = [
     "ClientToken",
     "CodeToSend",
     "SignIn",
+    "SteppedUp",
+    "advance_signing_keys",
     "answer_challenge",
     "create_client",
+    "end_other_sessions",
     "end_session",
     "find_phone",
     "find_signing_key",
@@ -29,13 +53,21 @@ __all__ = [
     "get_citizen",
     "get_code_to_send",
     "get_language",
+    "get_session",
     "issue_client_token",
+    "issue_token",
     "limit_codes",
+    "list_key_states",
+    "list_revoked",
+    "list_sessions",
     "list_signing_keys",
     "refresh_session",
-    "retire_signing_key",
+    "rename_session",
     "revoke_client",
+    "rotate_signing_keys",
     "start_challenge",
     "start_session",
+    "step_up",
     "welcome_citizen",
+    "withdraw_signing_key",
 ]

@@ -33,6 +33,7 @@ from payments.operations.posting import (
     record_posted,
     record_rejected,
 )
+from payments.operations.spending import sum_of_day, take_turn
 
 __all__ = [
     "ABANDONED_AFTER",
@@ -64,4 +65,6 @@ __all__ = [
     "record_posted",
     "record_rejected",
     "store_webhook",
+    "sum_of_day",
+    "take_turn",
 ]
