@@ -1,4 +1,4 @@
-"""The outside world over HTTP, for development and tests: a card gateway, push, text messages and utility companies.
+"""The outside world over HTTP, for development and tests: cards, push, text messages, companies, identity.
 
 It stands in for strangers, so it imports nothing of the product and the product imports nothing of it; they meet on
 one base address. Everything it answered survives a restart and kill -9, and it fails on demand (see /control).
@@ -9,11 +9,12 @@ from pathlib import Path
 
 from flask import Flask
 
-from sandbox import control, pages, providers, push, sms
+from sandbox import control, identity_control, pages, providers, push, sms
 from sandbox.clock import Clock
 from sandbox.control import World
 from sandbox.faults import Faults
 from sandbox.gateway import Gateway
+from sandbox.identity import Identity
 from sandbox.inbox import Inbox
 from sandbox.serving import Server
 from sandbox.store import Store
@@ -40,13 +41,15 @@ def create_sandbox(state: Path, sample: Path | None, webhook_url: str | None = N
         webhooks.set_target(webhook_url, webhook_secret)
     gateway = Gateway(store, clock, faults, webhooks)
     companies = providers.Companies(store, clock)
-    world = World(store, clock, faults, inbox, webhooks, gateway, companies, sample)
+    identity = Identity(store, clock, faults)
+    world = World(store, clock, faults, inbox, webhooks, gateway, companies, identity, sample)
     world.load_sample()
 
     app = Flask(__name__)
     app.extensions["sandbox"] = world
     for blueprint in (gateway.blueprint(), push.blueprint(inbox, faults), sms.blueprint(store, inbox, faults),
-                      providers.blueprint(companies, faults), control.blueprint(world), pages.blueprint(world)):
+                      providers.blueprint(companies, faults), identity.blueprint(), control.blueprint(world),
+                      identity_control.blueprint(identity), pages.blueprint(world)):
         app.register_blueprint(blueprint)
     return app
 

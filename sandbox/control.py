@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 from sandbox.clock import Clock
 from sandbox.faults import BadFault, Faults
 from sandbox.gateway import Gateway
+from sandbox.identity import Identity
 from sandbox.inbox import KINDS, Inbox, phone_or_address
 from sandbox.providers import Companies, Refused, receipt_shown, refused
 from sandbox.store import Document, Store
@@ -33,17 +34,23 @@ class World:
     webhooks: Webhooks
     gateway: Gateway
     companies: Companies
+    identity: Identity
     sample: Path | None
 
     def reset(self) -> None:
-        """Forget everything but where webhooks go, and load the sample again."""
+        """Forget everything but who is connected, and load the sample again.
+
+        Kept are the address of webhooks, the identity provider's clients and keys: all that the other side has set up
+        once, and would not set up again.
+        """
         self.clock.move_by(0)
-        self.store.clear(keep=frozenset({"setting"}))
+        self.store.clear(keep=frozenset({"setting", "identity_client", "identity_key"}))
         self.webhooks.reload()
         self.load_sample()
 
     def load_sample(self) -> None:
-        """Take over the bills of companies that are not known yet."""
+        """Take over the bills of companies and the citizens that are not known yet."""
+        self.identity.people.load_samples()
         if self.sample is not None:
             self.companies.load_sample(self.sample)
 

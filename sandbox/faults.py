@@ -13,11 +13,19 @@ from sandbox.store import Document, Store
 
 _ON_THE_LINE = frozenset({"delay", "timeout_before", "timeout_after", "error", "rate_limit", "cut", "down"})
 _ON_WEBHOOKS = frozenset({"lost", "twice", "late", "forged", "out_of_order"})
+# What the identity provider does wrong on purpose: in an id_token, on the way back from it, anywhere.
+ON_ID_TOKENS = frozenset({
+    "wrong_issuer", "wrong_audience", "extra_audience", "expired", "missing_expiry", "issued_in_future", "wrong_nonce",
+    "missing_nonce", "lower_acr", "missing_acr", "old_auth_time", "alg_none", "hs256_public_key", "unpublished_key",
+    "kid_of_another_key", "embedded_key", "zero_signature", "tampered_payload"})
+ON_RETURNS = frozenset({"state_missing", "state_changed", "wrong_issuer_returned"})
+_ON_IDENTITY = _ON_THE_LINE | ON_ID_TOKENS | ON_RETURNS | {"userinfo_other_sub", "replay_accepted"}
 ACTIONS: Mapping[str, frozenset[str]] = {
     "gateway": _ON_THE_LINE,
     "push": _ON_THE_LINE,
     "sms": _ON_THE_LINE,
     "provider": _ON_THE_LINE,
+    "identity": _ON_IDENTITY,
     "webhook": _ON_WEBHOOKS,
 }
 _MATCHES = frozenset({"method", "path", "slug", "event_type"})
@@ -59,17 +67,19 @@ class Faults:
             wanted = self._store.ids("fault") if rule_id is None else [rule_id]
             return sum(self._store.delete("fault", each) for each in wanted)
 
-    def take(self, target: str, facts: Mapping[str, str]) -> Document | None:
+    def take(self, target: str, facts: Mapping[str, str], actions: frozenset[str] | None = None) -> Document | None:
         """Return the rule that spoils this call, counting it as used, or None.
 
         Every matching rule counts the call as seen; a rule fires on calls nth … nth + count - 1 that it has seen.
+        `actions` are those that can happen here and now; rules with another one do not see the call.
         """
         if not self._store.ids("fault"):
             return None
         fired: Document | None = None
         with self._store.unit():
             for rule in self._store.scan("fault"):
-                if rule["target"] != target or not _matches(rule["match"], facts):
+                is_elsewhere = actions is not None and rule["action"] not in actions
+                if is_elsewhere or rule["target"] != target or not _matches(rule["match"], facts):
                     continue
                 rule["seen"] += 1
                 within = rule["count"] is None or rule["seen"] < rule["nth"] + rule["count"]
@@ -92,7 +102,7 @@ class Faults:
 
         `refuse` dresses a status and a message as this target words its errors; `answer` does the work.
         """
-        rule = self.take(target, {"method": request.method, "path": request.path, **facts})
+        rule = self.take(target, {"method": request.method, "path": request.path, **facts}, _ON_THE_LINE)
         return answer() if rule is None else self.spoil(rule, refuse, answer)
 
     def spoil(self, rule: Document, refuse: Refusal, answer: Callable[[], Response]) -> Response:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_clients import RETRIES, SECRET, Gateway, Order, Receiver, Start, gateway_client
 
 from sandbox import Server, create_sandbox, serve
+from tests.sandbox.sandbox_clients import RETRIES, SECRET, Gateway, Order, Receiver, Start, gateway_client
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def sample(tmp_path: Path) -> Path:
     (folder / "bills_power.csv").write_text(
         "bill_no,customer_code,period,amount_vnd,kwh\n"
         "HD001,PA01HH0000001,2026-10,425000,210\n"
-        "HD002,PA01HH0000002,2026-10,99000,50\n", encoding="utf-8")
+        "HD002,PA01HH0000002,2026-10,99000,50\n",
+        encoding="utf-8",
+    )
     return folder
 
 

@@ -63,10 +63,12 @@ def gateway_client(url: str, key: str = "sk_test_clerk", timeout: float = 15, re
     stripe.enable_telemetry = False
     base = f"{url}/stripe"
     return stripe.StripeClient(
-        key, http_client=stripe.RequestsClient(timeout=(3, timeout)),
+        key,
+        http_client=stripe.RequestsClient(timeout=(3, timeout)),
         max_network_retries=retries,
         # All four, or some calls would leave the machine.
-        base_addresses={"api": base, "connect": base, "files": base, "meter_events": base})
+        base_addresses={"api": base, "connect": base, "files": base, "meter_events": base},
+    )
 
 
 def intent_params(**more: Any) -> Any:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
-from sandbox_clients import Gateway, Order, intent_params, paid
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Gateway, Order, intent_params, paid
 
 
 def test_every_timestamp_follows_the_clock(world: Server, gateway: Gateway) -> None:
@@ -21,8 +21,18 @@ def test_every_timestamp_follows_the_clock(world: Server, gateway: Gateway) -> N
     assert read["offset_seconds"] == moved["offset_seconds"]
 
 
-@pytest.mark.parametrize("wrong", [{}, {"now": "2027-02-06T08:00:00"}, {"now": "tomorrow"}, {"offset_seconds": "1"},
-                                   {"offset_seconds": 1e12}, {"now": "2027-02-06T08:00:00Z", "offset_seconds": 1}, []])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"now": "2027-02-06T08:00:00"},
+        {"now": "tomorrow"},
+        {"offset_seconds": "1"},
+        {"offset_seconds": 1e12},
+        {"now": "2027-02-06T08:00:00Z", "offset_seconds": 1},
+        [],
+    ],
+)
 def test_a_clock_that_cannot_be_set_stays(world: Server, wrong: object) -> None:
     refused = requests.post(f"{world.url}/control/clock", json=wrong, timeout=5)
 
@@ -31,7 +41,9 @@ def test_a_clock_that_cannot_be_set_stays(world: Server, wrong: object) -> None:
 
 
 def test_starting_over_forgets_everything_and_loads_the_sample(
-    world: Server, gateway: Gateway, order: Order,
+    world: Server,
+    gateway: Gateway,
+    order: Order,
 ) -> None:
     paid(gateway)
     order(target="gateway", action="down")
@@ -44,8 +56,12 @@ def test_starting_over_forgets_everything_and_loads_the_sample(
     assert gateway.v1.payment_intents.list().data == []
     assert gateway.v1.balance.retrieve().pending[0].amount == 0
     assert requests.get(f"{world.url}/control/clock", timeout=5).json()["offset_seconds"] == 0
-    bill = requests.post(f"{world.url}/providers/power/bills/check", json={"bill_no": "HD001"}, timeout=5,
-                         headers={"Authorization": "Bearer sandbox-power"}).json()
+    bill = requests.post(
+        f"{world.url}/providers/power/bills/check",
+        json={"bill_no": "HD001"},
+        timeout=5,
+        headers={"Authorization": "Bearer sandbox-power"},
+    ).json()
     assert bill["status"] == "open"
 
 
@@ -55,7 +71,9 @@ def test_the_intents_are_listed_newest_first(world: Server, gateway: Gateway) ->
     listed = requests.get(f"{world.url}/control/gateway/intents", timeout=5).json()["items"]
 
     assert [(each["id"], each["status"]) for each in listed] == [
-        (second.id, "requires_payment_method"), (first.id, "succeeded")]
+        (second.id, "requires_payment_method"),
+        (first.id, "succeeded"),
+    ]
     assert listed[0]["metadata"] == {"payment_id": "p2"}
 
 
@@ -72,8 +90,12 @@ def test_the_pages_speak_both_languages(world: Server, path: str, language: str,
 
 
 def test_the_inbox_page_shows_what_arrived_and_nothing_runs_in_it(world: Server) -> None:
-    requests.post(f"{world.url}/sms/messages", json={"to": "+84912345678", "text": "<script>alert(1)</script> 123456"},
-                  headers={"Idempotency-Key": "k"}, timeout=5)
+    requests.post(
+        f"{world.url}/sms/messages",
+        json={"to": "+84912345678", "text": "<script>alert(1)</script> 123456"},
+        headers={"Idempotency-Key": "k"},
+        timeout=5,
+    )
 
     page = requests.get(f"{world.url}/inbox?to=+84912345678", headers={"Accept": "text/html"}, timeout=5).text
     other = requests.get(f"{world.url}/inbox?to=+84999999999", headers={"Accept": "text/html"}, timeout=5).text
@@ -89,16 +111,23 @@ def test_the_inbox_answers_json_to_a_program(world: Server) -> None:
 
 
 def test_the_control_page_shows_the_state_of_everything(
-    world: Server, gateway: Gateway, order: Order,
+    world: Server,
+    gateway: Gateway,
+    order: Order,
 ) -> None:
     intent = paid(gateway)
     fault = order(target="webhook", action="late", match={"event_type": "charge.succeeded"})
-    requests.post(f"{world.url}/providers/power/postings", headers={"Authorization": "Bearer sandbox-power"}, timeout=5,
-                  json={"payment_ref": "p1", "bill_no": "HD001", "amount_vnd": 425_000,
-                        "paid_at": "2026-11-21T08:00:00+07:00"})
+    requests.post(
+        f"{world.url}/providers/power/postings",
+        headers={"Authorization": "Bearer sandbox-power"},
+        timeout=5,
+        json={"payment_ref": "p1", "bill_no": "HD001", "amount_vnd": 425_000, "paid_at": "2026-11-21T08:00:00+07:00"},
+    )
 
     page = requests.get(f"{world.url}/control?lang=vi", timeout=5).text
 
-    assert all(words in page for words in (intent.id, fault["id"], "event_type = charge.succeeded", "425.000 ₫",
-                                           ">Xóa</button>", "POWER-"))
+    assert all(
+        words in page
+        for words in (intent.id, fault["id"], "event_type = charge.succeeded", "425.000 ₫", ">Xóa</button>", "POWER-")
+    )
     assert '<code>power</code></td><td class="number">1</td><td class="number">1</td><td class="number">0</td>' in page

@@ -6,9 +6,20 @@ from typing import Any
 import pytest
 import requests
 import stripe
-from sandbox_clients import RETRIES, SECRET, Call, Gateway, Order, Receiver, Start, gateway_client, intent_params, paid
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import (
+    RETRIES,
+    SECRET,
+    Call,
+    Gateway,
+    Order,
+    Receiver,
+    Start,
+    gateway_client,
+    intent_params,
+    paid,
+)
 
 
 @pytest.fixture
@@ -29,7 +40,8 @@ def deliveries(world: Server) -> list[dict[str, Any]]:
 
 
 def test_every_event_arrives_signed_and_is_listed_as_delivered(
-    gateway: Gateway, receiver: Receiver,
+    gateway: Gateway,
+    receiver: Receiver,
 ) -> None:
     intent = paid(gateway, capture_method="manual", metadata={"payment_id": "p1"})
     gateway.v1.payment_intents.capture(intent.id)
@@ -37,8 +49,12 @@ def test_every_event_arrives_signed_and_is_listed_as_delivered(
     receiver.wait(lambda calls: len(calls) == 5)
 
     assert sorted(kinds(receiver.calls)) == [
-        "charge.captured", "charge.succeeded", "payment_intent.amount_capturable_updated", "payment_intent.created",
-        "payment_intent.succeeded"]
+        "charge.captured",
+        "charge.succeeded",
+        "payment_intent.amount_capturable_updated",
+        "payment_intent.created",
+        "payment_intent.succeeded",
+    ]
     for body, signature, _ in receiver.calls:
         event = stripe.Webhook.construct_event(body, signature, SECRET)
         assert event.data.object.metadata.to_dict() == {"payment_id": "p1"}
@@ -64,7 +80,11 @@ def test_a_declined_card_and_a_cancelled_intent_are_announced(gateway: Gateway, 
     receiver.wait(lambda calls: len(calls) == 4)
 
     assert sorted(kinds(receiver.calls)) == [
-        "charge.failed", "payment_intent.canceled", "payment_intent.created", "payment_intent.payment_failed"]
+        "charge.failed",
+        "payment_intent.canceled",
+        "payment_intent.created",
+        "payment_intent.payment_failed",
+    ]
 
 
 def test_the_bank_page_and_a_refund_are_announced(gateway: Gateway, receiver: Receiver) -> None:
@@ -75,12 +95,17 @@ def test_the_bank_page_and_a_refund_are_announced(gateway: Gateway, receiver: Re
     receiver.wait(lambda calls: len(calls) == 5)
 
     assert sorted(kinds(receiver.calls)) == [
-        "charge.refunded", "charge.succeeded", "payment_intent.created", "payment_intent.requires_action",
-        "payment_intent.succeeded"]
+        "charge.refunded",
+        "charge.succeeded",
+        "payment_intent.created",
+        "payment_intent.requires_action",
+        "payment_intent.succeeded",
+    ]
 
 
 def test_an_event_that_met_an_error_is_sent_again_with_a_new_signature(
-    gateway: Gateway, receiver: Receiver,
+    gateway: Gateway,
+    receiver: Receiver,
 ) -> None:
     receiver.answers.extend([500, 302])
 
@@ -94,7 +119,8 @@ def test_an_event_that_met_an_error_is_sent_again_with_a_new_signature(
 
 
 def test_the_gateway_gives_up_after_the_last_try_and_still_lists_the_event(
-    gateway: Gateway, receiver: Receiver,
+    gateway: Gateway,
+    receiver: Receiver,
 ) -> None:
     receiver.answers.extend([500] * 50)
 
@@ -107,7 +133,9 @@ def test_the_gateway_gives_up_after_the_last_try_and_still_lists_the_event(
 
 
 def test_an_event_ordered_twice_arrives_twice_under_one_id(
-    gateway: Gateway, receiver: Receiver, order: Order,
+    gateway: Gateway,
+    receiver: Receiver,
+    order: Order,
 ) -> None:
     order(target="webhook", action="twice", match={"event_type": "payment_intent.succeeded"})
 
@@ -119,7 +147,10 @@ def test_an_event_ordered_twice_arrives_twice_under_one_id(
 
 
 def test_a_lost_event_never_arrives_and_can_be_fetched(
-    world: Server, gateway: Gateway, receiver: Receiver, order: Order,
+    world: Server,
+    gateway: Gateway,
+    receiver: Receiver,
+    order: Order,
 ) -> None:
     order(target="webhook", action="lost", match={"event_type": "payment_intent.succeeded"})
 
@@ -142,7 +173,9 @@ def test_a_late_event_arrives_after_its_wait(gateway: Gateway, receiver: Receive
 
 
 def test_a_forged_event_comes_first_and_does_not_verify(
-    gateway: Gateway, receiver: Receiver, order: Order,
+    gateway: Gateway,
+    receiver: Receiver,
+    order: Order,
 ) -> None:
     order(target="webhook", action="forged", match={"event_type": "payment_intent.created"})
     receiver.answers.append(400)
@@ -159,7 +192,9 @@ def test_a_forged_event_comes_first_and_does_not_verify(
 
 
 def test_the_genuine_event_follows_even_when_the_forged_one_was_believed(
-    gateway: Gateway, receiver: Receiver, order: Order,
+    gateway: Gateway,
+    receiver: Receiver,
+    order: Order,
 ) -> None:
     order(target="webhook", action="forged")
 
@@ -170,7 +205,9 @@ def test_the_genuine_event_follows_even_when_the_forged_one_was_believed(
 
 
 def test_an_event_ordered_out_of_order_waits_to_be_overtaken(
-    gateway: Gateway, receiver: Receiver, order: Order,
+    gateway: Gateway,
+    receiver: Receiver,
+    order: Order,
 ) -> None:
     order(target="webhook", action="out_of_order", seconds=60, match={"event_type": "payment_intent.created"})
 

@@ -5,9 +5,9 @@ import time
 import pytest
 import requests
 import stripe
-from sandbox_clients import Gateway, Order, gateway_client, headers_of, intent_params
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Gateway, Order, gateway_client, headers_of, intent_params
 
 
 def made(gateway: Gateway) -> int:
@@ -15,7 +15,9 @@ def made(gateway: Gateway) -> int:
 
 
 def test_an_answer_lost_after_the_effect_is_found_again_with_the_same_key(
-    world: Server, gateway: Gateway, order: Order,
+    world: Server,
+    gateway: Gateway,
+    order: Order,
 ) -> None:
     order(target="gateway", action="timeout_after", seconds=5, match={"method": "POST"})
     hurried = gateway_client(world.url, timeout=0.3)
@@ -54,14 +56,20 @@ def test_half_an_answer_ends_in_the_middle_of_its_body(world: Server, order: Ord
     order(target="provider", action="cut", half=True)
 
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)) as broken:
-        requests.post(f"{world.url}/providers/power/bills/check", json={"bill_no": "HD001"},
-                      headers={"Authorization": "Bearer sandbox-power"}, timeout=5)
+        requests.post(
+            f"{world.url}/providers/power/bills/check",
+            json={"bill_no": "HD001"},
+            headers={"Authorization": "Bearer sandbox-power"},
+            timeout=5,
+        )
 
     assert "IncompleteRead" in str(broken.value)
 
 
 def test_the_sdk_gets_over_a_cut_connection_without_a_second_effect(
-    world: Server, gateway: Gateway, order: Order,
+    world: Server,
+    gateway: Gateway,
+    order: Order,
 ) -> None:
     order(target="gateway", action="cut", match={"method": "POST"})
     stubborn = gateway_client(world.url, retries=2)
@@ -124,25 +132,41 @@ def test_a_delay_answers_late_and_right(gateway: Gateway, order: Order) -> None:
 
 def test_a_fault_of_one_company_leaves_the_other_alone(world: Server, order: Order) -> None:
     for slug in ("water", "power"):
-        requests.post(f"{world.url}/control/providers/{slug}/bills", timeout=5,
-                      json={"bill_no": "B1", "customer_code": "C1", "amount_vnd": 50_000})
+        requests.post(
+            f"{world.url}/control/providers/{slug}/bills",
+            timeout=5,
+            json={"bill_no": "B1", "customer_code": "C1", "amount_vnd": 50_000},
+        )
     order(target="provider", action="error", status=502, count=100, match={"slug": "water"})
 
-    answers = {slug: requests.post(f"{world.url}/providers/{slug}/bills/check", json={"bill_no": "B1"}, timeout=5,
-                                   headers={"Authorization": f"Bearer sandbox-{slug}"}).status_code
-               for slug in ("water", "power")}
+    answers = {
+        slug: requests.post(
+            f"{world.url}/providers/{slug}/bills/check",
+            json={"bill_no": "B1"},
+            timeout=5,
+            headers={"Authorization": f"Bearer sandbox-{slug}"},
+        ).status_code
+        for slug in ("water", "power")
+    }
 
     assert answers == {"water": 502, "power": 200}
 
 
-@pytest.mark.parametrize("fault", [
-    {}, {"target": "moon", "action": "delay"}, {"target": "gateway", "action": "lost"},
-    {"target": "webhook", "action": "delay"}, {"target": "gateway", "action": "delay", "nth": 0},
-    {"target": "gateway", "action": "delay", "seconds": -1}, {"target": "gateway", "action": "delay", "colour": "red"},
-    {"target": "gateway", "action": "error", "status": 200},
-    {"target": "gateway", "action": "delay", "match": {"a": "b"}},
-    [],
-])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {},
+        {"target": "moon", "action": "delay"},
+        {"target": "gateway", "action": "lost"},
+        {"target": "webhook", "action": "delay"},
+        {"target": "gateway", "action": "delay", "nth": 0},
+        {"target": "gateway", "action": "delay", "seconds": -1},
+        {"target": "gateway", "action": "delay", "colour": "red"},
+        {"target": "gateway", "action": "error", "status": 200},
+        {"target": "gateway", "action": "delay", "match": {"a": "b"}},
+        [],
+    ],
+)
 def test_a_fault_that_cannot_be_carried_out_is_refused(world: Server, fault: object) -> None:
     refused = requests.post(f"{world.url}/control/faults", json=fault, timeout=5)
 

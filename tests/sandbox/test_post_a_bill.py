@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_clients import Order
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Order
 
 Company = Callable[..., requests.Response]
 
@@ -28,16 +28,26 @@ def company(world: Server) -> Company:
 
 
 def posting(**change: Any) -> dict[str, Any]:
-    return {"payment_ref": "p-1", "bill_no": "HD001", "amount_vnd": 425_000,
-            "paid_at": "2026-11-21T08:00:00+07:00"} | change
+    return {
+        "payment_ref": "p-1",
+        "bill_no": "HD001",
+        "amount_vnd": 425_000,
+        "paid_at": "2026-11-21T08:00:00+07:00",
+    } | change
 
 
 def test_the_sample_bills_are_open(company: Company) -> None:
     checked = company("bills/check", {"bill_no": "HD001"}).json()
 
     version = checked.pop("version")
-    assert checked == {"bill_no": "HD001", "customer_code": "PA01HH0000001", "period": "2026-10",
-                       "amount_vnd": 425_000, "status": "open", "paid_channel": None}
+    assert checked == {
+        "bill_no": "HD001",
+        "customer_code": "PA01HH0000001",
+        "period": "2026-10",
+        "amount_vnd": 425_000,
+        "status": "open",
+        "paid_channel": None,
+    }
     assert len(version) == 16
     found = company("bills/search", {"customer_code": "PA01HH0000002"}).json()["items"]
     assert [bill["bill_no"] for bill in found] == ["HD002"]
@@ -69,16 +79,22 @@ def test_only_one_of_two_payments_for_a_bill_is_posted(company: Company) -> None
     assert sorted(answers) == [201] + [409] * 7
 
 
-@pytest.mark.parametrize(("change", "status", "error"), [
-    ({"amount_vnd": 424_999}, 409, "amount_differs"),
-    ({"bill_no": "HD999"}, 404, "unknown_bill"),
-    ({"amount_vnd": 425_000.0}, 400, "invalid_request"),
-    ({"amount_vnd": "425000"}, 400, "invalid_request"),
-    ({"paid_at": "2026-11-21T08:00:00"}, 400, "invalid_request"),
-    ({"payment_ref": ""}, 400, "invalid_request"),
-])
+@pytest.mark.parametrize(
+    ("change", "status", "error"),
+    [
+        ({"amount_vnd": 424_999}, 409, "amount_differs"),
+        ({"bill_no": "HD999"}, 404, "unknown_bill"),
+        ({"amount_vnd": 425_000.0}, 400, "invalid_request"),
+        ({"amount_vnd": "425000"}, 400, "invalid_request"),
+        ({"paid_at": "2026-11-21T08:00:00"}, 400, "invalid_request"),
+        ({"payment_ref": ""}, 400, "invalid_request"),
+    ],
+)
 def test_a_payment_that_does_not_fit_is_refused(
-    company: Company, change: dict[str, Any], status: int, error: str,
+    company: Company,
+    change: dict[str, Any],
+    status: int,
+    error: str,
 ) -> None:
     refused = company("postings", posting(**change))
 
@@ -97,7 +113,8 @@ def test_a_bill_paid_at_the_counter_is_not_paid_again(world: Server, company: Co
 
 
 def test_a_changed_bill_has_another_version_and_a_withdrawn_one_takes_no_payment(
-    world: Server, company: Company,
+    world: Server,
+    company: Company,
 ) -> None:
     before = company("bills/check", {"bill_no": "HD001"}).json()
     url = f"{world.url}/control/providers/power/bills"
@@ -140,7 +157,10 @@ def test_the_statement_lists_the_postings_of_a_vietnamese_day(world: Server, com
     days = {day: company(f"statements/{day}").json() for day in ("2026-11-21", "2026-11-22", "2026-11-23")}
 
     assert {day: (each["count"], each["sum_vnd"]) for day, each in days.items()} == {
-        "2026-11-21": (1, 425_000), "2026-11-22": (1, 99_000), "2026-11-23": (0, 0)}
+        "2026-11-21": (1, 425_000),
+        "2026-11-22": (1, 99_000),
+        "2026-11-23": (0, 0),
+    }
     assert days["2026-11-22"]["items"][0]["bill_no"] == "HD002"
     assert company("statements/yesterday").status_code == 400
 
@@ -148,10 +168,15 @@ def test_the_statement_lists_the_postings_of_a_vietnamese_day(world: Server, com
 def test_a_wrong_key_and_an_unknown_company_are_refused(world: Server) -> None:
     url = f"{world.url}/providers"
 
-    wrong = requests.post(f"{url}/power/bills/check", json={"bill_no": "HD001"}, timeout=5,
-                          headers={"Authorization": "Bearer sandbox-water"})
-    unknown = requests.post(f"{url}/gas/bills/check", json={"bill_no": "HD001"}, timeout=5,
-                            headers={"Authorization": "Bearer sandbox-gas"})
+    wrong = requests.post(
+        f"{url}/power/bills/check",
+        json={"bill_no": "HD001"},
+        timeout=5,
+        headers={"Authorization": "Bearer sandbox-water"},
+    )
+    unknown = requests.post(
+        f"{url}/gas/bills/check", json={"bill_no": "HD001"}, timeout=5, headers={"Authorization": "Bearer sandbox-gas"}
+    )
 
     assert (wrong.status_code, unknown.status_code) == (401, 404)
 
@@ -159,8 +184,11 @@ def test_a_wrong_key_and_an_unknown_company_are_refused(world: Server) -> None:
 def test_a_company_appears_with_its_first_bill_and_takes_many_at_once(world: Server, company: Company) -> None:
     url = f"{world.url}/control/providers/water/bills"
 
-    added = requests.post(url, timeout=5, json={"items": [
-        {"bill_no": f"N{n}", "customer_code": "W1", "amount_vnd": 50_000 + n} for n in range(3)]})
+    added = requests.post(
+        url,
+        timeout=5,
+        json={"items": [{"bill_no": f"N{n}", "customer_code": "W1", "amount_vnd": 50_000 + n} for n in range(3)]},
+    )
     found = company("bills/search", {"customer_code": "W1"}, slug="water").json()["items"]
 
     assert added.status_code == 200
@@ -170,8 +198,11 @@ def test_a_company_appears_with_its_first_bill_and_takes_many_at_once(world: Ser
 def test_many_bills_are_taken_all_or_none(world: Server, company: Company) -> None:
     url = f"{world.url}/control/providers/power/bills"
 
-    refused = requests.post(url, timeout=5, json={"items": [
-        {"bill_no": "N1", "customer_code": "W1", "amount_vnd": 50_000}, {"bill_no": "N2"}]})
+    refused = requests.post(
+        url,
+        timeout=5,
+        json={"items": [{"bill_no": "N1", "customer_code": "W1", "amount_vnd": 50_000}, {"bill_no": "N2"}]},
+    )
 
     assert refused.status_code == 400
     assert company("bills/check", {"bill_no": "N1"}).status_code == 404

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 import stripe
-from sandbox_clients import Gateway, intent_params, paid
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Gateway, intent_params, paid
 
 
 def test_a_list_is_walked_to_its_end_in_both_directions(gateway: Gateway) -> None:
@@ -40,12 +40,20 @@ def test_a_cursor_nobody_knows_is_refused(gateway: Gateway) -> None:
     assert (refused.value.code, refused.value.param) == ("resource_missing", "starting_after")
 
 
-@pytest.mark.parametrize("query", ["metadata['payment_id']:'p-3'", 'metadata["payment_id"]:"p-3"',
-                                   "status:'requires_payment_method' AND metadata['payment_id']:'p-3'",
-                                   "amount>=250003 AND amount<250004"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "metadata['payment_id']:'p-3'",
+        'metadata["payment_id"]:"p-3"',
+        "status:'requires_payment_method' AND metadata['payment_id']:'p-3'",
+        "amount>=250003 AND amount<250004",
+    ],
+)
 def test_an_intent_is_found_by_our_own_id(gateway: Gateway, query: str) -> None:
-    made = [gateway.v1.payment_intents.create(intent_params(amount=250_000 + n, metadata={"payment_id": f"p-{n}"}))
-            for n in range(5)]
+    made = [
+        gateway.v1.payment_intents.create(intent_params(amount=250_000 + n, metadata={"payment_id": f"p-{n}"}))
+        for n in range(5)
+    ]
 
     found = gateway.v1.payment_intents.search({"query": query})
 
@@ -56,8 +64,12 @@ def test_a_search_is_walked_to_its_end(gateway: Gateway) -> None:
     made = {gateway.v1.payment_intents.create(intent_params(metadata={"day": "monday"})).id for _ in range(5)}
     gateway.v1.payment_intents.create(intent_params(metadata={"day": "tuesday"}))
 
-    found = [each.id for each in gateway.v1.payment_intents.search(
-        {"query": "metadata['day']:'monday'", "limit": 2}).auto_paging_iter()]
+    found = [
+        each.id
+        for each in gateway.v1.payment_intents.search(
+            {"query": "metadata['day']:'monday'", "limit": 2}
+        ).auto_paging_iter()
+    ]
 
     assert (set(found), len(found)) == (made, 5)
 
@@ -75,7 +87,8 @@ def test_ids_expand_into_their_objects(gateway: Gateway) -> None:
     intent = paid(gateway, customer=customer.id)
 
     shown = gateway.v1.payment_intents.retrieve(
-        intent.id, {"expand": ["latest_charge.balance_transaction", "customer", "payment_method"]})
+        intent.id, {"expand": ["latest_charge.balance_transaction", "customer", "payment_method"]}
+    )
     listed = gateway.v1.charges.list({"expand": ["data.balance_transaction"]})
 
     assert shown.latest_charge.balance_transaction.source == shown.latest_charge.id
@@ -91,23 +104,29 @@ def test_what_is_no_id_cannot_be_expanded_and_nothing_happens(gateway: Gateway) 
     assert gateway.v1.payment_intents.list().data == []
 
 
-@pytest.mark.parametrize(("change", "param", "code"), [
-    ({"amount": 12_500.5}, "amount", "parameter_invalid_integer"),
-    ({"amount": "12,500"}, "amount", "parameter_invalid_integer"),
-    ({"amount": -250_000}, "amount", "parameter_invalid_integer"),
-    ({"amount": 0}, "amount", "parameter_invalid_integer"),
-    ({"amount": 9_999}, "amount", "amount_too_small"),
-    ({"amount": 100_000_000_000}, "amount", "amount_too_large"),
-    ({"currency": "usd"}, "currency", None),
-    ({"colour": "red"}, "colour", "parameter_unknown"),
-    ({"capture_method": "later"}, "capture_method", None),
-    ({"payment_method": "pm_card_createDispute"}, "payment_method", "resource_missing"),
-    ({"customer": "cus_unknown"}, "customer", "resource_missing"),
-    ({"return_url": "javascript:alert(1)"}, "return_url", "url_invalid"),
-    ({"metadata": {"k" * 41: "v"}}, "metadata", None),
-])
+@pytest.mark.parametrize(
+    ("change", "param", "code"),
+    [
+        ({"amount": 12_500.5}, "amount", "parameter_invalid_integer"),
+        ({"amount": "12,500"}, "amount", "parameter_invalid_integer"),
+        ({"amount": -250_000}, "amount", "parameter_invalid_integer"),
+        ({"amount": 0}, "amount", "parameter_invalid_integer"),
+        ({"amount": 9_999}, "amount", "amount_too_small"),
+        ({"amount": 100_000_000_000}, "amount", "amount_too_large"),
+        ({"currency": "usd"}, "currency", None),
+        ({"colour": "red"}, "colour", "parameter_unknown"),
+        ({"capture_method": "later"}, "capture_method", None),
+        ({"payment_method": "pm_card_createDispute"}, "payment_method", "resource_missing"),
+        ({"customer": "cus_unknown"}, "customer", "resource_missing"),
+        ({"return_url": "javascript:alert(1)"}, "return_url", "url_invalid"),
+        ({"metadata": {"k" * 41: "v"}}, "metadata", None),
+    ],
+)
 def test_a_wrong_parameter_is_named_and_nothing_happens(
-    gateway: Gateway, change: dict[str, Any], param: str, code: str | None,
+    gateway: Gateway,
+    change: dict[str, Any],
+    param: str,
+    code: str | None,
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.payment_intents.create(intent_params() | change)
@@ -116,11 +135,23 @@ def test_a_wrong_parameter_is_named_and_nothing_happens(
     assert gateway.v1.payment_intents.list().data == []
 
 
-@pytest.mark.parametrize("body", [b"amount=20000", b"amount=%FF&currency=vnd", b"amount[[]=1", b"amount[a]=1&amount=2",
-                                  b"metadata=x&amount=20000&currency=vnd"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"amount=20000",
+        b"amount=%FF&currency=vnd",
+        b"amount[[]=1",
+        b"amount[a]=1&amount=2",
+        b"metadata=x&amount=20000&currency=vnd",
+    ],
+)
 def test_a_body_that_cannot_be_read_is_a_400(world: Server, body: bytes) -> None:
-    answer = requests.post(f"{world.url}/stripe/v1/payment_intents", data=body, timeout=5, headers={
-        "Authorization": "Bearer sk_test_x", "Content-Type": "application/x-www-form-urlencoded"})
+    answer = requests.post(
+        f"{world.url}/stripe/v1/payment_intents",
+        data=body,
+        timeout=5,
+        headers={"Authorization": "Bearer sk_test_x", "Content-Type": "application/x-www-form-urlencoded"},
+    )
 
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
     assert answer.headers["Request-Id"].startswith("req_")

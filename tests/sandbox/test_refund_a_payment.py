@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 import stripe
-from sandbox_clients import Gateway, paid
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Gateway, paid
 
 
 def total(balance: stripe.Balance) -> int:
@@ -80,8 +80,12 @@ def test_a_refund_may_fail_days_after_it_succeeded(world: Server, gateway: Gatew
 
 
 def test_the_balance_is_the_sum_of_its_transactions_whatever_happens(gateway: Gateway) -> None:
-    for card, more in (("pm_card_visa", {}), ("pm_card_bypassPending", {"amount": 33_333}),
-                       ("pm_card_visa", {"amount": 99_999_999}), ("pm_card_visa", {"capture_method": "manual"})):
+    for card, more in (
+        ("pm_card_visa", {}),
+        ("pm_card_bypassPending", {"amount": 33_333}),
+        ("pm_card_visa", {"amount": 99_999_999}),
+        ("pm_card_visa", {"capture_method": "manual"}),
+    ):
         paid(gateway, card, **more)
     held = paid(gateway, capture_method="manual", amount=70_001)
     gateway.v1.payment_intents.capture(held.id, {"amount_to_capture": 12_345})
@@ -110,8 +114,9 @@ def test_money_becomes_available_after_two_days(world: Server, gateway: Gateway)
     assert transactions(gateway, source=intent.latest_charge)[0].status == "available"
 
 
-@pytest.mark.parametrize(("amount", "fee"), [
-    (10_000, 290), (12_500, 363), (12_517, 363), (99_999_999_999, 2_900_000_000)])
+@pytest.mark.parametrize(
+    ("amount", "fee"), [(10_000, 290), (12_500, 363), (12_517, 363), (99_999_999_999, 2_900_000_000)]
+)
 def test_the_fee_is_rounded_half_up(gateway: Gateway, amount: int, fee: int) -> None:
     intent = paid(gateway, amount=amount, expand=["latest_charge.balance_transaction"])
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 import stripe
-from sandbox_clients import Gateway, Order, error_of, gateway_client, headers_of, intent_params
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Gateway, Order, error_of, gateway_client, headers_of, intent_params
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -26,8 +26,10 @@ def test_the_same_key_and_parameters_bring_the_first_answer_again(gateway: Gatew
 
 
 def test_the_order_of_parameters_does_not_matter(world: Server) -> None:
-    url, headers = f"{world.url}/stripe/v1/payment_intents", {"Authorization": "Bearer sk_test_x",
-                                                              "Idempotency-Key": "k"}
+    url, headers = (
+        f"{world.url}/stripe/v1/payment_intents",
+        {"Authorization": "Bearer sk_test_x", "Idempotency-Key": "k"},
+    )
 
     first = requests.post(url, data="amount=20000&currency=vnd", headers=headers | FORM, timeout=5)
     second = requests.post(url, data="currency=vnd&amount=20000", headers=headers | FORM, timeout=5)
@@ -46,7 +48,8 @@ def test_a_stored_decline_is_replayed_and_charges_nothing_more(gateway: Gateway)
 
 
 def test_a_stored_500_is_replayed_and_says_that_asking_again_is_no_use(
-    gateway: Gateway, order: Order,
+    gateway: Gateway,
+    order: Order,
 ) -> None:
     order(target="gateway", action="error", match={"method": "POST"})
 
@@ -80,8 +83,9 @@ def test_the_same_key_on_another_endpoint_is_refused(gateway: Gateway) -> None:
 
 def test_a_key_in_use_is_answered_with_409(world: Server, gateway: Gateway, order: Order) -> None:
     slow = order(target="gateway", action="delay", seconds=5, match={"method": "POST"})
-    first = threading.Thread(target=gateway.v1.payment_intents.create,
-                             args=(intent_params(), {"idempotency_key": "pay:1"}))
+    first = threading.Thread(
+        target=gateway.v1.payment_intents.create, args=(intent_params(), {"idempotency_key": "pay:1"})
+    )
     first.start()
     wait_until_used(world, slow)
 
@@ -97,8 +101,11 @@ def test_a_key_in_use_is_answered_with_409(world: Server, gateway: Gateway, orde
 def wait_until_used(world: Server, fault: dict[str, Any]) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        (rule,) = [each for each in requests.get(f"{world.url}/control/faults", timeout=5).json()["items"]
-                   if each["id"] == fault["id"]]
+        (rule,) = [
+            each
+            for each in requests.get(f"{world.url}/control/faults", timeout=5).json()["items"]
+            if each["id"] == fault["id"]
+        ]
         if rule["used"]:
             return
         time.sleep(0.01)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_clients import Order
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Order
 
 SendSms = Callable[..., requests.Response]
 SendPush = Callable[..., requests.Response]
@@ -17,8 +17,12 @@ ReadInbox = Callable[..., list[dict[str, Any]]]
 @pytest.fixture
 def sms(world: Server) -> SendSms:
     def send(key: str | None, to: str | None = "+84912345678", text: str = "Mã của bạn là 123456") -> requests.Response:
-        return requests.post(f"{world.url}/sms/messages", json={"to": to, "text": text}, timeout=5,
-                             headers={} if key is None else {"Idempotency-Key": key})
+        return requests.post(
+            f"{world.url}/sms/messages",
+            json={"to": to, "text": text},
+            timeout=5,
+            headers={} if key is None else {"Idempotency-Key": key},
+        )
 
     return send
 
@@ -26,8 +30,12 @@ def sms(world: Server) -> SendSms:
 @pytest.fixture
 def push(world: Server) -> SendPush:
     def send(message: object, authorization: str = "Bearer local", **more: Any) -> requests.Response:
-        return requests.post(f"{world.url}/fcm/v1/projects/citizen/messages:send", timeout=5,
-                             json={"message": message, **more}, headers={"Authorization": authorization})
+        return requests.post(
+            f"{world.url}/fcm/v1/projects/citizen/messages:send",
+            timeout=5,
+            json={"message": message, **more},
+            headers={"Authorization": authorization},
+        )
 
     return send
 
@@ -58,13 +66,21 @@ def test_a_key_used_for_another_message_is_refused(sms: SendSms, inbox: ReadInbo
     assert (refused.status_code, len(inbox())) == (422, 1)
 
 
-@pytest.mark.parametrize(("message", "error"), [
-    ((None, "+84912345678", "x"), "idempotency_key_required"), (("k", "0912345678", "x"), "invalid_to"),
-    (("k", "+84912345678", ""), "invalid_text"), (("k", "+84912345678", "x" * 671), "invalid_text"),
-    (("k", None, "x"), "invalid_to"),
-])
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ((None, "+84912345678", "x"), "idempotency_key_required"),
+        (("k", "0912345678", "x"), "invalid_to"),
+        (("k", "+84912345678", ""), "invalid_text"),
+        (("k", "+84912345678", "x" * 671), "invalid_text"),
+        (("k", None, "x"), "invalid_to"),
+    ],
+)
 def test_a_message_that_cannot_be_sent_is_refused(
-    sms: SendSms, inbox: ReadInbox, message: tuple[str | None, str | None, str], error: str,
+    sms: SendSms,
+    inbox: ReadInbox,
+    message: tuple[str | None, str | None, str],
+    error: str,
 ) -> None:
     refused = sms(*message)
 
@@ -72,8 +88,14 @@ def test_a_message_that_cannot_be_sent_is_refused(
 
 
 def test_a_push_lands_in_the_inbox_with_its_data(push: SendPush, inbox: ReadInbox) -> None:
-    sent = push({"token": "phone-of-an", "notification": {"title": "Đã thanh toán", "body": "Tiền điện tháng 10"},
-                 "data": {"payment_id": "p1"}, "android": {"notification": {"tag": "n1"}}})
+    sent = push(
+        {
+            "token": "phone-of-an",
+            "notification": {"title": "Đã thanh toán", "body": "Tiền điện tháng 10"},
+            "data": {"payment_id": "p1"},
+            "android": {"notification": {"tag": "n1"}},
+        }
+    )
 
     assert sent.status_code == 200
     assert sent.json()["name"].startswith("projects/citizen/messages/")
@@ -86,15 +108,23 @@ def test_an_unregistered_phone_is_answered_as_fcm_does(push: SendPush, inbox: Re
 
     error = refused.json()["error"]
     assert (refused.status_code, error["status"]) == (404, "NOT_FOUND")
-    assert error["details"] == [{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError",
-                                 "errorCode": "UNREGISTERED"}]
+    assert error["details"] == [
+        {"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": "UNREGISTERED"}
+    ]
     assert inbox() == []
 
 
-@pytest.mark.parametrize("message", [
-    {}, {"token": "a", "topic": "b"}, {"token": ""}, {"token": "a", "data": {"n": 1}},
-    {"token": "a", "data": {"n": "x" * 4097}}, {"token": "a", "notification": "text"},
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"token": "a", "topic": "b"},
+        {"token": ""},
+        {"token": "a", "data": {"n": 1}},
+        {"token": "a", "data": {"n": "x" * 4097}},
+        {"token": "a", "notification": "text"},
+    ],
+)
 def test_a_push_fcm_would_refuse_is_refused(push: SendPush, inbox: ReadInbox, message: dict[str, Any]) -> None:
     refused = push(message)
 
@@ -110,7 +140,10 @@ def test_a_push_without_credentials_or_for_validation_only_is_not_delivered(push
 
 
 def test_an_ordered_fault_reads_as_the_service_words_it(
-    push: SendPush, sms: SendSms, inbox: ReadInbox, order: Order,
+    push: SendPush,
+    sms: SendSms,
+    inbox: ReadInbox,
+    order: Order,
 ) -> None:
     order(target="push", action="error", status=503)
     order(target="sms", action="rate_limit", seconds=3)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 import stripe
-from sandbox_clients import Receiver, Start, gateway_client, intent_params, paid
 
 from sandbox import Server
+from tests.sandbox.sandbox_clients import Receiver, Start, gateway_client, intent_params, paid
 
 StartProcess = Callable[[], tuple[subprocess.Popen[str], str]]
 
@@ -27,9 +27,23 @@ def process(tmp_path: Path, sample: Path, receiver: Receiver) -> Iterator[StartP
 
     def go() -> tuple[subprocess.Popen[str], str]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", "0", "--state", str(tmp_path / "state"),
-             "--sample", str(sample), "--webhook-url", receiver.url],
-            stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+            [
+                sys.executable,
+                "-m",
+                "sandbox",
+                "--port",
+                "0",
+                "--state",
+                str(tmp_path / "state"),
+                "--sample",
+                str(sample),
+                "--webhook-url",
+                receiver.url,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
         running.append(child)
         assert child.stdout is not None
         return child, child.stdout.readline().removeprefix("sandbox: ").strip()
@@ -49,8 +63,12 @@ def test_everything_is_there_after_a_restart(start: Start) -> None:
     headers = {"Authorization": "Bearer sandbox-power"}
     posting = {"payment_ref": "p1", "bill_no": "HD001", "amount_vnd": 425_000, "paid_at": "2026-11-21T08:00:00+07:00"}
     receipt = requests.post(f"{world.url}/providers/power/postings", json=posting, headers=headers, timeout=5).json()
-    requests.post(f"{world.url}/sms/messages", json={"to": "+84912345678", "text": "xin chào"}, timeout=5,
-                  headers={"Idempotency-Key": "k"})
+    requests.post(
+        f"{world.url}/sms/messages",
+        json={"to": "+84912345678", "text": "xin chào"},
+        timeout=5,
+        headers={"Idempotency-Key": "k"},
+    )
     requests.post(f"{world.url}/control/clock", json={"offset_seconds": 600}, timeout=5)
     fault = {"target": "gateway", "action": "rate_limit", "nth": 2}
     requests.post(f"{world.url}/control/faults", json=fault, timeout=5)
@@ -113,7 +131,8 @@ def test_no_answered_payment_is_lost_by_kill_9(process: StartProcess, receiver: 
             try:
                 client.v1.payment_intents.create(
                     intent_params(payment_method="pm_card_visa", confirm=True, metadata={"payment_id": key}),
-                    {"idempotency_key": key})
+                    {"idempotency_key": key},
+                )
             except stripe.APIConnectionError:
                 return
             answered.append(key)
@@ -142,7 +161,8 @@ def test_no_answered_payment_is_lost_by_kill_9(process: StartProcess, receiver: 
     for key in paid_keys:
         gateway.v1.payment_intents.create(
             intent_params(payment_method="pm_card_visa", confirm=True, metadata={"payment_id": key}),
-            {"idempotency_key": key})
+            {"idempotency_key": key},
+        )
     assert len(list(gateway.v1.payment_intents.list({"limit": 100}).auto_paging_iter())) == len(intents)
     receiver.wait(lambda calls: len({json.loads(body)["id"] for body, *_ in calls}) == 3 * len(intents), 30)
 
