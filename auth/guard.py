@@ -199,7 +199,8 @@ class _Revoked:
         return not self._names.isdisjoint(names)
 
     def _is_stale(self) -> bool:
-        return self._read_at is None or abs(clock.now() - self._read_at) >= _REVOKED_KEPT
+        # A clock that was set back makes it stale as well.
+        return self._read_at is None or not timedelta() <= clock.now() - self._read_at < _REVOKED_KEPT
 
 
 _revoked = _Revoked()

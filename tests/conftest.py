@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from auth.assurance import PayingLimits
 from kit import clock, database, embedded
 from kit.database import transaction
 from sandbox import create_sandbox, serve
@@ -103,6 +104,7 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         pool_size=24,
         database_pooled=False,
         follow_clock=False,
+        paying_limits=PayingLimits(device_age=timedelta()),
     )
 
 
