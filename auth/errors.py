@@ -89,6 +89,34 @@ class InsufficientUserAuthentication(DomainError):
         self.headers["WWW-Authenticate"] = f'Bearer realm="citizen", {challenge}'
 
 
+class PasskeyRefused(DomainError):
+    """This passkey was not accepted. It is not known here, or its answer is not for this question; start again."""
+
+    status = 422
+    vi = "Khóa truy cập không được chấp nhận. Khóa chưa đăng ký ở đây hoặc trả lời không đúng; bạn hãy bắt đầu lại."
+    next_action = "start_again"
+
+
+class PasskeyChallengeOver(DomainError):
+    """This question to your passkey is over. It was answered, has expired, or was not for this session; start again."""
+
+    status = 410
+    vi = "Yêu cầu khóa truy cập đã hết hiệu lực. Yêu cầu đã được trả lời, hết hạn hoặc của phiên khác; hãy bắt đầu lại."
+    next_action = "start_again"
+
+
+class PasskeyKnown(DomainError):
+    """This passkey is registered already. Sign in with it, or choose another authenticator."""
+
+    vi = "Khóa truy cập này đã đăng ký. Bạn hãy đăng nhập bằng khóa này hoặc chọn thiết bị khác."
+
+
+class LastWayIn(DomainError):
+    """This is your last way in. Add another passkey, a phone number or national identity before you remove it."""
+
+    vi = "Đây là cách đăng nhập cuối cùng của bạn. Hãy thêm khóa khác, số điện thoại hoặc định danh trước khi xóa."
+
+
 class DayLimitReached(DomainError):
     """This is more than may be paid in one day. `limit_vnd` is the limit of a day, `paid_vnd` what was paid today."""
 

@@ -29,3 +29,11 @@ class SessionEndedByReuse(Event):
 
     citizen_id: UUID
     session_id: UUID
+
+
+@dataclass(frozen=True)
+class PasskeyAdded(Event):
+    """A passkey was registered; its citizen hears of it on every device, in case it was not them."""
+
+    citizen_id: UUID
+    passkey_id: UUID

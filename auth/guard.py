@@ -135,6 +135,14 @@ def current_proof() -> Proof:
     return proof
 
 
+def current_session() -> UUID:
+    """The session the citizen makes the current request in; raises NotSignedIn for a token without one."""
+    session_id = current_caller().session_id
+    if session_id is None:
+        raise NotSignedIn("no session")
+    return session_id
+
+
 def _subject(of: Callable[[Caller], UUID | None], role: Role) -> UUID:
     caller = current_caller()
     subject = of(caller)

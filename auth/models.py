@@ -1,4 +1,4 @@
-"""Tables of sign-in: citizens, one-time codes, sessions with their refresh tokens, signing keys, machine clients."""
+"""Tables of sign-in: citizens, their ways in, sessions with their refresh tokens, signing keys, machine clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
@@ -129,6 +129,74 @@ class RefreshToken(Base):
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_session.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime]
     spent_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Passkey(Record):
+    """A credential of WebAuthn: the public half of a key pair that never leaves the citizen's authenticator."""
+
+    __tablename__ = "passkey"
+    __table_args__ = (CheckConstraint("sign_count >= 0", name="sign_count_is_not_negative"),)
+
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(unique=True)
+    public_key: Mapped[bytes]  # COSE
+    sign_count: Mapped[int]
+    transports: Mapped[list[Any]]
+    is_synced: Mapped[bool]
+    name: Mapped[str]
+    known_since: Mapped[datetime]  # as that of the session it was registered in
+    last_used_at: Mapped[datetime | None]
+
+
+class PasskeyUse(StrEnum):
+    """What an authenticator was asked to sign for."""
+
+    REGISTER = "register"
+    SIGN_IN = "sign_in"
+    STEP_UP = "step_up"
+
+
+class PasskeyChallenge(Record):
+    """A question to an authenticator, answered at most once; what it has to sign is derived from the id."""
+
+    __tablename__ = "passkey_challenge"
+    __table_args__ = (
+        CheckConstraint("(use = 'sign_in') = (session_id IS NULL)", name="use_has_a_session"),
+        Index("ix_passkey_challenge_created_at", "created_at"),  # by which old ones are forgotten
+    )
+
+    use: Mapped[PasskeyUse]
+    session_id: Mapped[UUID | None]  # whose answer is awaited; a sign-in has none yet
+    expires_at: Mapped[datetime]
+    spent_at: Mapped[datetime | None]
+
+
+class LinkedIdentity(Record):
+    """A person as a national identity provider knows them: `subject` is its name for them towards us."""
+
+    __tablename__ = "linked_identity"
+    __table_args__ = (
+        UniqueConstraint("issuer", "subject", name="uq_linked_identity_account"),
+        # One person has one account there.
+        UniqueConstraint("citizen_id", "issuer", name="uq_linked_identity_citizen"),
+    )
+
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    level: Mapped[str]  # as the provider words it
+    verified_at: Mapped[datetime]
+
+
+class IdentityAttempt(Record):
+    """A way to the identity provider and back, taken at most once; state, nonce and PKCE are derived from the id."""
+
+    __tablename__ = "identity_attempt"
+    __table_args__ = (Index("ix_identity_attempt_created_at", "created_at"),)  # by which old ones are forgotten
+
+    session_id: Mapped[UUID | None]  # whose proof it is; a sign-in has none yet
+    expires_at: Mapped[datetime]
+    spent_at: Mapped[datetime | None]
 
 
 class SigningKey(Base):

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import auth.assurance
 import auth.guard
 import auth.operations
+import auth.passkeys
 import auth.tokens
 import auth.views
 import divisions.views
@@ -54,6 +55,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         folder=settings.signing_keys_dir,
     )
     auth.assurance.use_limits(settings.paying_limits)
+    auth.passkeys.use_relying_party(settings.passkeys)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     connect_outside(settings)
     wiring.wire()

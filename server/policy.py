@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from auth.assurance import FRESH
 from auth.guard import Role, Rule
+from auth.models import Assurance
 
 PUBLIC = Rule(frozenset(Role), open=True)
 # Those who come to get a token: an expired one in the header must not stop them.
 NEWCOMER = Rule(frozenset(Role), open=True, own_credentials=True)
 CITIZEN = Rule(frozenset({Role.CITIZEN}))
+# What would let a thief stay in, or see all there is: proved anew, and by more than a code to the phone.
+STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
 
 
 def _provider(scope: str) -> Rule:
@@ -28,6 +32,15 @@ POLICY: dict[str, Rule] = {
     "renameSession": CITIZEN,
     "endSession": CITIZEN,
     "endAllSessions": CITIZEN,
+    "startPasskeySignIn": NEWCOMER,
+    "signInWithPasskey": NEWCOMER,
+    "startPasskeyStepUp": CITIZEN,
+    "stepUpWithPasskey": CITIZEN,
+    "startPasskeyRegistration": CITIZEN,
+    "registerPasskey": CITIZEN,
+    "listPasskeys": CITIZEN,
+    "getPasskey": CITIZEN,
+    "removePasskey": STRONG,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
 
 from auth.assurance import PayingLimits
+from auth.passkeys import RelyingParty
 
 _SHORTEST_KEY = 32
 
@@ -50,6 +52,7 @@ class Settings:
     database_pooled: bool
     follow_clock: bool  # whether this process's time follows the sandbox's clock
     signing_keys_dir: Path | None = None  # where further signing keys come and go; None: the one key signs for good
+    passkeys: RelyingParty = field(default_factory=RelyingParty)
     paying_limits: PayingLimits = field(default_factory=PayingLimits)
 
     @property
@@ -92,6 +95,7 @@ def load() -> Settings:
             device_age=timedelta(hours=env.int("DEVICE_AGE_HOURS", 0 if simulated else 24)),
         ),
     }
+    found["passkeys"] = _relying_party(env, found["base_url"])
     keys = env.str("SIGNING_KEYS_DIR", None)
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
@@ -112,6 +116,19 @@ def load() -> Settings:
     if problems:
         raise BadSettings("; ".join(problems))
     return Settings(**found)
+
+
+def _relying_party(env: Env, base_url: str) -> RelyingParty:
+    """Who asks for passkeys: our own domain and page, unless told otherwise. A passkey can't belong to an address."""
+    page = urlsplit(base_url)
+    is_local = page.hostname in {None, "127.0.0.1"}
+    host = "localhost" if is_local else str(page.hostname)
+    own = f"{page.scheme}://localhost:{page.port}" if is_local else base_url
+    return RelyingParty(
+        id=env.str("PASSKEY_RP_ID", host),
+        name=env.str("PASSKEY_RP_NAME", RelyingParty.name),
+        origins=tuple(env.list("PASSKEY_ORIGINS", [own])),
+    )
 
 
 def _decode(name: str, secret: str, problems: list[str], *, exactly: bool = False) -> bytes:

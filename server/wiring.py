@@ -57,6 +57,7 @@ def tidy() -> None:
         idempotency.forget_old_keys(session)
         auth.operations.forget_old_challenges(session)
         auth.operations.forget_old_sessions(session)
+        auth.operations.forget_old_questions(session)
         auth.operations.advance_signing_keys(session)
 
 

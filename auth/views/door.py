@@ -21,6 +21,13 @@ SIGN_IN_EXAMPLE: dict[str, Any] = {
     "refresh_expires_at": "2026-12-21T09:00:00.000+07:00",
     "citizen_id": "019a0c1e-0000-7c00-8000-00000000000a",
 }
+STEPPED_UP_EXAMPLE: dict[str, Any] = {
+    "access_token": SIGN_IN_EXAMPLE["access_token"],
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "acr": "passkey",
+    "auth_time": "2026-11-21T09:00:00.000+07:00",
+}
 _Answer = TypeVar("_Answer")
 
 

@@ -11,7 +11,7 @@ from flask.views import MethodView
 
 from auth import operations
 from auth.errors import SessionOver
-from auth.guard import current_caller, current_citizen
+from auth.guard import current_caller, current_citizen, current_session
 from auth.models import Assurance, SignInSession
 from auth.operations import SignIn
 from auth.schemas import EndedSchema, RefreshSchema, SessionNameSchema, SessionSchema, SessionsSchema, SignInSchema
@@ -80,11 +80,9 @@ class SessionEnd(MethodView):
 
         Ends the session of the access token. Its refresh token is refused from now on.
         """
-        caller, citizen_id = current_caller(), current_citizen()
-        if caller.session_id is None:
-            raise NotSignedIn("no session")
+        session_id, citizen_id = current_session(), current_citizen()
         with transaction() as session:
-            operations.end_session(session, caller.session_id, citizen_id)
+            operations.end_session(session, session_id, citizen_id)
 
 
 @blueprint.route("/v1/me/sessions")
