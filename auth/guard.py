@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -17,12 +17,14 @@ from auth.keyring import Jwk
 from auth.models import Assurance
 from kit import clock
 from kit.database import transaction
-from kit.errors import NotAllowed, NotSignedIn, TooManyRequests
+from kit.errors import NotAllowed, NotFound, NotSignedIn, TooManyRequests
 from kit.quotas import Quota, Quotas
 from kit.web import Api
 
 # Access tokens live for minutes and are checked without the database; what ended before its time is read this often.
 _REVOKED_KEPT = timedelta(seconds=5)
+
+ACT_FOR = "Act-For"  # the id of the citizen the caller acts for
 
 
 class Role(StrEnum):
@@ -43,7 +45,7 @@ class Rule:
 
     A citizen also needs to have proved who they are by `assurance` or better, at most `max_age` ago.
     `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
-    operation takes `own_credentials`.
+    operation takes `own_credentials`. `act_for` is the scope of a mandate by which a citizen may do it for another.
     """
 
     roles: frozenset[Role]
@@ -52,6 +54,7 @@ class Rule:
     own_credentials: bool = False
     assurance: Assurance | None = None
     max_age: timedelta | None = None
+    act_for: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Caller:
     session_id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     proof: Proof | None = None  # of citizens only
+    acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this very operation
 
     @property
     def assurance(self) -> Assurance | None:
@@ -73,14 +77,21 @@ class Caller:
     @property
     def key(self) -> str:
         """What idempotency keys, cursors and quotas are bound to."""
+        if self.acts_for:
+            return f"{self.role}:{self.subject} for {self.acts_for}"
         return f"{self.role}:{self.subject}" if self.subject else "anonymous"
 
 
 ANYBODY = Caller(Role.ANONYMOUS)
+# Whether an agent may act for a principal now: (agent, principal, scope of the mandate, operation).
+MayAct = Callable[[UUID, UUID, str, str], bool]
 
 
-def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas) -> None:
-    """Put the guard before every operation of `api`; raises LookupError for an operation without a rule."""
+def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *, may_act: MayAct) -> None:
+    """Put the guard before every operation of `api`; raises LookupError for an operation without a rule.
+
+    `may_act` is asked, and writes down for the principal, when the header Act-For names somebody.
+    """
     unruled = sorted(set(api.operations.values()) - set(policy))
     if unruled:
         raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
@@ -101,6 +112,9 @@ def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas) ->
         g.caller_key = g.caller.key
         _spend(quotas, g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
         _admit(g.caller, rule)
+        if ACT_FOR in request.headers and not rule.open:
+            g.caller = _stand_in(g.caller, rule, operation, may_act)
+            g.caller_key = g.caller.key
 
     @app.after_request
     def tell_quota(response: Response) -> Response:
@@ -118,8 +132,8 @@ def current_caller() -> Caller:
 
 
 def current_citizen() -> UUID:
-    """The citizen who makes the current request."""
-    return _subject(lambda caller: caller.subject, Role.CITIZEN)
+    """The citizen whose things the current request is about: who makes it, or whom they act for by mandate."""
+    return _subject(lambda caller: caller.acts_for or caller.subject, Role.CITIZEN)
 
 
 def current_provider() -> UUID:
@@ -141,6 +155,18 @@ def current_session() -> UUID:
     if session_id is None:
         raise NotSignedIn("no session")
     return session_id
+
+
+def _stand_in(caller: Caller, rule: Rule, operation: str, may_act: MayAct) -> Caller:
+    if rule.act_for is None or caller.role is not Role.CITIZEN or caller.subject is None:
+        raise NotAllowed  # never done for the caller instead: that is not what they asked
+    try:
+        principal = UUID(request.headers[ACT_FOR])
+    except ValueError:
+        raise NotFound from None
+    if not may_act(caller.subject, principal, rule.act_for, operation):
+        raise NotFound
+    return replace(caller, acts_for=principal)
 
 
 def _subject(of: Callable[[Caller], UUID | None], role: Role) -> UUID:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -17,6 +19,8 @@ import notifications.sms
 import notifications.views
 import payments.gateway
 import payments.views
+import persons.operations
+import persons.views
 import services.utilities.providers
 import services.utilities.views
 from kit import database, logs, pages, vault, web
@@ -27,6 +31,7 @@ from server.settings import Settings
 
 BLUEPRINTS = (
     auth.views.blueprint,
+    persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
     payments.views.blueprint,
@@ -90,7 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    auth.guard.install(app, api, POLICY, Quotas(settings.requests_per_minute))
+    auth.guard.install(app, api, POLICY, Quotas(settings.requests_per_minute), may_act=_may_act)
     app.extensions["api"] = api
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
@@ -98,3 +103,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.follow_clock and settings.sandbox_url:
         sandbox_clock.follow(settings.sandbox_url)
     return app
+
+
+def _may_act(agent_id: UUID, principal_id: UUID, scope: str, operation: str) -> bool:
+    with database.transaction() as session:
+        return persons.operations.act(session, agent_id, principal_id, scope, operation)

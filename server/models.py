@@ -8,6 +8,7 @@ import kit.idempotency
 import kit.sealed
 import notifications.models
 import payments.models
+import persons.models
 import services.utilities.models
 from kit.database import Base
 
@@ -17,6 +18,7 @@ ROOMS = (
     kit.sealed,
     auth.models,
     divisions.models,
+    persons.models,
     payments.models,
     services.utilities.models,
     notifications.models,

@@ -18,6 +18,10 @@ def _provider(scope: str) -> Rule:
     return Rule(frozenset({Role.PROVIDER}), scope=scope)
 
 
+def _by_mandate(scope: str) -> Rule:
+    return Rule(frozenset({Role.CITIZEN}), act_for=scope)
+
+
 POLICY: dict[str, Rule] = {
     # auth
     "startPhoneSignIn": NEWCOMER,
@@ -54,14 +58,14 @@ POLICY: dict[str, Rule] = {
     "listAccounts": CITIZEN,
     "getAccount": CITIZEN,
     "unlinkAccount": CITIZEN,
-    "listBills": CITIZEN,
-    "getBill": CITIZEN,
-    "payBills": CITIZEN,
+    "listBills": _by_mandate("bills:read"),
+    "getBill": _by_mandate("bills:read"),
+    "payBills": _by_mandate("bills:pay"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
     # payments
-    "getPayment": CITIZEN,
+    "getPayment": _by_mandate("bills:pay"),
     "listPayments": CITIZEN,
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
@@ -72,4 +76,25 @@ POLICY: dict[str, Rule] = {
     "registerDevice": CITIZEN,
     "listDevices": CITIZEN,
     "removeDevice": CITIZEN,
+    # persons
+    "getMyIdentity": CITIZEN,
+    "changeMyIdentity": CITIZEN,
+    "exportMyData": CITIZEN,
+    "eraseMe": Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PHONE, max_age=FRESH),
+    "listMyDataRequests": CITIZEN,
+    "listMyConsents": CITIZEN,
+    "giveConsent": CITIZEN,
+    "withdrawConsent": CITIZEN,
+    "listAccessToMyData": CITIZEN,
+    "listHousehold": CITIZEN,
+    "addHouseholdMember": CITIZEN,
+    "getHouseholdMember": CITIZEN,
+    "changeHouseholdMember": CITIZEN,
+    "removeHouseholdMember": CITIZEN,
+    "listMandates": CITIZEN,
+    "offerMandate": CITIZEN,
+    "acceptMandate": CITIZEN,
+    "getMandate": CITIZEN,
+    "narrowMandate": CITIZEN,
+    "revokeMandate": CITIZEN,
 }

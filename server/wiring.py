@@ -6,6 +6,7 @@ import auth.operations
 import notifications.flows
 import notifications.listeners
 import payments.flows
+import persons.holdings
 import services.utilities.flows
 import services.utilities.listeners
 from auth.events import PhoneChallengeStarted
@@ -21,6 +22,7 @@ from payments.events import (
     PaymentDoubtful,
     PaymentEnded,
 )
+from server.holdings import HOLDINGS
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
@@ -70,6 +72,7 @@ PERIODIC = {
 
 def wire() -> None:
     """Register everything above with the queue; safe to call twice."""
+    persons.holdings.declare(HOLDINGS)
     for event, listeners in LISTENERS.items():
         for listener in listeners:
             events.listen(event, listener)
