@@ -12,7 +12,7 @@ import auth.operations
 import notifications.operations
 import payments.operations
 import persons.operations
-from auth.models import Citizen, Language, SignInSession
+from auth.models import Citizen, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations import SignIn
 from kit import clock, sealed
 from kit.database import Base, transaction
@@ -61,6 +61,23 @@ def tell_everything(person: Person) -> UUID:
             fields=["name"],
             organisation="Điện lực Bắc Ninh",
         )
+        session.add_all(
+            [
+                Passkey(
+                    citizen_id=person.id,
+                    credential_id=b"credential",
+                    public_key=b"key",
+                    sign_count=0,
+                    transports=[],
+                    is_synced=True,
+                    name="Điện thoại",
+                    known_since=clock.now(),
+                ),
+                LinkedIdentity(
+                    citizen_id=person.id, issuer="https://id", subject="s-1", level="2", verified_at=clock.now()
+                ),
+            ]
+        )
         links = {"id": uuid4(), "citizen": person.id, "now": clock.now()}
         session.execute(
             text("INSERT INTO lookup (id, created_at, citizen_id, code_hash) VALUES (:id, :now, :citizen, 'x')"), links
@@ -99,7 +116,7 @@ def books() -> list[tuple[str, int]]:
         return [(account, int(total)) for account, total in rows]
 
 
-def count(model: type[Device | Message], citizen_id: UUID) -> int:
+def count(model: type[Device | Message | Passkey | LinkedIdentity], citizen_id: UUID) -> int:
     with transaction() as session:
         return len(session.scalars(select(model.id).where(model.citizen_id == citizen_id)).all())
 
@@ -279,7 +296,7 @@ def test_who_is_erased_leaves_the_books_as_they_were_and_nothing_to_read(an):
 
     assert erased.status_code == 204
     assert books() == before == [("card", 636_768), ("owed_to_payees", -636_768)]
-    assert (count(Device, an.id), count(Message, an.id)) == (0, 0)
+    assert [count(model, an.id) for model in (Device, Message, Passkey, LinkedIdentity)] == [0] * 4
     with transaction() as session:
         payment = session.get(Payment, payment_id)
         assert (payment.citizen_id, payment.captured_vnd, payment.client_secret) == (an.id, 636_768, None)
