@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from auth import operations
+from auth import keyring, operations
 from auth.models import MachineRole
 from kit.database import transaction
 
@@ -39,10 +39,32 @@ def revoke_client(client_id: UUID) -> None:
     click.echo(f"revoked {client_id}")
 
 
-@commands.command("retire-key")
-@click.argument("kid")
-def retire_key(kid: str) -> None:
-    """Refuse all tokens signed with a key; replace SIGNING_KEY_FILE everywhere first."""
+@commands.command("list-keys")
+def list_keys() -> None:
+    """Show every signing key and what it is: published, active, retiring or withdrawn."""
     with transaction() as session:
-        operations.retire_signing_key(session, kid)
-    click.echo(f"retired {kid}")
+        keys = operations.list_key_states(session)
+    for key in keys:
+        click.echo(f"{key.kid} {key.state} since {key.state_since.isoformat(timespec='seconds')}")
+
+
+@commands.command("rotate-keys")
+def rotate_keys() -> None:
+    """Publish a new signing key; it signs a day later. Copy its file to every machine until then."""
+    try:
+        with transaction() as session:
+            kid = operations.rotate_signing_keys(session)
+    except keyring.NoKeyFolder as exc:
+        raise click.ClickException("SIGNING_KEYS_DIR is not set: a new key has nowhere to go") from exc
+    click.echo(f"published {kid}: copy {kid}.pem into SIGNING_KEYS_DIR of every machine within 24 hours")
+
+
+@commands.command("withdraw-key")
+@click.argument("kid")
+def withdraw_key(kid: str) -> None:
+    """Refuse all tokens signed with a key, everywhere within ten seconds: for a key that may have been seen."""
+    with transaction() as session:
+        heir = operations.withdraw_signing_key(session, kid)
+    click.echo(f"withdrawn {kid}")
+    if heir:
+        click.echo(f"{heir} signs now: copy {heir}.pem into SIGNING_KEYS_DIR of every machine")

@@ -24,6 +24,11 @@ def code_of(challenge_id: UUID) -> str:
     return str(number % 10**_CODE_DIGITS).zfill(_CODE_DIGITS)
 
 
+def challenge_of(challenge_id: UUID) -> bytes:
+    """The 32 bytes that an authenticator has to sign."""
+    return _derive("passkey challenge", challenge_id.bytes)
+
+
 def successor_of(refresh_token: str) -> str:
     """The refresh token that follows this one: always the same, and unknowable to who holds only the token."""
     return urlsafe_b64encode(_derive("refresh token", refresh_token.encode())).rstrip(b"=").decode()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
+from auth.models import Assurance
 from kit.errors import DomainError, NotSignedIn
 
 
@@ -54,6 +57,74 @@ class SessionOver(NotSignedIn):
         " bạn vui lòng đăng nhập lại."
     )
     next_action = "start_phone_sign_in"
+
+
+class InsufficientUserAuthentication(DomainError):
+    """Please prove once more that it is you. A level of `acr_values` is needed, at most `max_age` seconds old.
+
+    Step up with a passkey (`startPasskeyStepUp`) or national identity (`startIdentityStepUp`), then ask again with the
+    new access token. As in RFC 9470 the levels stand in WWW-Authenticate too.
+    """
+
+    status = 401
+    vi = (
+        "Vui lòng xác thực thêm một lần nữa. Thao tác này cần một trong các mức ghi ở acr_values,"
+        " xác thực cách đây không quá max_age giây."
+    )
+    next_action = "step_up"
+
+    def __init__(
+        self,
+        levels: Iterable[Assurance],
+        max_age: timedelta | None = None,
+        **members: Any,  # noqa: ANN401 - JSON members
+    ) -> None:
+        acr_values = " ".join(levels)
+        wanted: dict[str, Any] = {"acr_values": acr_values}
+        challenge = f'error="insufficient_user_authentication", acr_values="{acr_values}"'
+        if max_age is not None:
+            wanted["max_age"] = int(max_age.total_seconds())
+            challenge += f', max_age="{wanted["max_age"]}"'
+        super().__init__(**wanted, **members)
+        self.headers["WWW-Authenticate"] = f'Bearer realm="citizen", {challenge}'
+
+
+class PasskeyRefused(DomainError):
+    """This passkey was not accepted. It is not known here, or its answer is not for this question; start again."""
+
+    status = 422
+    vi = "Khóa truy cập không được chấp nhận. Khóa chưa đăng ký ở đây hoặc trả lời không đúng; bạn hãy bắt đầu lại."
+    next_action = "start_again"
+
+
+class PasskeyChallengeOver(DomainError):
+    """This question to your passkey is over. It was answered, has expired, or was not for this session; start again."""
+
+    status = 410
+    vi = "Yêu cầu khóa truy cập đã hết hiệu lực. Yêu cầu đã được trả lời, hết hạn hoặc của phiên khác; hãy bắt đầu lại."
+    next_action = "start_again"
+
+
+class PasskeyKnown(DomainError):
+    """This passkey is registered already. Sign in with it, or choose another authenticator."""
+
+    vi = "Khóa truy cập này đã đăng ký. Bạn hãy đăng nhập bằng khóa này hoặc chọn thiết bị khác."
+
+
+class LastWayIn(DomainError):
+    """This is your last way in. Add another passkey, a phone number or national identity before you remove it."""
+
+    vi = "Đây là cách đăng nhập cuối cùng của bạn. Hãy thêm khóa khác, số điện thoại hoặc định danh trước khi xóa."
+
+
+class DayLimitReached(DomainError):
+    """This is more than may be paid in one day. `limit_vnd` is the limit of a day, `paid_vnd` what was paid today."""
+
+    vi = (
+        "Số tiền vượt hạn mức thanh toán trong ngày. limit_vnd là hạn mức một ngày,"
+        " paid_vnd là số tiền hôm nay đã thanh toán."
+    )
+    next_action = "pay_tomorrow"
 
 
 # The three refusals of the token endpoint carry `error` too: OAuth libraries read that (RFC 6749 section 5.2), people

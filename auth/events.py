@@ -13,3 +13,27 @@ class PhoneChallengeStarted(Event):
     """Someone asked for a one-time code; whoever hears this sends it."""
 
     challenge_id: UUID
+
+
+@dataclass(frozen=True)
+class DeviceSignedIn(Event):
+    """A citizen who is signed in elsewhere has signed in on one more device; the others should hear of it."""
+
+    citizen_id: UUID
+    session_id: UUID
+
+
+@dataclass(frozen=True)
+class SessionEndedByReuse(Event):
+    """A spent refresh token turned up again: it is in two hands, so the session was ended and its citizen is told."""
+
+    citizen_id: UUID
+    session_id: UUID
+
+
+@dataclass(frozen=True)
+class PasskeyAdded(Event):
+    """A passkey was registered; its citizen hears of it on every device, in case it was not them."""
+
+    citizen_id: UUID
+    passkey_id: UUID

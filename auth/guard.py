@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from flask import Flask, Response, g, request
 
-from auth import operations, tokens
+from auth import assurance, operations, tokens
+from auth.assurance import Proof
+from auth.keyring import Jwk
+from auth.models import Assurance
+from kit import clock
 from kit.database import transaction
-from kit.errors import NotAllowed, NotSignedIn, TooManyRequests
+from kit.errors import NotAllowed, NotFound, NotSignedIn, TooManyRequests
 from kit.quotas import Quota, Quotas
 from kit.web import Api
+
+# Access tokens live for minutes and are checked without the database; what ended before its time is read this often.
+_REVOKED_KEPT = timedelta(seconds=5)
+
+ACT_FOR = "Act-For"  # the id of the citizen the caller acts for
 
 
 class Role(StrEnum):
@@ -32,14 +43,18 @@ class Role(StrEnum):
 class Rule:
     """Who may call an operation: any of `roles`, and a machine also needs `scope`.
 
+    A citizen also needs to have proved who they are by `assurance` or better, at most `max_age` ago.
     `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
-    operation takes `own_credentials`.
+    operation takes `own_credentials`. `act_for` is the scope of a mandate by which a citizen may do it for another.
     """
 
     roles: frozenset[Role]
     scope: str | None = None
     open: bool = False
     own_credentials: bool = False
+    assurance: Assurance | None = None
+    max_age: timedelta | None = None
+    act_for: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,19 +66,32 @@ class Caller:
     provider_id: UUID | None = None
     session_id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    assurance: str | None = None
+    proof: Proof | None = None  # of citizens only
+    acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this very operation
+
+    @property
+    def assurance(self) -> Assurance | None:
+        """How surely a citizen is known."""
+        return self.proof.level if self.proof else None
 
     @property
     def key(self) -> str:
         """What idempotency keys, cursors and quotas are bound to."""
+        if self.acts_for:
+            return f"{self.role}:{self.subject} for {self.acts_for}"
         return f"{self.role}:{self.subject}" if self.subject else "anonymous"
 
 
 ANYBODY = Caller(Role.ANONYMOUS)
+# Whether an agent may act for a principal now: (agent, principal, scope of the mandate, operation).
+MayAct = Callable[[UUID, UUID, str, str], bool]
 
 
-def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas) -> None:
-    """Put the guard before every operation of `api`; raises LookupError for an operation without a rule."""
+def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *, may_act: MayAct) -> None:
+    """Put the guard before every operation of `api`; raises LookupError for an operation without a rule.
+
+    `may_act` is asked, and writes down for the principal, when the header Act-For names somebody.
+    """
     unruled = sorted(set(api.operations.values()) - set(policy))
     if unruled:
         raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
@@ -84,6 +112,9 @@ def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas) ->
         g.caller_key = g.caller.key
         _spend(quotas, g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
         _admit(g.caller, rule)
+        if ACT_FOR in request.headers and not rule.open:
+            g.caller = _stand_in(g.caller, rule, operation, may_act)
+            g.caller_key = g.caller.key
 
     @app.after_request
     def tell_quota(response: Response) -> Response:
@@ -101,13 +132,41 @@ def current_caller() -> Caller:
 
 
 def current_citizen() -> UUID:
-    """The citizen who makes the current request."""
-    return _subject(lambda caller: caller.subject, Role.CITIZEN)
+    """The citizen whose things the current request is about: who makes it, or whom they act for by mandate."""
+    return _subject(lambda caller: caller.acts_for or caller.subject, Role.CITIZEN)
 
 
 def current_provider() -> UUID:
     """The provider whose system or clerk makes the current request."""
     return _subject(lambda caller: caller.provider_id, Role.PROVIDER)
+
+
+def current_proof() -> Proof:
+    """How and when the citizen who makes the current request has proved who they are."""
+    proof = current_caller().proof
+    if proof is None:
+        raise NotAllowed
+    return proof
+
+
+def current_session() -> UUID:
+    """The session the citizen makes the current request in; raises NotSignedIn for a token without one."""
+    session_id = current_caller().session_id
+    if session_id is None:
+        raise NotSignedIn("no session")
+    return session_id
+
+
+def _stand_in(caller: Caller, rule: Rule, operation: str, may_act: MayAct) -> Caller:
+    if rule.act_for is None or caller.role is not Role.CITIZEN or caller.subject is None:
+        raise NotAllowed  # never done for the caller instead: that is not what they asked
+    try:
+        principal = UUID(request.headers[ACT_FOR])
+    except ValueError:
+        raise NotFound from None
+    if not may_act(caller.subject, principal, rule.act_for, operation):
+        raise NotFound
+    return replace(caller, acts_for=principal)
 
 
 def _subject(of: Callable[[Caller], UUID | None], role: Role) -> UUID:
@@ -131,23 +190,60 @@ def _identify(rule: Rule) -> Caller:
     if scheme.lower() != "bearer":
         raise NotSignedIn("a bearer token is expected")
     claims = tokens.verify(token.strip(), _find_key)
+    if _revoked.holds(claims.kid, str(claims.session_id), str(claims.subject)):
+        raise NotSignedIn("ended")
     return Caller(
         role=Role(claims.role),
         subject=claims.subject,
         provider_id=claims.provider_id,
         session_id=claims.session_id,
         scopes=claims.scopes,
-        assurance=claims.assurance,
+        proof=_proof(claims),
     )
 
 
-def _find_key(kid: str) -> tokens.Jwk | None:
+def _proof(claims: tokens.Claims) -> Proof | None:
+    if claims.assurance is None or claims.authenticated_at is None:
+        return None
+    return Proof(claims.assurance, claims.authenticated_at, claims.known_since or claims.authenticated_at)
+
+
+def _find_key(kid: str) -> Jwk | None:
     with transaction() as session:
         return operations.find_signing_key(session, kid)
 
 
+class _Revoked:
+    """What was ended lately, as this process read it at most five seconds ago."""
+
+    def __init__(self) -> None:
+        self._names: frozenset[str] = frozenset()
+        self._read_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    def holds(self, *names: str) -> bool:
+        """Whether a token that names any of these is over; reads anew, by one query, when it is time."""
+        if self._is_stale():
+            with self._lock:
+                # Of all threads that found it stale the first one reads, the others have waited for it.
+                if self._is_stale():
+                    with transaction() as session:
+                        self._names = operations.list_revoked(session)
+                    self._read_at = clock.now()
+        return not self._names.isdisjoint(names)
+
+    def _is_stale(self) -> bool:
+        # A clock that was set back makes it stale as well.
+        return self._read_at is None or not timedelta() <= clock.now() - self._read_at < _REVOKED_KEPT
+
+
+_revoked = _Revoked()
+
+
 def _admit(caller: Caller, rule: Rule) -> None:
     if rule.open or caller.role in rule.roles:
+        if rule.assurance and caller.role is Role.CITIZEN:
+            assurance.require(caller.proof, rule.assurance, rule.max_age)
         if rule.scope and caller.role is not Role.CITIZEN and rule.scope not in caller.scopes:
             raise NotAllowed(scope=rule.scope)
         return

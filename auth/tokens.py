@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import threading
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
-from auth import derivation
+from auth import derivation, keyring
+from auth.keyring import Jwk
+from auth.models import Assurance
 from kit import clock
 from kit.database import new_id
 from kit.errors import NotSignedIn
@@ -34,8 +34,6 @@ _TYPE = "at+jwt"
 _REQUIRED = ["exp", "iat", "sub", "iss", "aud", "jti"]
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
-Jwk = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Claims:
@@ -46,55 +44,35 @@ class Claims:
     provider_id: UUID | None
     session_id: UUID | None
     scopes: frozenset[str]
-    assurance: str | None
+    assurance: Assurance | None
+    authenticated_at: datetime | None
+    known_since: datetime | None
     expires_at: datetime
+    kid: str  # the key that signed
 
 
-@dataclass(frozen=True)
-class _Signer:
-    private_key: EllipticCurvePrivateKey
-    issuer: str
-    kid: str
-    jwk: Jwk
-
-
-_signer: dict[str, _Signer] = {}
+_issuer: dict[str, str] = {}
 _known_keys: dict[str, tuple[EllipticCurvePublicKey, datetime]] = {}
 _known_claims: dict[bytes, Claims] = {}
 _lock = threading.Lock()  # guards the two tables above; held for a dictionary's operation only
 
 
-def use_key(pem: str, *, issuer: str, secret: bytes) -> None:
-    """Sign with the P-256 private key in `pem`, as `issuer`, from now on; `secret` keys all that is derived.
+def use_key(pem: str, *, issuer: str, secret: bytes, folder: Path | None = None) -> None:
+    """Sign as `issuer` from now on, with the P-256 private key in `pem` or one of those in `folder`.
 
-    Raises ValueError when `pem` holds anything else.
+    `secret` keys all that is derived. Raises ValueError when a key is anything else.
     """
-    private_key = load_pem_private_key(pem.encode(), password=None)
-    if not isinstance(private_key, EllipticCurvePrivateKey) or not isinstance(private_key.curve, SECP256R1):
-        raise ValueError("the signing key must be a P-256 private key in PEM")  # noqa: TRY004 - a value, not a type
-    jwk = ECAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
-    jwk = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
-    _signer["own"] = _Signer(private_key, issuer, thumbprint(jwk), jwk)
+    keyring.use(pem, folder)
+    _issuer["own"] = issuer
     derivation.use_key(secret)
     with _lock:
         _known_keys.clear()
         _known_claims.clear()
 
 
-def thumbprint(jwk: Jwk) -> str:
-    """The RFC 7638 thumbprint of an elliptic-curve key."""
-    canonical = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
-    return _base64url(hashlib.sha256(canonical.encode()).digest())
-
-
-def own_key() -> tuple[str, Jwk]:
-    """The `kid` and the public half of the key this process signs with."""
-    own = _signer["own"]
-    return own.kid, own.jwk
-
-
 def issue(
     *,
+    kid: str,
     role: str,
     subject: UUID,
     session_id: UUID | None = None,
@@ -102,12 +80,15 @@ def issue(
     scopes: Iterable[str] = (),
     assurance: str | None = None,
     authenticated_at: datetime | None = None,
+    known_since: datetime | None = None,
 ) -> str:
-    """A signed access token, valid for LIFETIME. It carries ids only: no number, no name."""
-    own = _signer["own"]
+    """An access token signed with our key `kid`, valid for LIFETIME. It carries ids only: no number, no name."""
+    own = keyring.find(kid)
+    if own is None:
+        raise LookupError("this machine does not have the key it should sign with")
     issued_at = int(clock.now().timestamp())
     claims = {
-        "iss": own.issuer,
+        "iss": _issuer["own"],
         "sub": str(subject),
         "aud": AUDIENCE,
         "iat": issued_at,
@@ -117,6 +98,7 @@ def issue(
         "scope": " ".join(sorted(scopes)),
         "acr": assurance,
         "auth_time": int(authenticated_at.timestamp()) if authenticated_at else None,
+        "known_since": int(known_since.timestamp()) if known_since else None,
         "sid": str(session_id) if session_id else None,
         "provider_id": str(provider_id) if provider_id else None,
     }
@@ -127,9 +109,9 @@ def issue(
 def verify(token: str, find_key: Callable[[str], Jwk | None]) -> Claims:
     """What `token` says, once its signature, type, issuer, audience and times hold.
 
-    `find_key(kid)` gives the public key of our key table that is not retired, None for any other; the answer is kept
-    for half a minute, and a verified token's claims until it expires. A retired key is therefore refused everywhere
-    after five minutes at most. Raises NotSignedIn with a short reason.
+    `find_key(kid)` gives the public key of our key table that is not withdrawn, None for any other; the answer is kept
+    for half a minute, and a verified token's claims until it expires: who asks also has to know which keys and sessions
+    have ended since. Raises NotSignedIn with a short reason.
     """
     if len(token) > _LONGEST_TOKEN:
         raise NotSignedIn("malformed")
@@ -158,7 +140,7 @@ def _decode(token: str, find_key: Callable[[str], Jwk | None], now: datetime) ->
             _key_of(token, find_key, now),
             algorithms=[_ALGORITHM],
             audience=AUDIENCE,
-            issuer=_signer["own"].issuer,
+            issuer=_issuer["own"],
             options={
                 "require": _REQUIRED,
                 "strict_aud": True,
@@ -177,7 +159,7 @@ def _decode(token: str, find_key: Callable[[str], Jwk | None], now: datetime) ->
         raise NotSignedIn("bad signature") from exc
     except jwt.PyJWTError as exc:
         raise NotSignedIn("malformed") from exc
-    return _claims(payload, now)
+    return _claims(payload, now, jwt.get_unverified_header(token)["kid"])
 
 
 def _key_of(token: str, find_key: Callable[[str], Jwk | None], now: datetime) -> EllipticCurvePublicKey:
@@ -209,7 +191,7 @@ def _key_of(token: str, find_key: Callable[[str], Jwk | None], now: datetime) ->
     return fresh
 
 
-def _claims(payload: dict[str, Any], now: datetime) -> Claims:
+def _claims(payload: dict[str, Any], now: datetime, kid: str) -> Claims:
     if _instant(payload, "iat") > now + _LEEWAY:
         raise NotSignedIn("issued in the future")
     try:
@@ -219,8 +201,11 @@ def _claims(payload: dict[str, Any], now: datetime) -> Claims:
             provider_id=UUID(_text(payload, "provider_id")) if "provider_id" in payload else None,
             session_id=UUID(_text(payload, "sid")) if "sid" in payload else None,
             scopes=frozenset(_text(payload, "scope").split()) if "scope" in payload else frozenset(),
-            assurance=_text(payload, "acr") if "acr" in payload else None,
+            assurance=Assurance(_text(payload, "acr")) if "acr" in payload else None,
+            authenticated_at=_instant(payload, "auth_time") if "auth_time" in payload else None,
+            known_since=_instant(payload, "known_since") if "known_since" in payload else None,
             expires_at=_instant(payload, "exp"),
+            kid=kid,
         )
     except ValueError as exc:
         raise NotSignedIn("malformed") from exc
@@ -241,7 +226,3 @@ def _instant(payload: dict[str, Any], name: str) -> datetime:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError) as exc:
         raise NotSignedIn("malformed") from exc
-
-
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from auth.models import Language
-from kit import clock
+from kit import clock, export
 from kit.errors import NotFound, PreconditionFailed
 from kit.pages import Page, page
 from notifications.models import AddressKind, Device, Message, MessageKind, Platform, Push, PushState
@@ -232,3 +232,34 @@ def record_pushes(session: Session, message_id: UUID, results: Mapping[UUID, Pus
     gone = [device_id for device_id, came in results.items() if came is PushResult.UNREGISTERED]
     if gone:
         session.execute(delete(Device).where(Device.id.in_(gone)))
+
+
+TABLES = frozenset({"message", "device"})  # those that name a citizen
+
+
+def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
+    """The inbox and the devices of a citizen; of an address only its last characters, for it is a key to the phone."""
+    inbox = (
+        select(Message.id, Message.kind, Message.subject_id, Message.params, Message.created_at, Message.read_at)
+        .where(Message.citizen_id == citizen_id)
+        .order_by(Message.id)
+    )
+    devices = (
+        select(
+            Device.id,
+            func.right(Device.address, SHOWN_OF_ADDRESS).label("address_ending"),
+            Device.platform,
+            Device.language,
+            Device.created_at,
+            Device.registered_at,
+        )
+        .where(Device.citizen_id == citizen_id)
+        .order_by(Device.id)
+    )
+    return {"messages": export.rows(session, inbox), "devices": export.rows(session, devices)}
+
+
+def erase_citizen(session: Session, citizen_id: UUID) -> None:
+    """Forget every device and message, and what was on its way to them."""
+    session.execute(delete(Device).where(Device.citizen_id == citizen_id))
+    session.execute(delete(Message).where(Message.citizen_id == citizen_id))

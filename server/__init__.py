@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import auth.assurance
 import auth.guard
 import auth.operations
+import auth.passkeys
 import auth.tokens
 import auth.views
 import divisions.views
@@ -18,9 +21,11 @@ import notifications.sms
 import notifications.views
 import payments.gateway
 import payments.views
+import persons.operations
+import persons.views
 import services.utilities.providers
 import services.utilities.views
-from kit import database, logs, pages, web
+from kit import database, logs, pages, vault, web
 from kit.errors import TooManyRequests
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 BLUEPRINTS = (
     auth.views.blueprint,
+    persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
     payments.views.blueprint,
@@ -52,7 +58,15 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         pooled=settings.database_pooled,
     )
     pages.use_key(settings.secret_key)
-    auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
+    vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
+    auth.tokens.use_key(
+        settings.signing_key,
+        issuer=settings.base_url,
+        secret=settings.secret_key,
+        folder=settings.signing_keys_dir,
+    )
+    auth.assurance.use_limits(settings.paying_limits)
+    auth.passkeys.use_relying_party(settings.passkeys)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     connect_outside(settings)
     wiring.wire()
@@ -96,7 +110,7 @@ def assemble(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     quotas = Quotas(settings.requests_per_minute)
-    auth.guard.install(app, api, POLICY, quotas)
+    auth.guard.install(app, api, POLICY, quotas, may_act=_may_act)
     _meter_strays(app, quotas)
     app.before_request(api.read_strictly)
     app.extensions["api"] = api
@@ -126,3 +140,8 @@ def _meter_strays(app: Flask, quotas: Quotas) -> None:
             g.quota = quotas.spend(f"address:{request.remote_addr}")
             if g.quota.exceeded:
                 raise TooManyRequests(retry_after=g.quota.reset_seconds)
+
+
+def _may_act(agent_id: UUID, principal_id: UUID, scope: str, operation: str) -> bool:
+    with database.transaction() as session:
+        return persons.operations.act(session, agent_id, principal_id, scope, operation)

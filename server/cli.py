@@ -10,6 +10,7 @@ import click
 
 import auth.cli
 import divisions.cli
+import persons.cli
 import services.utilities.cli
 from kit.errors import DomainError
 from server import settings as environment
@@ -17,6 +18,7 @@ from server import settings as environment
 _SAMPLE = Path(__file__).parent.parent / "sample"
 _ROOMS: dict[str, click.Group] = {
     "auth": auth.cli.commands,
+    "persons": persons.cli.commands,
     "divisions": divisions.cli.commands,
     "utilities": services.utilities.cli.commands,
 }

@@ -185,7 +185,9 @@ class _Demo:
         _kept(signing_key, _new_signing_key)
         self._environment = {
             "BASE_URL": address,
-            "SECRET_KEY": _kept(keys / "secret_key", lambda: b64encode(secrets.token_bytes(32)).decode()),
+            "SECRET_KEY": _kept(keys / "secret_key", _new_secret),
+            "VAULT_KEY": _kept(keys / "vault_key", _new_secret),
+            "VAULT_INDEX_KEY": _kept(keys / "vault_index_key", _new_secret),
             "SIGNING_KEY_FILE": str(signing_key),
             **{name: value for name, value in self._environment.items() if value},
             "CITIZEN_MODE": "sandbox",
@@ -318,6 +320,10 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
             os.fsync(descriptor)
         draft.rename(path)
     return path.read_text()
+
+
+def _new_secret() -> str:
+    return b64encode(secrets.token_bytes(32)).decode()
 
 
 def _new_signing_key() -> str:

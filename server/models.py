@@ -5,16 +5,20 @@ from __future__ import annotations
 import auth.models
 import divisions.models
 import kit.idempotency
+import kit.sealed
 import notifications.models
 import payments.models
+import persons.models
 import services.utilities.models
 from kit.database import Base
 
 METADATA = Base.metadata
 ROOMS = (
     kit.idempotency,
+    kit.sealed,
     auth.models,
     divisions.models,
+    persons.models,
     payments.models,
     services.utilities.models,
     notifications.models,

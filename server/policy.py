@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from auth.assurance import FRESH
 from auth.guard import Role, Rule
+from auth.models import Assurance
 
 PUBLIC = Rule(frozenset(Role), open=True)
 # Those who come to get a token: an expired one in the header must not stop them.
 NEWCOMER = Rule(frozenset(Role), open=True, own_credentials=True)
 CITIZEN = Rule(frozenset({Role.CITIZEN}))
+# What would let a thief stay in, or see all there is: proved anew, and by more than a code to the phone.
+STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
 
 
 def _provider(scope: str) -> Rule:
     return Rule(frozenset({Role.PROVIDER}), scope=scope)
+
+
+def _by_mandate(scope: str) -> Rule:
+    return Rule(frozenset({Role.CITIZEN}), act_for=scope)
 
 
 POLICY: dict[str, Rule] = {
@@ -23,6 +31,20 @@ POLICY: dict[str, Rule] = {
     "listSigningKeys": PUBLIC,
     "signOut": CITIZEN,
     "getMe": CITIZEN,
+    "listSessions": CITIZEN,
+    "getSession": CITIZEN,
+    "renameSession": CITIZEN,
+    "endSession": CITIZEN,
+    "endAllSessions": CITIZEN,
+    "startPasskeySignIn": NEWCOMER,
+    "signInWithPasskey": NEWCOMER,
+    "startPasskeyStepUp": CITIZEN,
+    "stepUpWithPasskey": CITIZEN,
+    "startPasskeyRegistration": CITIZEN,
+    "registerPasskey": CITIZEN,
+    "listPasskeys": CITIZEN,
+    "getPasskey": CITIZEN,
+    "removePasskey": STRONG,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,
@@ -36,14 +58,14 @@ POLICY: dict[str, Rule] = {
     "listAccounts": CITIZEN,
     "getAccount": CITIZEN,
     "unlinkAccount": CITIZEN,
-    "listBills": CITIZEN,
-    "getBill": CITIZEN,
-    "payBills": CITIZEN,
+    "listBills": _by_mandate("bills:read"),
+    "getBill": _by_mandate("bills:read"),
+    "payBills": _by_mandate("bills:pay"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
     # payments
-    "getPayment": CITIZEN,
+    "getPayment": _by_mandate("bills:pay"),
     "listPayments": CITIZEN,
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
@@ -54,4 +76,25 @@ POLICY: dict[str, Rule] = {
     "registerDevice": CITIZEN,
     "listDevices": CITIZEN,
     "removeDevice": CITIZEN,
+    # persons
+    "getMyIdentity": CITIZEN,
+    "changeMyIdentity": CITIZEN,
+    "exportMyData": CITIZEN,
+    "eraseMe": Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PHONE, max_age=FRESH),
+    "listMyDataRequests": CITIZEN,
+    "listMyConsents": CITIZEN,
+    "giveConsent": CITIZEN,
+    "withdrawConsent": CITIZEN,
+    "listAccessToMyData": CITIZEN,
+    "listHousehold": CITIZEN,
+    "addHouseholdMember": CITIZEN,
+    "getHouseholdMember": CITIZEN,
+    "changeHouseholdMember": CITIZEN,
+    "removeHouseholdMember": CITIZEN,
+    "listMandates": CITIZEN,
+    "offerMandate": CITIZEN,
+    "acceptMandate": CITIZEN,
+    "getMandate": CITIZEN,
+    "narrowMandate": CITIZEN,
+    "revokeMandate": CITIZEN,
 }

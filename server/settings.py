@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from environs import Env, EnvValidationError
 
+from auth.assurance import PayingLimits
+from auth.passkeys import RelyingParty
+
 _SHORTEST_KEY = 32
+_VAULT_KEY = 32  # AES-256 and HMAC-SHA256
 _FEWEST_DISTINCT = 16  # bytes of a key; 32 random ones have about thirty
 _OF_A_TEST = ("sk_test", "pk_test", "rk_test", "sandbox", "127.0.0.1", "localhost", "0.0.0.0", "[::1]")  # noqa: S104
 _OF_STRIPE = {
@@ -37,6 +42,8 @@ class Settings:
     base_url: str
     sandbox_url: str | None
     secret_key: bytes
+    vault_keys: Sequence[bytes]  # master keys of personal data: the first seals, all of them open
+    vault_index_key: bytes
     signing_key: str  # PEM of a P-256 private key
     stripe_secret_key: str
     stripe_publishable_key: str
@@ -55,6 +62,9 @@ class Settings:
     database_pooled: bool
     follow_clock: bool  # whether this process's time follows the sandbox's clock
     stalled_after_seconds: int = 30  # how long a worker may be silent before its jobs are given to others
+    signing_keys_dir: Path | None = None  # where further signing keys come and go; None: the one key signs for good
+    passkeys: RelyingParty = field(default_factory=RelyingParty)
+    paying_limits: PayingLimits = field(default_factory=PayingLimits)
 
     @property
     def in_sandbox(self) -> bool:
@@ -90,8 +100,17 @@ def load() -> Settings:
         "database_pooled": env.bool("DATABASE_POOLED", False),
         "follow_clock": bool(simulated),
         "stalled_after_seconds": env.int("STALLED_AFTER_SECONDS", Settings.stalled_after_seconds),
+        "paying_limits": PayingLimits(
+            phone_vnd=env.int("DAY_LIMIT_PHONE_VND", PayingLimits.phone_vnd),
+            strong_vnd=env.int("DAY_LIMIT_STRONG_VND", PayingLimits.strong_vnd),
+            new_device_vnd=env.int("DAY_LIMIT_NEW_DEVICE_VND", PayingLimits.new_device_vnd),
+            device_age=timedelta(hours=env.int("DEVICE_AGE_HOURS", 0 if simulated else 24)),
+        ),
     }
+    found["passkeys"] = _relying_party(env, found["base_url"])
+    keys = env.str("SIGNING_KEYS_DIR", None)
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
+    vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
     problems: dict[str, str] = {}  # the first of each name; what cannot be read at all is not looked at further
     try:
         env.seal()
@@ -99,11 +118,27 @@ def load() -> Settings:
         told: Any = exc.error_messages  # name -> what is wrong with it
         problems = {name: " ".join(said) for name, said in told.items()}
     found["secret_key"], found["signing_key"] = _decode(secret or ""), _read(key_file)
+    found["vault_keys"] = [_decode(key) for key in (vault_keys or "").split(",")]
+    found["vault_index_key"] = _decode(index_key or "")
+    found["signing_keys_dir"] = Path(keys) if keys else None
     for name, problem in _problems(found):
         problems.setdefault(name, problem)
     if problems:
         raise BadSettings("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
     return Settings(**found)
+
+
+def _relying_party(env: Env, base_url: str) -> RelyingParty:
+    """Who asks for passkeys: our own domain and page, unless told otherwise. A passkey can't belong to an address."""
+    page = urlsplit(base_url)
+    is_local = page.hostname in {None, "127.0.0.1"}
+    host = "localhost" if is_local else str(page.hostname)
+    own = f"{page.scheme}://localhost:{page.port}" if is_local else base_url
+    return RelyingParty(
+        id=env.str("PASSKEY_RP_ID", host),
+        name=env.str("PASSKEY_RP_NAME", RelyingParty.name),
+        origins=tuple(env.list("PASSKEY_ORIGINS", [own])),
+    )
 
 
 def _decode(secret: str) -> bytes:
@@ -124,8 +159,7 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What is wrong, by the name of the variable; never with its value, which may be a secret."""
     if len(found["secret_key"]) < _SHORTEST_KEY or len(set(found["secret_key"])) < _FEWEST_DISTINCT:
         yield "SECRET_KEY", f"base64 of at least {_SHORTEST_KEY} random bytes is needed"
-    if not _is_signing_key(found["signing_key"]):
-        yield "SIGNING_KEY_FILE", "a readable PEM file with a P-256 private key is needed"
+    yield from _problems_of_keys(found)
     if urlsplit(found["database_url"] or "").scheme not in {"postgresql", "postgres"}:
         yield "DATABASE_URL", "postgresql://… is needed"
     base = urlsplit(found["base_url"])
@@ -148,6 +182,17 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "CITIZEN_MODE", "sandbox or live"
     else:
         yield from _problems_of_sandbox(found)
+
+
+def _problems_of_keys(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if any(len(key) != _VAULT_KEY for key in found["vault_keys"]):
+        yield "VAULT_KEY", f"base64 of exactly {_VAULT_KEY} random bytes is needed, of each key"
+    if len(found["vault_index_key"]) != _VAULT_KEY or found["vault_index_key"] in found["vault_keys"]:
+        yield "VAULT_INDEX_KEY", f"base64 of exactly {_VAULT_KEY} random bytes is needed, and not one of VAULT_KEY"
+    if found["signing_keys_dir"] and not found["signing_keys_dir"].is_dir():
+        yield "SIGNING_KEYS_DIR", "there is no such folder"
+    if not _is_signing_key(found["signing_key"]):
+        yield "SIGNING_KEY_FILE", "a readable PEM file with a P-256 private key is needed"
 
 
 def _problems_of_sandbox(found: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,8 @@ def bare_app() -> Flask:
             base_url="https://api.citizen.example",
             sandbox_url=None,
             secret_key=bytes(32),
+            vault_keys=[bytes(32)],
+            vault_index_key=bytes(31) + b"1",
             signing_key=key.decode(),
             stripe_secret_key="sk_test_none",  # noqa: S106 - there is no such account
             stripe_publishable_key="pk_test_none",

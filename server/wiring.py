@@ -6,6 +6,7 @@ import auth.operations
 import notifications.flows
 import notifications.listeners
 import payments.flows
+import persons.holdings
 import services.utilities.flows
 import services.utilities.listeners
 from auth.events import PhoneChallengeStarted
@@ -21,6 +22,7 @@ from payments.events import (
     PaymentDoubtful,
     PaymentEnded,
 )
+from server.holdings import HOLDINGS
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
@@ -52,11 +54,13 @@ def sweep_postings() -> None:
 
 
 def tidy() -> None:
-    """Forget what is past its time: idempotency keys, sign-in codes, sessions."""
+    """Forget what is past its time: idempotency keys, sign-in codes, sessions; let signing keys take their turn."""
     with transaction() as session:
         idempotency.forget_old_keys(session)
         auth.operations.forget_old_challenges(session)
         auth.operations.forget_old_sessions(session)
+        auth.operations.forget_old_questions(session)
+        auth.operations.advance_signing_keys(session)
 
 
 PERIODIC = {
@@ -68,6 +72,7 @@ PERIODIC = {
 
 def wire() -> None:
     """Register everything above with the queue; safe to call twice."""
+    persons.holdings.declare(HOLDINGS)
     for event, listeners in LISTENERS.items():
         for listener in listeners:
             events.listen(event, listener)

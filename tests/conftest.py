@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from auth.assurance import PayingLimits
 from kit import clock, database, embedded
 from kit.database import transaction
 from sandbox import create_sandbox, serve
@@ -99,6 +100,8 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         base_url="http://127.0.0.1:8000",
         sandbox_url=sandbox_url,
         secret_key=b"s" * 32,
+        vault_keys=[b"v" * 32],
+        vault_index_key=b"i" * 32,
         signing_key=signing_key,
         stripe_secret_key="sk_test_tests",
         stripe_publishable_key="pk_test_tests",
@@ -116,6 +119,7 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         pool_size=24,
         database_pooled=False,
         follow_clock=False,
+        paying_limits=PayingLimits(device_age=timedelta()),
     )
 
 

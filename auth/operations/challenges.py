@@ -19,13 +19,15 @@ from auth.events import PhoneChallengeStarted
 from auth.models import ChallengeBudget, Language, PhoneChallenge
 from auth.operations.citizens import welcome_citizen
 from auth.operations.sessions import SignIn, start_session
-from kit import clock, events, idempotency
+from kit import clock, events, idempotency, vault
+from kit.database import new_id
 from kit.errors import NotFound
 from kit.idempotency import Outcome, RequestKey
 
 LIFETIME = timedelta(minutes=10)
 CODES_PER_PHONE_AND_DAY = 10
 CODES_PER_ADDRESS_AND_HOUR = 30
+_PURPOSE = "phone challenge"  # what a number waiting for its proof is sealed for
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _limits = {"address": CODES_PER_ADDRESS_AND_HOUR}
@@ -62,7 +64,14 @@ def start_challenge(
         this_hour = clock.now().replace(minute=0, second=0, microsecond=0)
         _spend(session, "address", _network(address), _limits["address"], (this_hour, _HOUR))
         now = clock.now()
-        challenge = PhoneChallenge(phone=phone, language=language, created_at=now, expires_at=now + LIFETIME)
+        challenge_id = new_id()
+        challenge = PhoneChallenge(
+            id=challenge_id,
+            phone_sealed=vault.seal_briefly(_PURPOSE, challenge_id, phone),
+            language=language,
+            created_at=now,
+            expires_at=now + LIFETIME,
+        )
         session.add(challenge)
         session.flush()
         events.emit(session, PhoneChallengeStarted(challenge.id))
@@ -84,7 +93,7 @@ def get_code_to_send(session: Session, challenge_id: UUID) -> CodeToSend:
     """What to send, to whom, in which language; raises NotFound. The same at every call."""
     challenge = get_challenge(session, challenge_id)
     return CodeToSend(
-        phone=challenge.phone,
+        phone=vault.unseal_briefly(_PURPOSE, challenge.id, challenge.phone_sealed),
         code=derivation.code_of(challenge.id),
         language=challenge.language,
         expires_at=challenge.expires_at,
@@ -110,7 +119,7 @@ def answer_challenge(
             PhoneChallenge.tries_left > 0,
         )
         .values(tries_left=PhoneChallenge.tries_left - 1)
-        .returning(PhoneChallenge.phone, PhoneChallenge.language, PhoneChallenge.tries_left)
+        .returning(PhoneChallenge.phone_sealed, PhoneChallenge.language, PhoneChallenge.tries_left)
     ).one_or_none()
     if tried is None:
         get_challenge(session, challenge_id)
@@ -118,7 +127,8 @@ def answer_challenge(
     if not hmac.compare_digest(derivation.code_of(challenge_id).encode(), code.encode()):
         return WrongCode(tries_left=tried.tries_left)
     session.execute(update(PhoneChallenge).where(PhoneChallenge.id == challenge_id).values(spent_at=now))
-    citizen_id = welcome_citizen(session, tried.phone, tried.language)
+    phone = vault.unseal_briefly(_PURPOSE, challenge_id, tried.phone_sealed)
+    citizen_id = welcome_citizen(session, phone, tried.language)
     return start_session(session, citizen_id, device_name)
 
 

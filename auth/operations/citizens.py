@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from auth.models import Citizen, Language
-from kit import clock
+from kit import clock, sealed
 from kit.database import new_id
 from kit.errors import NotFound, NotSignedIn
 
+PHONE = "phone"  # the field of the vault by which a citizen is found
+
 
 def welcome_citizen(session: Session, phone: str, language: Language) -> UUID:
-    """The id of the citizen with this E.164 number, made if it is their first sign-in; two at once make one."""
-    return session.execute(
-        insert(Citizen)
-        .values(id=new_id(), created_at=clock.now(), phone=phone, language=language)
+    """The id of the citizen with this proved E.164 number, made if it is their first sign-in; two at once make one."""
+    known = sealed.find_owner(session, PHONE, phone)
+    if known is not None:
         # The app tells its language at every sign-in; the last word counts for what we send.
-        .on_conflict_do_update(index_elements=[Citizen.phone], set_={"language": language})
-        .returning(Citizen.id)
-    ).scalar_one()
+        session.execute(update(Citizen).where(Citizen.id == known).values(language=language))
+        return known
+    citizen_id = new_id()
+    if not sealed.put(session, citizen_id, PHONE, phone, proved_by="phone_code", alone=True):
+        sealed.destroy(session, citizen_id)
+        return welcome_citizen(session, phone, language)
+    session.add(Citizen(id=citizen_id, created_at=clock.now(), language=language))
+    session.flush()
+    return citizen_id
 
 
 def get_citizen(session: Session, citizen_id: UUID) -> Citizen:
     """The citizen who holds a valid token; raises NotSignedIn when they are no longer with us."""
     citizen = session.get(Citizen, citizen_id)
-    if citizen is None:
+    if citizen is None or citizen.erased_at is not None:
         raise NotSignedIn("unknown subject")
     return citizen
 
 
 def find_phone(session: Session, citizen_id: UUID) -> str | None:
     """The E.164 number of a citizen, for sending; it may stand in no log and no URL."""
-    return session.execute(select(Citizen.phone).where(Citizen.id == citizen_id)).scalar_one_or_none()
+    return sealed.read(session, citizen_id, [PHONE]).get(PHONE)
 
 
 def get_language(session: Session, citizen_id: UUID) -> Language:

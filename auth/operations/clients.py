@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from auth import tokens
 from auth.errors import InvalidClient, InvalidScope
 from auth.models import MachineClient, MachineRole
-from auth.operations.keys import publish_own_key
+from auth.operations.keys import issue_token
 from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
@@ -68,7 +68,7 @@ def create_client(
 
 
 def revoke_client(session: Session, client_id: UUID) -> None:
-    """Give this client no more tokens; those it holds end within five minutes. Raises NotFound."""
+    """Give this client no more tokens; those it holds end within ten seconds. Raises NotFound."""
     revoked = session.execute(
         update(MachineClient)
         .where(MachineClient.id == client_id)
@@ -92,8 +92,7 @@ def issue_client_token(session: Session, client_id: str, secret: str, scope: str
     scopes = set(scope.split()) if scope else granted
     if not scopes <= granted:
         raise InvalidScope(granted=sorted(granted))
-    publish_own_key(session)
-    token = tokens.issue(role=client.role, subject=client.id, provider_id=client.provider_id, scopes=scopes)
+    token = issue_token(session, role=client.role, subject=client.id, provider_id=client.provider_id, scopes=scopes)
     return ClientToken(token, int(tokens.LIFETIME.total_seconds()), " ".join(sorted(scopes)))
 
 

@@ -1,4 +1,4 @@
-"""Sessions: a chain of refresh tokens, each spent once, and the access tokens made on the way."""
+"""Sessions: a chain of refresh tokens, each spent once, the access tokens made on the way, and their end."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, String, cast, delete, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from auth import derivation, tokens
+from auth.assurance import Proof
 from auth.errors import SessionOver
-from auth.models import RefreshToken, SessionEnd, SignInSession
-from auth.operations.keys import publish_own_key
-from kit import clock, logs
+from auth.events import DeviceSignedIn, SessionEndedByReuse
+from auth.models import Assurance, KeyState, MachineClient, RefreshToken, SessionEnd, SigningKey, SignInSession
+from auth.operations.keys import issue_token
+from kit import clock, events, logs
+from kit.errors import NotFound, NotSignedIn
 
 IDLE = timedelta(days=30)
 ABSOLUTE = timedelta(days=180)
 # A phone may lose the answer to a refresh. For so long the spent token gives the very same successor once more.
 RETRY = timedelta(seconds=60)
-PHONE = "phone"  # the assurance of a one-time code
 _REFRESH_TOKEN_BYTES = 32
 
 
@@ -37,19 +39,69 @@ class SignIn:
     citizen_id: UUID
 
 
-def start_session(session: Session, citizen_id: UUID, device_name: str | None) -> SignIn:
-    """Sign a citizen in on one device."""
+@dataclass(frozen=True)
+class SteppedUp:
+    """A session's access token with a better proof in it; `expires_in` is in seconds. The refresh token stays."""
+
+    access_token: str
+    expires_in: int
+    acr: Assurance
+    auth_time: datetime
+
+
+def start_session(session: Session, citizen_id: UUID, device_name: str | None, proof: Proof | None = None) -> SignIn:
+    """Sign a citizen in on one device, by `proof`; without one, by a code to their phone just now.
+
+    When they are signed in elsewhere, those devices are told (DeviceSignedIn).
+    """
     now = clock.now()
+    proof = proof or Proof(Assurance.PHONE, authenticated_at=now, known_since=now)
+    is_elsewhere = session.execute(select(_live(citizen_id).exists())).scalar_one()
     opened = SignInSession(
         created_at=now,
         citizen_id=citizen_id,
         device_name=device_name,
         refreshed_at=now,
         expires_at=now + ABSOLUTE,
+        assurance=proof.level,
+        authenticated_at=proof.authenticated_at,
+        known_since=proof.known_since,
     )
     session.add(opened)
     session.flush()
+    if is_elsewhere:
+        events.emit(session, DeviceSignedIn(citizen_id, opened.id))
     return _extend(session, opened, secrets.token_urlsafe(_REFRESH_TOKEN_BYTES))
+
+
+def step_up(session: Session, session_id: UUID, citizen_id: UUID, proof: Proof) -> SteppedUp:
+    """Raise a running session to a proof its citizen has just given.
+
+    It counts as known since the device or the passkey, whichever is newer; national identity vouches for both. Raises
+    NotSignedIn when the session is over.
+    """
+    known_since = (
+        proof.known_since
+        if proof.level is Assurance.IDENTITY
+        else func.greatest(SignInSession.known_since, proof.known_since)
+    )
+    raised = session.execute(
+        update(SignInSession)
+        .where(
+            SignInSession.id == session_id,
+            SignInSession.citizen_id == citizen_id,
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > clock.now(),
+        )
+        .values(assurance=proof.level, authenticated_at=proof.authenticated_at, known_since=known_since)
+        .returning(SignInSession),
+        execution_options={"populate_existing": True},
+    ).scalar_one_or_none()
+    if raised is None:
+        raise NotSignedIn("session over")
+    return SteppedUp(
+        _issue(session, raised), int(tokens.LIFETIME.total_seconds()), raised.assurance, raised.authenticated_at
+    )
 
 
 def refresh_session(session: Session, refresh_token: str) -> SignIn | SessionOver:
@@ -88,13 +140,69 @@ def refresh_session(session: Session, refresh_token: str) -> SignIn | SessionOve
     return _answer_second_use(session, found, token_hash, successor)
 
 
-def end_session(session: Session, session_id: UUID, citizen_id: UUID) -> None:
-    """Sign a citizen out of one session; harmless when it is over already."""
+def list_sessions(session: Session, citizen_id: UUID) -> list[SignInSession]:
+    """Where a citizen is signed in, the last used first."""
+    return list(session.execute(_live(citizen_id).order_by(SignInSession.refreshed_at.desc())).scalars())
+
+
+def get_session(session: Session, session_id: UUID, citizen_id: UUID) -> SignInSession:
+    """One live session of a citizen; raises NotFound."""
+    found = session.execute(_live(citizen_id).where(SignInSession.id == session_id)).scalar_one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def rename_session(session: Session, named: SignInSession, device_name: str) -> SignInSession:
+    """Give the device of a session, as read before, the name its citizen knows it by.
+
+    Raises NotFound when another change came first.
+    """
+    renamed = session.execute(
+        update(SignInSession)
+        .where(SignInSession.id == named.id, SignInSession.version == named.version)
+        .values(device_name=device_name, version=SignInSession.version + 1)
+        .returning(SignInSession),
+        execution_options={"populate_existing": True},
+    ).scalar_one_or_none()
+    if renamed is None:
+        raise NotFound
+    return renamed
+
+
+def end_session(session: Session, session_id: UUID, citizen_id: UUID, *, from_elsewhere: bool = False) -> None:
+    """Sign a citizen out of one session; harmless when it is over already. Its access tokens end within ten seconds."""
+    by = SessionEnd.ENDED_ELSEWHERE if from_elsewhere else SessionEnd.SIGNED_OUT
     session.execute(
         update(SignInSession)
         .where(SignInSession.id == session_id, SignInSession.citizen_id == citizen_id, SignInSession.ended_at.is_(None))
-        .values(ended_at=clock.now(), ended_by=SessionEnd.SIGNED_OUT)
+        .values(ended_at=clock.now(), ended_by=by)
     )
+
+
+def end_other_sessions(session: Session, citizen_id: UUID, *, but: UUID | None) -> int:
+    """Sign a citizen out everywhere but in one session; returns of how many."""
+    ended = session.execute(
+        update(SignInSession)
+        .where(
+            SignInSession.citizen_id == citizen_id,
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > clock.now(),
+            SignInSession.id.is_distinct_from(but),
+        )
+        .values(ended_at=clock.now(), ended_by=SessionEnd.ENDED_ELSEWHERE)
+        .returning(SignInSession.refreshed_at)
+    )
+    return sum(row.refreshed_at > clock.now() - IDLE for row in ended)
+
+
+def list_revoked(session: Session) -> frozenset[str]:
+    """What access tokens may still name although it is over: sessions and clients ended lately, withdrawn keys."""
+    since = clock.now() - 2 * tokens.LIFETIME
+    ended = select(cast(SignInSession.id, String)).where(SignInSession.ended_at > since)
+    revoked = select(cast(MachineClient.id, String)).where(MachineClient.revoked_at > since)
+    withdrawn = select(SigningKey.kid).where(SigningKey.state == KeyState.WITHDRAWN)
+    return frozenset(session.execute(union_all(ended, revoked, withdrawn)).scalars())
 
 
 def forget_old_sessions(session: Session) -> None:
@@ -134,24 +242,39 @@ def _answer_second_use(
         .values(ended_at=now, ended_by=SessionEnd.TOKEN_REUSED)
     )
     logs.logger.warning("refresh_token_reused", actor=logs.pseudonym(f"citizen:{found.citizen_id}"))
+    events.emit(session, SessionEndedByReuse(found.citizen_id, found.id))
     return SessionOver()
 
 
 def _sign_in(session: Session, opened: SignInSession, refresh_token: str, refresh_expires_at: datetime) -> SignIn:
-    publish_own_key(session)
-    access_token = tokens.issue(
-        role="citizen",
-        subject=opened.citizen_id,
-        session_id=opened.id,
-        assurance=PHONE,
-        authenticated_at=opened.created_at,
-    )
     return SignIn(
-        access_token=access_token,
+        access_token=_issue(session, opened),
         expires_in=int(tokens.LIFETIME.total_seconds()),
         refresh_token=refresh_token,
         refresh_expires_at=refresh_expires_at,
         citizen_id=opened.citizen_id,
+    )
+
+
+def _issue(session: Session, opened: SignInSession) -> str:
+    return issue_token(
+        session,
+        role="citizen",
+        subject=opened.citizen_id,
+        session_id=opened.id,
+        assurance=opened.assurance,
+        authenticated_at=opened.authenticated_at,
+        known_since=opened.known_since,
+    )
+
+
+def _live(citizen_id: UUID) -> Select[SignInSession]:
+    now = clock.now()
+    return select(SignInSession).where(
+        SignInSession.citizen_id == citizen_id,
+        SignInSession.ended_at.is_(None),
+        SignInSession.expires_at > now,
+        SignInSession.refreshed_at > now - IDLE,
     )
 
 

@@ -27,6 +27,7 @@ from payments.operations.posting import (
     record_rejected,
 )
 from payments.operations.reading import Told, find_state, get_payment, get_submitted, list_payments
+from payments.operations.spending import sum_of_day, take_turn
 from payments.operations.webhooks import find_intent_of_webhook, mark_handled, store_webhook
 
 __all__ = [
@@ -59,5 +60,7 @@ __all__ = [
     "record_posted",
     "record_rejected",
     "store_webhook",
+    "sum_of_day",
     "take_over",
+    "take_turn",
 ]

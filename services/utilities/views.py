@@ -10,7 +10,8 @@ from flask.views import MethodView
 
 import payments.flows
 import payments.operations
-from auth.guard import current_citizen, current_provider
+from auth.errors import DayLimitReached, InsufficientUserAuthentication
+from auth.guard import current_citizen, current_proof, current_provider
 from kit.database import transaction
 from kit.errors import NotFound, RequestInFlight
 from kit.idempotency import once
@@ -209,6 +210,7 @@ class BillPayments(MethodView):
     @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
     @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
     @blueprint.raises(CardDeclined, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
+    @blueprint.raises(InsufficientUserAuthentication, DayLimitReached)
     @blueprint.doc(operationId="payBills")
     def post(self, asked: dict[str, Any]) -> tuple[Told, dict[str, str]]:
         """Pay one or several bills by card (thanh toán hóa đơn).
@@ -216,14 +218,17 @@ class BillPayments(MethodView):
         The bank holds the money first; each provider is asked again whether its bill is still owed; only then is the
         money taken and posted to the provider. Follow the payment with `getPayment`. State `requires_action` means that
         the citizen has to confirm: open `next_action.redirect_url`, or let the gateway's SDK use `client_secret`. State
-        `unknown` means that the gateway is being asked: never pay again then.
+        `unknown` means that the gateway is being asked: never pay again then. How much may be paid in a day depends on
+        how and when the citizen has signed in; 401 `insufficient_user_authentication` says what to step up to.
         """
         key = request_key(asked)
         with transaction() as session:
             outcome = once(
                 session,
                 key,
-                lambda: operations.start_payment(session, current_citizen(), asked["bill_ids"], asked["amount_vnd"]),
+                lambda: operations.start_payment(
+                    session, current_citizen(), asked["bill_ids"], asked["amount_vnd"], proof=current_proof()
+                ),
             )
         note(outcome)
         location = url_for("payments.PaymentById", payment_id=outcome.resource_id)

@@ -50,6 +50,11 @@ class Phone:
     def me(self, token: str | None = None) -> TestResponse:
         return self.http.get("/v1/me", headers=bearer(token or self.tokens["access_token"]))
 
+    def call(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+        """Any request with the access token in hand."""
+        sent = {**bearer(self.tokens["access_token"]), "Idempotency-Key": str(uuid4()), **(headers or {})}
+        return self.http.open(path, method=method, headers=sent, **more)
+
     def sign_out(self) -> TestResponse:
         return self.http.post("/v1/auth/sessions/end", headers=bearer(self.tokens["access_token"]))
 

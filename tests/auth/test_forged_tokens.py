@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from auth import derivation, operations, tokens
+from auth import keyring, operations, tokens
 from kit import clock
 from kit.database import transaction
 from tests.auth.people import bearer
@@ -29,13 +29,11 @@ SECRET = b"s" * 32
 
 
 @pytest.fixture(autouse=True)
-def own_key(client):
+def own_key(client, signing_key):
     """The house signs with KEY here, so that a test can sign exactly what it wants to have refused."""
-    before, secret = tokens._signer["own"], derivation._secrets["key"]  # noqa: SLF001 - to put them back
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)
     yield
-    pem = before.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    tokens.use_key(pem, issuer=before.issuer, secret=secret)
+    tokens.use_key(signing_key, issuer=ISSUER, secret=SECRET)
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def part(value: Any) -> str:
 
 
 def header(**changes: Any) -> dict[str, Any]:
-    merged = {"alg": "ES256", "typ": "at+jwt", "kid": tokens.own_key()[0], **changes}
+    merged = {"alg": "ES256", "typ": "at+jwt", "kid": keyring.first().kid, **changes}
     return {name: value for name, value in merged.items() if value is not None}
 
 
@@ -110,7 +108,7 @@ FORGERIES = {
     "alg in lower case": lambda _: sign(header(alg="es256"), claims()),
     "signed by a stranger under our kid": lambda _: sign(header(), claims(), STRANGER),
     "signed by a stranger under their own kid": lambda _: sign(
-        header(kid=tokens.thumbprint(own_jwk(STRANGER))), claims(), STRANGER
+        header(kid=keyring.thumbprint(own_jwk(STRANGER))), claims(), STRANGER
     ),
     "a stranger's key inside the token": lambda _: sign(header(jwk=own_jwk(STRANGER)), claims(), STRANGER),
     "an address of a stranger's keys": lambda _: sign(
@@ -222,8 +220,21 @@ def test_a_token_is_refused_from_the_second_it_expires_even_when_it_was_seen_bef
 def test_a_token_says_who_by_ids_alone(phone, good):
     head, said = jwt.get_unverified_header(good), jwt.decode(good, options={"verify_signature": False})
 
-    assert head == {"alg": "ES256", "typ": "at+jwt", "kid": tokens.own_key()[0]}
-    assert said.keys() == {"iss", "sub", "aud", "exp", "iat", "jti", "role", "scope", "acr", "auth_time", "sid"}
+    assert head == {"alg": "ES256", "typ": "at+jwt", "kid": keyring.first().kid}
+    assert said.keys() == {
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "jti",
+        "role",
+        "scope",
+        "acr",
+        "auth_time",
+        "known_since",
+        "sid",
+    }
     assert (said["iss"], said["aud"], said["role"], said["acr"]) == (ISSUER, "citizen-api", "citizen", "phone")
     assert (said["sub"], said["exp"] - said["iat"]) == (phone.tokens["citizen_id"], 300)
     assert "912345678" not in json.dumps(said)
@@ -252,7 +263,7 @@ def test_the_published_keys_verify_a_token_anywhere(phone, good):
 def test_the_key_is_published_before_it_signs(phone):
     keys = phone.http.get("/.well-known/jwks.json").json["keys"]
 
-    assert [key["kid"] for key in keys] == [tokens.own_key()[0]]
+    assert [key["kid"] for key in keys] == [keyring.first().kid]
 
 
 def test_the_kid_is_the_thumbprint_of_rfc_7638():
@@ -271,7 +282,7 @@ def test_the_kid_is_the_thumbprint_of_rfc_7638():
         '"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}'
     )
     expected = base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
-    assert tokens.thumbprint(jwk) == expected
+    assert keyring.thumbprint(jwk) == expected
 
 
 def test_machines_with_different_keys_accept_each_others_tokens(phone, good):
@@ -290,8 +301,8 @@ def test_tokens_of_a_retired_key_are_refused_and_the_key_is_withdrawn(phone, goo
     phone.me(good)
 
     with transaction() as session:
-        operations.retire_signing_key(session, tokens.own_key()[0])
-    later(timedelta(seconds=31))  # a process may keep a key it has read for half a minute
+        operations.withdraw_signing_key(session, keyring.first().kid)
+    later(timedelta(seconds=6))  # a process reads what was withdrawn every five seconds
 
     assert phone.me(sign(header(), claims(sub=subject))).status_code == 401
     assert phone.http.get("/.well-known/jwks.json").json["keys"] == []
@@ -313,10 +324,10 @@ def test_only_so_many_tokens_are_remembered(good, monkeypatch):
     monkeypatch.setattr(tokens, "_MOST_CLAIMS_KEPT", 3)
 
     for _ in range(10):
-        tokens.verify(sign(header(), claims()), lambda _kid: tokens.own_key()[1])
+        tokens.verify(sign(header(), claims()), lambda _kid: keyring.first().jwk)
 
-    assert len(tokens._known_claims) == 3  # noqa: SLF001 - memory has no other face
-    assert tokens.verify(good, lambda _kid: tokens.own_key()[1]).role == "citizen"
+    assert len(tokens._known_claims) == 3
+    assert tokens.verify(good, lambda _kid: keyring.first().jwk).role == "citizen"
 
 
 def test_a_token_without_a_session_signs_nobody_out(phone, good):
@@ -331,11 +342,11 @@ def test_a_good_token_costs_one_look_at_the_key_table(good):
 
     def find_key(kid):
         asked.append(kid)
-        return tokens.own_key()[1]
+        return keyring.first().jwk
 
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)  # forgets what this process knew
     read = [tokens.verify(good, find_key) for _ in range(3)]
     tokens.verify(sign(header(), claims()), find_key)
 
-    assert asked == [tokens.own_key()[0]]
+    assert asked == [keyring.first().kid]
     assert read[0] == read[2]

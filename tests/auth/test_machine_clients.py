@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from auth import operations, tokens
+from auth import keyring, operations, tokens
 from auth.cli import commands
 from kit.database import transaction
 from kit.errors import NotFound
@@ -211,14 +211,14 @@ def test_what_is_not_there_cannot_be_revoked_or_retired(client):
     with pytest.raises(NotFound), transaction() as session:
         operations.revoke_client(session, uuid4())
     with pytest.raises(NotFound), transaction() as session:
-        operations.retire_signing_key(session, "A" * 43)
+        operations.withdraw_signing_key(session, "A" * 43)
 
 
 def test_an_operator_retires_a_key_from_the_command_line(http, machine):
     ask(http, machine)
-    kid = tokens.own_key()[0]
+    kid = keyring.first().kid
 
-    CliRunner().invoke(commands, ["retire-key", kid], catch_exceptions=False)
+    CliRunner().invoke(commands, ["withdraw-key", kid], catch_exceptions=False)
 
     with transaction() as session:
         assert operations.find_signing_key(session, kid) is None

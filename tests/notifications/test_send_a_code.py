@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 import auth.operations
 from auth.events import PhoneChallengeStarted
 from auth.models import Language, PhoneChallenge
-from kit import clock
-from kit.database import transaction
+from kit import clock, vault
+from kit.database import new_id, transaction
 from kit.errors import NotFound
 from kit.events import TryLater
 from notifications import flows, sms
@@ -199,7 +199,13 @@ def recorder() -> Iterator[Recorder]:
 def _ask(language: Language = Language.VI) -> UUID:
     """A citizen has asked for a code; returns the challenge's id."""
     with transaction() as session:
-        asked = PhoneChallenge(phone=PHONE, language=language, expires_at=clock.now() + timedelta(minutes=10))
+        challenge_id = new_id()
+        asked = PhoneChallenge(
+            id=challenge_id,
+            phone_sealed=vault.seal_briefly("phone challenge", challenge_id, PHONE),
+            language=language,
+            expires_at=clock.now() + timedelta(minutes=10),
+        )
         session.add(asked)
         session.flush()
         return asked.id

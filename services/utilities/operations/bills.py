@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, select, union, update
 from sqlalchemy.orm import Session, contains_eager
 
 import payments.operations
+from auth.assurance import Proof, allow_payment
 from kit import clock, events
 from kit.errors import NotFound
 from kit.pages import Page, page
@@ -74,16 +75,19 @@ def get_bill(session: Session, bill_id: UUID, citizen_id: UUID) -> Bill:
     return bill
 
 
-def start_payment(session: Session, citizen_id: UUID, bill_ids: Collection[UUID], amount_vnd: int) -> UUID:
+def start_payment(
+    session: Session, citizen_id: UUID, bill_ids: Collection[UUID], amount_vnd: int, *, proof: Proof
+) -> UUID:
     """Claim bills for a payment of exactly `amount_vnd`, the sum the citizen has seen; returns the payment's id.
 
-    Of any number of concurrent callers one gets a bill. Raises NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn,
-    BillChanged and OlderBillOpen.
+    Of any number of concurrent callers one gets a bill; one citizen's payments are opened one after the other, so that
+    together they stay within what `proof` allows for a day. Raises NotFound, BillBeingPaid, BillAlreadyPaid,
+    BillWithdrawn, BillChanged, OlderBillOpen, InsufficientUserAuthentication and DayLimitReached.
     """
     bills = (
         session.execute(
             _with_provider()
-            .where(Bill.id.in_(bill_ids), _visible_to(citizen_id))
+            .where(payments.operations.take_turn(citizen_id), Bill.id.in_(bill_ids), _visible_to(citizen_id))
             .order_by(Bill.id)
             .with_for_update(of=Bill)
         )
@@ -97,6 +101,8 @@ def start_payment(session: Session, citizen_id: UUID, bill_ids: Collection[UUID]
     owed = sum(bill.amount_vnd for bill in bills)
     if owed != amount_vnd:
         raise BillChanged(amount_vnd=owed)
+    paid = payments.operations.sum_of_day(session, citizen_id, clock.today())
+    allow_payment(proof, paid_vnd=paid, amount_vnd=owed)
     payment_id = payments.operations.open_payment(session, citizen_id, [_claim(bill) for bill in bills])
     session.execute(update(Bill).where(Bill.id.in_(bill_ids)).values(state=BillState.PAYING, payment_id=payment_id))
     return payment_id

@@ -1,0 +1,62 @@
+"""What sign-in holds about a citizen: told on request, let go of for good."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from auth.models import Citizen, LinkedIdentity, Passkey, RefreshToken, SignInSession
+from auth.operations.sessions import end_other_sessions
+from kit import clock, export
+
+TABLES = frozenset({"citizen", "sign_in_session", "passkey", "linked_identity"})
+
+
+def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
+    """The account, its sessions, passkeys and links to national identity; no token, no hash of one, no key."""
+    account = select(Citizen.id, Citizen.language, Citizen.created_at).where(Citizen.id == citizen_id)
+    sessions = (
+        select(
+            SignInSession.id,
+            SignInSession.device_name,
+            SignInSession.assurance,
+            SignInSession.created_at,
+            SignInSession.refreshed_at,
+            SignInSession.expires_at,
+            SignInSession.ended_at,
+            SignInSession.ended_by,
+        )
+        .where(SignInSession.citizen_id == citizen_id)
+        .order_by(SignInSession.id)
+    )
+    passkeys = (
+        select(Passkey.id, Passkey.name, Passkey.is_synced, Passkey.created_at, Passkey.last_used_at)
+        .where(Passkey.citizen_id == citizen_id)
+        .order_by(Passkey.id)
+    )
+    linked = (
+        select(LinkedIdentity.issuer, LinkedIdentity.subject, LinkedIdentity.level, LinkedIdentity.verified_at)
+        .where(LinkedIdentity.citizen_id == citizen_id)
+        .order_by(LinkedIdentity.id)
+    )
+    return {
+        "account": export.rows(session, account),
+        "sessions": export.rows(session, sessions),
+        "passkeys": export.rows(session, passkeys),
+        "linked_identities": export.rows(session, linked),
+    }
+
+
+def erase_citizen(session: Session, citizen_id: UUID) -> None:
+    """End every session, forget devices, passkeys and links; the id stays, and nobody signs in as it again."""
+    end_other_sessions(session, citizen_id, but=None)
+    session.execute(delete(Passkey).where(Passkey.citizen_id == citizen_id))
+    session.execute(delete(LinkedIdentity).where(LinkedIdentity.citizen_id == citizen_id))
+    mine = SignInSession.citizen_id == citizen_id
+    session.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(select(SignInSession.id).where(mine))))
+    # Ended sessions stay for a while: their access tokens are refused by them.
+    session.execute(update(SignInSession).where(mine).values(device_name=None))
+    session.execute(update(Citizen).where(Citizen.id == citizen_id).values(erased_at=clock.now()))

@@ -1,0 +1,38 @@
+"""What the doors of sign-in share: their blueprint, and how a refusal that must last is told."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from kit.errors import DomainError
+from kit.web import Blueprint
+
+blueprint = Blueprint(
+    "auth",
+    __name__,
+    url_prefix="",
+    description="Sign-in by phone, passkey and national identity; sessions, machine clients and signing keys.",
+)
+SIGN_IN_EXAMPLE: dict[str, Any] = {
+    "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiIsInR5cCI6ImF0K2p3dCJ9.e30.c2lnbmF0dXJl",
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "refresh_token": "wVZ6Qk0m1b0m8e0T2s0C9oYw4y7n3l1xk5u8r2q6p0A",
+    "refresh_expires_at": "2026-12-21T09:00:00.000+07:00",
+    "citizen_id": "019a0c1e-0000-7c00-8000-00000000000a",
+}
+STEPPED_UP_EXAMPLE: dict[str, Any] = {
+    "access_token": SIGN_IN_EXAMPLE["access_token"],
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "acr": "passkey",
+    "auth_time": "2026-11-21T09:00:00.000+07:00",
+}
+_Answer = TypeVar("_Answer")
+
+
+def unless_refused(answer: _Answer | DomainError) -> _Answer:
+    """`answer`, unless it is a refusal: that is raised here, after the commit, so that what it cost or ended lasts."""
+    if isinstance(answer, DomainError):
+        raise answer
+    return answer

@@ -1,0 +1,74 @@
+"""What payments hold about a citizen: told on request, and kept as books are, under an id that leads to nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from kit import export
+from kit.errors import DomainError
+from payments.models import ENDED, MoneyState, Payment, PaymentItem, Posting
+from persons.errors import PaymentUnderway
+
+TABLES = frozenset({"payment", "journal_entry"})
+
+
+def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
+    """Every payment and what it was for."""
+    payments = (
+        select(
+            Payment.id,
+            Payment.created_at,
+            Payment.amount_vnd,
+            Payment.captured_vnd,
+            Payment.state,
+            Payment.state_since,
+            Payment.reason,
+        )
+        .where(Payment.citizen_id == citizen_id)
+        .order_by(Payment.id)
+    )
+    items = (
+        select(
+            PaymentItem.id,
+            PaymentItem.payment_id,
+            PaymentItem.subject_id,
+            PaymentItem.amount_vnd,
+            PaymentItem.label_vi,
+            PaymentItem.label_en,
+            PaymentItem.posting,
+            PaymentItem.receipt_no,
+            PaymentItem.posted_at,
+        )
+        .join(Payment, Payment.id == PaymentItem.payment_id)
+        .where(Payment.citizen_id == citizen_id)
+        .order_by(PaymentItem.id)
+    )
+    return {"payments": export.rows(session, payments), "items": export.rows(session, items)}
+
+
+def erase_citizen(session: Session, citizen_id: UUID) -> None:
+    """Forget the doors to the gateway; amounts, states and the journal are papers that the law makes us keep."""
+    session.execute(
+        update(Payment).where(Payment.citizen_id == citizen_id).values(client_secret=None, redirect_url=None)
+    )
+
+
+def find_obstacle(session: Session, citizen_id: UUID) -> DomainError | None:
+    """Money that is still on its way, to the payee or back: nobody could be told of it afterwards."""
+    underway = session.scalar(
+        select(Payment.id)
+        .outerjoin(PaymentItem, PaymentItem.payment_id == Payment.id)
+        .where(
+            Payment.citizen_id == citizen_id,
+            or_(
+                Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
+                PaymentItem.taken & (PaymentItem.posting == Posting.PENDING),
+            ),
+        )
+        .limit(1)
+    )
+    return None if underway is None else PaymentUnderway()

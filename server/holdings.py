@@ -1,0 +1,41 @@
+"""What each room holds about citizens; a room whose tables name a citizen must stand here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import auth.operations.personal
+import notifications.operations
+import payments.operations.personal
+import persons.operations.requests
+import services.utilities.operations.personal
+from persons.holdings import Holding
+
+HOLDINGS: Mapping[str, Holding] = {
+    "persons": Holding(
+        tables=persons.operations.requests.TABLES,
+        export=persons.operations.requests.export_citizen,
+        erase=persons.operations.requests.erase_citizen,
+    ),
+    "auth": Holding(
+        tables=auth.operations.personal.TABLES,
+        export=auth.operations.personal.export_citizen,
+        erase=auth.operations.personal.erase_citizen,
+    ),
+    "utilities": Holding(
+        tables=services.utilities.operations.personal.TABLES,
+        export=services.utilities.operations.personal.export_citizen,
+        erase=services.utilities.operations.personal.erase_citizen,
+    ),
+    "payments": Holding(
+        tables=payments.operations.personal.TABLES,
+        export=payments.operations.personal.export_citizen,
+        erase=payments.operations.personal.erase_citizen,
+        obstacle=payments.operations.personal.find_obstacle,
+    ),
+    "notifications": Holding(
+        tables=notifications.operations.TABLES,
+        export=notifications.operations.export_citizen,
+        erase=notifications.operations.erase_citizen,
+    ),
+}
