@@ -29,6 +29,11 @@ def challenge_of(challenge_id: UUID) -> bytes:
     return _derive("passkey challenge", challenge_id.bytes)
 
 
+def secret_of(purpose: str, attempt_id: UUID) -> str:
+    """A secret of one attempt at the identity provider, for one purpose: state, nonce or PKCE; 43 characters."""
+    return urlsafe_b64encode(_derive(f"identity {purpose}", attempt_id.bytes)).rstrip(b"=").decode()
+
+
 def successor_of(refresh_token: str) -> str:
     """The refresh token that follows this one: always the same, and unknowable to who holds only the token."""
     return urlsafe_b64encode(_derive("refresh token", refresh_token.encode())).rstrip(b"=").decode()

@@ -117,6 +117,58 @@ class LastWayIn(DomainError):
     vi = "Đây là cách đăng nhập cuối cùng của bạn. Hãy thêm khóa khác, số điện thoại hoặc định danh trước khi xóa."
 
 
+class IdentityNotOffered(DomainError):
+    """National identity is not offered here. Sign in with your phone or a passkey."""
+
+    vi = "Nơi này chưa hỗ trợ định danh quốc gia. Bạn hãy đăng nhập bằng số điện thoại hoặc khóa truy cập."
+    next_action = "start_phone_sign_in"
+
+
+class IdentityUnavailable(DomainError):
+    """The national identity service does not answer. Please try again shortly, or sign in another way."""
+
+    status = 503
+    vi = "Dịch vụ định danh chưa phản hồi. Vui lòng thử lại sau giây lát hoặc đăng nhập bằng cách khác."
+    retryable = True
+
+
+class IdentityRefused(DomainError):
+    """National identity was not confirmed. `reason` tells what stands in the way; start again.
+
+    declined: by the citizen, or their account is barred · level: the account's level is too low · answer: it cannot be
+    relied on.
+    """
+
+    status = 422
+    vi = (
+        "Chưa xác nhận được danh tính. reason cho biết công dân từ chối (declined), mức tài khoản chưa đủ (level)"
+        " hoặc câu trả lời không đáng tin (answer); bạn hãy bắt đầu lại."
+    )
+    next_action = "start_again"
+
+
+class IdentityAttemptOver(DomainError):
+    """This way to national identity is over. It was used, has expired, or was not for this session; start again."""
+
+    status = 410
+    vi = "Lượt định danh này đã hết hiệu lực. Lượt đã dùng, hết hạn hoặc của phiên khác; bạn hãy bắt đầu lại."
+    next_action = "start_again"
+
+
+class IdentityOfAnother(DomainError):
+    """You are linked to another national identity. One citizen is one person; sign out to sign in as the other."""
+
+    vi = "Tài khoản này đã gắn với danh tính khác. Mỗi công dân là một người; hãy đăng xuất để dùng danh tính kia."
+    next_action = "sign_out"
+
+
+class RedirectNotAllowed(DomainError):
+    """This redirect address is not one of ours. Use an address registered for the app."""
+
+    status = 422
+    vi = "Địa chỉ quay lại không hợp lệ. Hãy dùng địa chỉ đã đăng ký cho ứng dụng."
+
+
 class DayLimitReached(DomainError):
     """This is more than may be paid in one day. `limit_vnd` is the limit of a day, `paid_vnd` what was paid today."""
 

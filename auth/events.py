@@ -37,3 +37,14 @@ class PasskeyAdded(Event):
 
     citizen_id: UUID
     passkey_id: UUID
+
+
+@dataclass(frozen=True)
+class CitizensJoined(Event):
+    """Two citizens are proved to be one person: what was `joined_id`'s is `kept_id`'s from now on.
+
+    Every room with rows of citizens moves its own; what may never change (journals) keeps the old id.
+    """
+
+    kept_id: UUID
+    joined_id: UUID

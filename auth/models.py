@@ -59,6 +59,7 @@ class Citizen(Record):
     __tablename__ = "citizen"
 
     language: Mapped[Language]
+    joined_into: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))  # proved to be one person with that one
     erased_at: Mapped[datetime | None]  # from then on nobody signs in as this citizen; payments keep the id
 
 
@@ -140,6 +141,7 @@ class Passkey(Record):
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"), index=True)
     credential_id: Mapped[bytes] = mapped_column(unique=True)
     public_key: Mapped[bytes]  # COSE
+    user_handle: Mapped[bytes]  # what the authenticator calls its owner: the id of the citizen who registered it
     sign_count: Mapped[int]
     transports: Mapped[list[Any]]
     is_synced: Mapped[bool]
@@ -195,6 +197,7 @@ class IdentityAttempt(Record):
     __table_args__ = (Index("ix_identity_attempt_created_at", "created_at"),)  # by which old ones are forgotten
 
     session_id: Mapped[UUID | None]  # whose proof it is; a sign-in has none yet
+    redirect_uri: Mapped[str]
     expires_at: Mapped[datetime]
     spent_at: Mapped[datetime | None]
 

@@ -241,6 +241,45 @@ class PasskeysSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(PasskeySchema), required=True)
 
 
+class IdentityStartSchema(ma.Schema):
+    """An app that sends a citizen to national identity."""
+
+    redirect_uri = Line(
+        400,
+        metadata={
+            "description": "Where the provider sends the citizen back to; one registered for the app.",
+            "example": "vn.citizen.app:/identity",
+        },
+    )
+
+
+class WayToIdentitySchema(ma.Schema):
+    """The way to the identity provider."""
+
+    id = ma.fields.UUID(required=True, metadata={"description": "Goes into the path of the answer."})
+    authorization_url = ma.fields.String(
+        required=True, metadata={"description": "Open it in the system's browser, never in a web view."}
+    )
+    expires_at = Instant(required=True)
+
+
+class IdentityAnswerSchema(ma.Schema):
+    """What the provider sent back: the parameters of the redirect, as they came."""
+
+    state = Line(200, metadata={"description": "As it came."})
+    code = Line(2_000, metadata={"description": "As it came; absent when `error` came."})
+    iss = Line(400, metadata={"description": "As it came (RFC 9207)."})
+    error = Line(100, metadata={"description": "As it came.", "example": "access_denied"})
+
+
+class IdentitySignInSchema(IdentityAnswerSchema):
+    """What the provider sent back, on a device that signs in."""
+
+    device_name = Line(
+        80, metadata={"description": "How the citizen knows this device.", "example": "Điện thoại của An"}
+    )
+
+
 class ClientTokenRequestSchema(ma.Schema):
     """A machine client's request for a token (RFC 6749 section 4.4)."""
 

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import auth.assurance
 import auth.guard
+import auth.identity
 import auth.operations
 import auth.passkeys
 import auth.tokens
@@ -67,6 +68,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     )
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
+    auth.identity.use_provider(settings.identity)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     connect_outside(settings)
     wiring.wire()

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from environs import Env, EnvValidationError
 
 from auth.assurance import PayingLimits
+from auth.identity import Provider
 from auth.passkeys import RelyingParty
 
 _SHORTEST_KEY = 32
@@ -64,6 +65,7 @@ class Settings:
     stalled_after_seconds: int = 30  # how long a worker may be silent before its jobs are given to others
     signing_keys_dir: Path | None = None  # where further signing keys come and go; None: the one key signs for good
     passkeys: RelyingParty = field(default_factory=RelyingParty)
+    identity: Provider | None = None  # national identity; None: not offered
     paying_limits: PayingLimits = field(default_factory=PayingLimits)
 
     @property
@@ -108,6 +110,7 @@ def load() -> Settings:
         ),
     }
     found["passkeys"] = _relying_party(env, found["base_url"])
+    found["identity"] = _identity(env, simulated)
     keys = env.str("SIGNING_KEYS_DIR", None)
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
@@ -138,6 +141,23 @@ def _relying_party(env: Env, base_url: str) -> RelyingParty:
         id=env.str("PASSKEY_RP_ID", host),
         name=env.str("PASSKEY_RP_NAME", RelyingParty.name),
         origins=tuple(env.list("PASSKEY_ORIGINS", [own])),
+    )
+
+
+def _identity(env: Env, simulated: str | None) -> Provider | None:
+    """The provider of national identity, where one is named; in the sandbox there is one."""
+    issuer = env.str("IDENTITY_ISSUER", f"{simulated}/identity" if simulated else None)
+    client_id = env.str("IDENTITY_CLIENT_ID", "citizen" if simulated else "")
+    if not issuer or not client_id:
+        return None
+    return Provider(
+        issuer=issuer.rstrip("/"),
+        client_id=client_id,
+        client_secret=env.str("IDENTITY_CLIENT_SECRET", "sandbox-secret-of-citizen" if simulated else ""),
+        redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", ["http://localhost:8000/identity"])),
+        acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
+        scope=env.str("IDENTITY_SCOPE", Provider.scope),
+        **({"claims": claims} if (claims := env.json("IDENTITY_CLAIMS", None)) else {}),
     )
 
 

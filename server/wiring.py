@@ -60,6 +60,7 @@ def tidy() -> None:
         auth.operations.forget_old_challenges(session)
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
+        auth.operations.forget_old_attempts(session)
         auth.operations.advance_signing_keys(session)
 
 

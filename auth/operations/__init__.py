@@ -11,6 +11,13 @@ from auth.operations.challenges import (
 )
 from auth.operations.citizens import find_phone, get_citizen, get_language, welcome_citizen
 from auth.operations.clients import ClientToken, create_client, issue_client_token, revoke_client
+from auth.operations.identities import (
+    forget_old_attempts,
+    sign_in_with_identity,
+    spend_identity_attempt,
+    start_identity_attempt,
+    step_up_with_identity,
+)
 from auth.operations.keys import (
     advance_signing_keys,
     find_signing_key,
@@ -61,6 +68,7 @@ __all__ = [
     "end_session",
     "find_phone",
     "find_signing_key",
+    "forget_old_attempts",
     "forget_old_challenges",
     "forget_old_questions",
     "forget_old_sessions",
@@ -84,13 +92,17 @@ __all__ = [
     "rename_session",
     "revoke_client",
     "rotate_signing_keys",
+    "sign_in_with_identity",
     "sign_in_with_passkey",
+    "spend_identity_attempt",
     "start_challenge",
+    "start_identity_attempt",
     "start_passkey_registration",
     "start_passkey_sign_in",
     "start_passkey_step_up",
     "start_session",
     "step_up",
+    "step_up_with_identity",
     "step_up_with_passkey",
     "welcome_citizen",
     "withdraw_signing_key",

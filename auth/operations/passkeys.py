@@ -81,6 +81,7 @@ def register_passkey(
             citizen_id=citizen_id,
             credential_id=made.credential_id,
             public_key=made.public_key,
+            user_handle=citizen_id.bytes,
             sign_count=made.sign_count,
             transports=credential["response"].get("transports", []),
             is_synced=made.is_synced,
@@ -205,7 +206,7 @@ def _use(
     if isinstance(count, PasskeyRefused):
         return count
     user = _unless_refused(lambda: passkeys.read_user(credential))
-    if user not in {None, known.citizen_id.bytes}:
+    if user not in {None, known.user_handle}:
         return PasskeyRefused()
     used = session.execute(
         update(Passkey)

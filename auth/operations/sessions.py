@@ -49,14 +49,21 @@ class SteppedUp:
     auth_time: datetime
 
 
-def start_session(session: Session, citizen_id: UUID, device_name: str | None, proof: Proof | None = None) -> SignIn:
+def start_session(
+    session: Session,
+    citizen_id: UUID,
+    device_name: str | None,
+    proof: Proof | None = None,
+    *,
+    is_new_device: bool = True,
+) -> SignIn:
     """Sign a citizen in on one device, by `proof`; without one, by a code to their phone just now.
 
-    When they are signed in elsewhere, those devices are told (DeviceSignedIn).
+    When they are signed in elsewhere and the device is new, the others are told (DeviceSignedIn).
     """
     now = clock.now()
     proof = proof or Proof(Assurance.PHONE, authenticated_at=now, known_since=now)
-    is_elsewhere = session.execute(select(_live(citizen_id).exists())).scalar_one()
+    is_elsewhere = is_new_device and session.execute(select(_live(citizen_id).exists())).scalar_one()
     opened = SignInSession(
         created_at=now,
         citizen_id=citizen_id,

@@ -60,6 +60,7 @@ def upgrade() -> None:
     sa.Column('citizen_id', sa.Uuid(), nullable=False),
     sa.Column('credential_id', sa.LargeBinary(), nullable=False),
     sa.Column('public_key', sa.LargeBinary(), nullable=False),
+    sa.Column('user_handle', sa.LargeBinary(), nullable=False),
     sa.Column('sign_count', sa.BigInteger(), nullable=False),
     sa.Column('transports', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('is_synced', sa.Boolean(), nullable=False),
@@ -102,6 +103,7 @@ def upgrade() -> None:
     )
     op.create_table('identity_attempt',
     sa.Column('session_id', sa.Uuid(), nullable=True),
+    sa.Column('redirect_uri', sa.Text(), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('spent_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -109,3 +111,5 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_attempt'))
     )
     op.create_index('ix_identity_attempt_created_at', 'identity_attempt', ['created_at'])
+    op.add_column('citizen', sa.Column('joined_into', sa.Uuid(), nullable=True))
+    op.create_foreign_key(op.f('fk_citizen_joined_into'), 'citizen', 'citizen', ['joined_into'], ['id'])
