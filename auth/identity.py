@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -250,7 +251,7 @@ def _get(address: str) -> dict[str, Any]:
         try:
             answer = session.get(address, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True)
             body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
-            found = requests.models.complexjson.loads(body) if answer.status_code == _OK else None
+            found = json.loads(body) if answer.status_code == _OK else None
         except (requests.RequestException, ValueError, OSError) as exc:
             raise _unavailable(exc) from exc
     if not isinstance(found, dict):

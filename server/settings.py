@@ -157,7 +157,7 @@ def _identity(env: Env, simulated: str | None) -> Provider | None:
         redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", ["http://localhost:8000/identity"])),
         acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
         scope=env.str("IDENTITY_SCOPE", Provider.scope),
-        **({"claims": claims} if (claims := env.json("IDENTITY_CLAIMS", None)) else {}),
+        **({"claims": dict(claims)} if (claims := env.json("IDENTITY_CLAIMS", None)) else {}),
     )
 
 

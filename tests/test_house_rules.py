@@ -36,7 +36,8 @@ NOT_NAMES_OF_MODULES = {
 }  # fmt: skip
 PERSONAL = re.compile(r"phone|cccd|citizen_code|customer|insurance|full_name|address|birth", re.IGNORECASE)
 WITH_TRANSACTIONS = re.compile(
-    r"^(server/.*|kit/(database|events)|auth/guard|(\w+/)+(views|flows|cli)(/\w+)?)\.py$"  # the job runner is kit/events.py
+    # The job runner is kit/events.py.
+    r"^(server/.*|kit/(database|events)|auth/guard|(\w+/)+(views|flows|cli)(/\w+)?)\.py$"
 )
 SQL_WORDS = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
 
@@ -173,7 +174,17 @@ def test_modules_say_what_they_hold() -> None:
 
 
 def test_a_room_begins_with_what_it_is_for_and_nothing_else() -> None:
-    rooms = ("auth", "persons", "payments", "divisions", "services", "services/utilities", "notifications", "kit", "sandbox")
+    rooms = (
+        "auth",
+        "persons",
+        "payments",
+        "divisions",
+        "services",
+        "services/utilities",
+        "notifications",
+        "kit",
+        "sandbox",
+    )
     trees = {room: sources(room.split("/")[0]).get(f"{room}/__init__.py") for room in rooms}
 
     assert [room for room, tree in trees.items() if tree is None or not ast.get_docstring(tree)] == []

@@ -11,6 +11,8 @@ import pytest
 
 import payments.gateway
 import payments.operations
+from auth.assurance import Assurance, Proof
+from kit import clock
 from kit.database import transaction
 from services.utilities.models import Bill, BillState
 from services.utilities.operations import start_payment
@@ -122,7 +124,11 @@ def test_a_process_that_died_before_the_call_leaves_a_payment_that_ends_by_itsel
     an: Person, bill: Bill, outside: Outside, work: Work, later: Later
 ) -> None:
     with transaction() as session:
-        payment_id = str(start_payment(session, an.id, [bill.id], bill.amount_vnd))
+        payment_id = str(
+            start_payment(
+                session, an.id, [bill.id], bill.amount_vnd, proof=Proof(Assurance.PASSKEY, clock.now(), clock.now())
+            )
+        )
     later(timedelta(seconds=61))
 
     failures = sweep(work)
