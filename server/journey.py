@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import requests
 
+from kit.text import mask_name
 from server.seed import sandbox_client
 
 _PROVIDER, _CODE, _HOLDER = "pc-thanh-hoa", "PA07TH0000001", "Nguyễn Văn An"
@@ -18,6 +19,8 @@ _LONGEST_WAIT_SECONDS = 15.0
 _OK, _CREATED, _NO_CONTENT, _CONFLICT = 200, 201, 204, 409
 _PAUSE_SECONDS = 0.05
 _USAGE, _AMOUNT_VND = 250, 636_768
+_WIDTH = 22  # of the longest step
+_SHOWN = 3  # digits at the end of a personal number
 
 
 class Astray(Exception):
@@ -70,7 +73,7 @@ def travel(url: str, sandbox: str, *, say: Callable[[str], None]) -> None:
         expect=_CREATED,
         json={"provider": _PROVIDER, "customer_code": _CODE, "holder_name": _HOLDER},
     )
-    watch.tell("liên kết mã khách hàng", f"{account['customer_code']}, {account['holder_name']}")
+    watch.tell("Liên kết mã khách hàng", f"{_masked(account['customer_code'])}, {mask_name(account['holder_name'])}")
     bill = _find_bill(app, account["id"], bill_no, watch)
     payment = _pay(app, bill, watch)
     told = _await_posted(app, payment["id"], watch)
@@ -88,8 +91,12 @@ class _Watch:
 
     def tell(self, step: str, what: str) -> None:
         now = time.perf_counter()
-        self._say(f"{(now - self._last) * 1000:7.0f} ms  {step}: {what}")
+        self._say(f"{(now - self._last) * 1000:6.0f} ms  {step:<{_WIDTH}}  {what}")
         self._last = now
+
+    def recall(self, step: str, what: str) -> None:
+        """What took no time of ours: something that was written down before."""
+        self._say(f"{'':9}  {step:>{_WIDTH}}  {what}")
 
     def total(self) -> float:
         return time.perf_counter() - self._start
@@ -130,7 +137,7 @@ def _new_bill(clerk: _App, sandbox: str, watch: _Watch) -> str:
     told = _until("import", done)
     if told["created"] != 1:
         raise Astray(f"import: {told}")
-    watch.tell("điện lực gửi hóa đơn", bill_no)
+    watch.tell("Điện lực gửi hóa đơn", bill_no)
     return bill_no
 
 
@@ -146,7 +153,7 @@ def _sign_in(app: _App, sandbox: str, phone: str, watch: _Watch) -> None:
     path = f"/v1/auth/phone-challenges/{challenge['id']}/answer"
     app.carry(app.ask("POST", path, expect=_OK, json=answer)["access_token"])
     me = app.ask("GET", "/v1/me", expect=_OK)
-    watch.tell("đăng nhập", me["phone"])
+    watch.tell("Đăng nhập", _masked(me["phone"]))
 
 
 def _find_bill(app: _App, account_id: str, bill_no: str, watch: _Watch) -> Any:  # noqa: ANN401 - JSON
@@ -158,14 +165,14 @@ def _find_bill(app: _App, account_id: str, bill_no: str, watch: _Watch) -> Any: 
     bill = app.ask("GET", f"/v1/utilities/bills/{mine['id']}", expect=_OK)
     if (bill["usage"], bill["amount_vnd"], bill["vat_vnd"]) == (_USAGE, _AMOUNT_VND, 0) and len(bill["lines"]) <= 1:
         raise Astray("the bill does not explain its amount")
-    watch.tell("xem hóa đơn", f"{bill['usage']} kWh, {_money(bill['amount_vnd'])}, {len(bill['lines'])} dòng")
+    watch.tell("Xem hóa đơn", f"{bill['usage']} kWh, {_money(bill['amount_vnd'])}, {len(bill['lines'])} dòng")
     return bill
 
 
 def _pay(app: _App, bill: Any, watch: _Watch) -> Any:  # noqa: ANN401 - JSON
     asked = {"bill_ids": [bill["id"]], "amount_vnd": bill["amount_vnd"], "payment_method": "pm_card_visa"}
     payment = app.ask("POST", "/v1/utilities/payments", expect=_CREATED, json=asked)
-    watch.tell("trả bằng thẻ", payment["state"])
+    watch.tell("Trả bằng thẻ", payment["state"])
     return payment
 
 
@@ -178,9 +185,10 @@ def _await_posted(app: _App, payment_id: str, watch: _Watch) -> Any:  # noqa: AN
     (item,) = told["items"]
     if (told["state"], item["posting"], told["captured_vnd"]) != ("captured", "posted", _AMOUNT_VND):
         raise Astray(f"payment: {told}")
+    watch.tell("Điện lực gạch nợ", item["posting"])
     for step in told["timeline"]:
-        watch.tell("  " + step["title_vi"], step["at"][11:23])
-    watch.tell("biên nhận", f"{item['receipt_no']}  {item['label_vi']}  {_money(item['amount_vnd'])}")
+        watch.recall(step["at"][11:23], step["title_vi"])
+    watch.recall("Biên nhận", f"{item['receipt_no']}  {item['label_vi']}  {_money(item['amount_vnd'])}")
     return told
 
 
@@ -192,12 +200,12 @@ def _await_push(app: _App, sandbox: str, device: str, payment_id: str, watch: _W
     push = _until("push", pushed)
     if re.search(r"\d{3}", push["title"] + push["body"]):
         raise Astray(f"the push tells more than it should: {push}")
-    watch.tell("thông báo đẩy", push["title"])
+    watch.tell("Thông báo đẩy", push["title"])
     messages = app.ask("GET", "/v1/messages", expect=_OK)["items"]
     about = [message for message in messages if message["subject_id"] == payment_id]
     if len(about) != 1:
         raise Astray(f"{len(about)} messages about the payment")
-    watch.tell("hộp thư", about[0]["body"])
+    watch.tell("Hộp thư", about[0]["body"])
 
 
 def _see_provider_side(clerk: _App, sandbox: str, told: Any, bill_no: str, watch: _Watch) -> None:  # noqa: ANN401 - JSON
@@ -207,7 +215,7 @@ def _see_provider_side(clerk: _App, sandbox: str, told: Any, bill_no: str, watch
     theirs = [posting for posting in books if posting["bill_no"] == bill_no]
     if len(theirs) != 1 or theirs[0]["receipt_no"] != row["receipt_no"] or theirs[0]["amount_vnd"] != _AMOUNT_VND:
         raise Astray(f"the provider's books say {theirs}")
-    watch.tell("sổ của điện lực", f"{row['bill_no']}  {_money(row['amount_vnd'])}  {row['receipt_no']}")
+    watch.tell("Sổ của điện lực", f"{row['bill_no']}  {_money(row['amount_vnd'])}  {row['receipt_no']}")
 
 
 def _sandbox(method: str, url: str, **kwargs: Any) -> Any:  # noqa: ANN401 - JSON
@@ -217,6 +225,10 @@ def _sandbox(method: str, url: str, **kwargs: Any) -> Any:  # noqa: ANN401 - JSO
     if not answer.ok:
         raise Astray(f"sandbox: {answer.status_code} {answer.text[:200]}")
     return answer.json()
+
+
+def _masked(number: str) -> str:
+    return "•" * (len(number) - _SHOWN) + number[-_SHOWN:]
 
 
 def _money(amount_vnd: int) -> str:
