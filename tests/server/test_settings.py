@@ -131,7 +131,7 @@ def test_nothing_at_all_is_refused_in_words_too(boot: Boot) -> None:
         ("SECRET_KEY", "not base64!"),
         ("SECRET_KEY", b64encode(bytes(32)).decode()),
         ("SECRET_KEY", b64encode(b"changeme" * 4).decode()),
-        ("SECRET_KEY", b64encode(secrets.token_bytes(31)).decode()),
+        ("SECRET_KEY", b64encode(bytes(range(31))).decode()),
         ("BASE_URL", "http://127.0.0.1:8000/api"),
         ("BASE_URL", "ftp://api.example"),
         ("REQUESTS_PER_MINUTE", "0"),

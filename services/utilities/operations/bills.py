@@ -217,9 +217,10 @@ def _visible_to(citizen_id: UUID) -> ColumnElement[bool]:
 
 
 def _check_payable(session: Session, bills: Sequence[Bill]) -> None:
-    paying = [bill.payment_id for bill in bills if bill.state is BillState.PAYING]
+    paying = {bill.payment_id for bill in bills if bill.state is BillState.PAYING}
     # The bill of a payment that has just ended is free at once, not only when the listener has tidied it up.
-    over = set(session.execute(select(Payment.id).where(Payment.id.in_(paying), Payment.state.in_(ENDED))).scalars())
+    ended = select(Payment.id).where(Payment.id.in_(paying), Payment.state.in_(ENDED))
+    over = set(session.execute(ended).scalars()) if paying else set()
     for bill in bills:
         if bill.state is BillState.PAYING and bill.payment_id not in over:
             raise BillBeingPaid(bill_id=bill.id, payment_id=bill.payment_id)
