@@ -35,7 +35,7 @@ _LONGEST_ID_TOKEN = 16_384
 _LONGEST_ANSWER = 1_000_000
 _OK = 200
 _ALGORITHMS = ["ES256"]
-_MAPPED = frozenset({"full_name", "birth_on", "citizen_code"})
+_MAPPED = frozenset({"name", "birth_date", "cccd"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Provider:
     """A national identity provider, and who we are to it.
 
     `acr_values` are the levels that are enough, the preferred first; `claims` says under which name the provider tells
-    what we keep: full_name, birth_on (yyyy-mm-dd), citizen_code (CCCD).
+    what we keep: name, birth_date (yyyy-mm-dd), cccd.
     """
 
     issuer: str
@@ -53,7 +53,7 @@ class Provider:
     acr_values: tuple[str, ...] = ("2",)
     scope: str = "openid profile national_id"
     claims: Mapping[str, str] = field(
-        default_factory=lambda: {"full_name": "name", "birth_on": "birthdate", "citizen_code": "national_id_number"}
+        default_factory=lambda: {"name": "name", "birth_date": "birthdate", "cccd": "national_id_number"}
     )
 
 
