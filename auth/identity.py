@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+import orjson
 import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
@@ -250,7 +251,7 @@ def _get(address: str) -> dict[str, Any]:
         try:
             answer = session.get(address, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True)
             body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
-            found = requests.models.complexjson.loads(body) if answer.status_code == _OK else None
+            found = orjson.loads(body) if answer.status_code == _OK else None
         except (requests.RequestException, ValueError, OSError) as exc:
             raise _unavailable(exc) from exc
     if not isinstance(found, dict):
