@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+import orjson
 import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
@@ -36,7 +37,7 @@ _LONGEST_ID_TOKEN = 16_384
 _LONGEST_ANSWER = 1_000_000
 _OK = 200
 _ALGORITHMS = ["ES256"]
-_MAPPED = frozenset({"full_name", "birth_on", "citizen_code"})
+_MAPPED = frozenset({"name", "birth_date", "cccd"})
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Provider:
     """A national identity provider, and who we are to it.
 
     `acr_values` are the levels that are enough, the preferred first; `claims` says under which name the provider tells
-    what we keep: full_name, birth_on (yyyy-mm-dd), citizen_code (CCCD).
+    what we keep: name, birth_date (yyyy-mm-dd), cccd.
     """
 
     issuer: str
@@ -54,7 +55,7 @@ class Provider:
     acr_values: tuple[str, ...] = ("2",)
     scope: str = "openid profile national_id"
     claims: Mapping[str, str] = field(
-        default_factory=lambda: {"full_name": "name", "birth_on": "birthdate", "citizen_code": "national_id_number"}
+        default_factory=lambda: {"name": "name", "birth_date": "birthdate", "cccd": "national_id_number"}
     )
 
 
@@ -251,7 +252,7 @@ def _get(address: str) -> dict[str, Any]:
         try:
             answer = session.get(address, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True)
             body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
-            found = json.loads(body) if answer.status_code == _OK else None
+            found = orjson.loads(body) if answer.status_code == _OK else None
         except (requests.RequestException, ValueError, OSError) as exc:
             raise _unavailable(exc) from exc
     if not isinstance(found, dict):

@@ -8,13 +8,14 @@ import orjson
 import yaml
 from flask import Flask
 
-from auth.guard import Role
+from auth.guard import ACT_FOR, Role, Rule
 from kit.errors import (
     DomainError,
     InvalidRequest,
     MalformedRequest,
     NotAcceptable,
     NotAllowed,
+    NotFound,
     NotSignedIn,
     RequestEntityTooLarge,
     ServiceUnavailable,
@@ -69,6 +70,13 @@ _SECURITY = {
         },
     },
 }
+_ACT_FOR = {
+    "in": "header",
+    "name": ACT_FOR,
+    "required": False,
+    "schema": {"type": "string", "format": "uuid"},
+    "example": "019a0c1e-0000-7c00-8000-00000000000a",
+}
 _HEADERS = {
     "X-Request-Id": "Quote it when you ask us about an answer.",
     "RateLimit-Policy": "How many requests the caller may make in which window.",
@@ -92,7 +100,7 @@ def document(app: Flask) -> dict[str, Any]:
         for method, operation in path.items():
             if method in {"get", "put", "post", "patch", "delete"}:
                 _complete(operation)
-    components["responses"] = {error.__name__: _shared(error) for error in (*_COMMON, *_SIGNED_IN, *_READING)}
+    components["responses"] = {error.__name__: _shared(error) for error in (*_COMMON, *_SIGNED_IN, *_READING, NotFound)}
     spec["tags"] = sorted(spec.get("tags", []), key=lambda tag: str(tag["name"]))
     # Through JSON, so that only plain values are left: enumerations and UUIDs of examples become text.
     plain: dict[str, Any] = orjson.loads(orjson.dumps(spec, option=orjson.OPT_NON_STR_KEYS))
@@ -119,10 +127,15 @@ def _complete(operation: dict[str, Any]) -> None:
             {"provider": [rule.scope]} if role is Role.PROVIDER else {"citizen": []} for role in sorted(rule.roles)
         ]
     operation["x-roles"] = [role.value for role in sorted(Role if rule.open else rule.roles)]
+    # What is rendered once more has the header already.
+    declared = [one for one in operation.get("parameters", []) if one.get("name") != ACT_FOR]
     if "requestBody" in operation:
         common += _READING
-    elif operation.get("parameters"):
+    elif declared:
         common.append(MalformedRequest)
+    if rule.act_for:
+        common.append(NotFound)
+        operation["parameters"] = [*declared, _act_for(rule)]
     for error in common:
         _add(responses, error)
     for status, response in responses.items():
@@ -133,6 +146,16 @@ def _complete(operation: dict[str, Any]) -> None:
                 {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
             )
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _act_for(rule: Rule) -> dict[str, Any]:
+    """The header by which an agent does it for the citizen who gave them a mandate."""
+    return _ACT_FOR | {
+        "description": (
+            f"The citizen the caller acts for: the `principal_id` of a mandate with the scope `{rule.act_for}`. When"
+            " none holds now, the answer is 404. Operations without this parameter answer 403 to it."
+        )
+    }
 
 
 def _add(responses: dict[str, Any], error: type[DomainError]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -150,15 +150,16 @@ def _identity(env: Env, simulated: str | None) -> Provider | None:
     client_id = env.str("IDENTITY_CLIENT_ID", "citizen" if simulated else "")
     if not issuer or not client_id:
         return None
-    return Provider(
+    provider = Provider(
         issuer=issuer.rstrip("/"),
         client_id=client_id,
         client_secret=env.str("IDENTITY_CLIENT_SECRET", "sandbox-secret-of-citizen" if simulated else ""),
         redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", ["http://localhost:8000/identity"])),
         acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
         scope=env.str("IDENTITY_SCOPE", Provider.scope),
-        **({"claims": dict(claims)} if (claims := env.json("IDENTITY_CLAIMS", None)) else {}),
     )
+    claims = env.json("IDENTITY_CLAIMS", None)
+    return replace(provider, claims=claims) if claims else provider
 
 
 def _decode(secret: str) -> bytes:

@@ -21,7 +21,7 @@ from kit.database import new_id
 from kit.errors import NotSignedIn
 
 LIFETIME = timedelta(minutes=10)
-CITIZEN_CODE = "citizen_code"  # the field of the vault by which a verified person is found
+CCCD = "cccd"  # the field of the vault by which a verified person is found
 _PROVED_BY = "national_identity"
 # National identity vouches for the device: what it opens has never to wait.
 _VOUCHED_FOR = datetime.fromtimestamp(0, UTC)
@@ -101,7 +101,7 @@ def _proof() -> Proof:
 
 def _take_turn(session: Session, person: Person) -> None:
     """Let of two who come as the same person at once the second see what the first has done."""
-    name = person.facts.get(CITIZEN_CODE) or f"{person.issuer} {person.subject}"
+    name = person.facts.get(CCCD) or f"{person.issuer} {person.subject}"
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"identity of {name}", 0))))
 
 
@@ -111,10 +111,10 @@ def _find_citizen(session: Session, person: Person) -> UUID | None:
             LinkedIdentity.issuer == person.issuer, LinkedIdentity.subject == person.subject
         )
     ).scalar_one_or_none()
-    if linked is not None or CITIZEN_CODE not in person.facts:
+    if linked is not None or CCCD not in person.facts:
         return linked
     # Another provider, or another client of it, names the same person differently: the verified CCCD tells.
-    return sealed.find_owner(session, CITIZEN_CODE, person.facts[CITIZEN_CODE])
+    return sealed.find_owner(session, CCCD, person.facts[CCCD])
 
 
 def _is_linked_elsewhere(session: Session, citizen_id: UUID, person: Person) -> bool:
@@ -147,7 +147,7 @@ def _link(session: Session, citizen_id: UUID, person: Person) -> None:
         )
     )
     for name, value in person.facts.items():
-        if not sealed.put(session, citizen_id, name, value, proved_by=_PROVED_BY, alone=name == CITIZEN_CODE):
+        if not sealed.put(session, citizen_id, name, value, proved_by=_PROVED_BY, alone=name == CCCD):
             raise IdentityOfAnother
 
 

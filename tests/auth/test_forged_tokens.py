@@ -168,6 +168,13 @@ FORGERIES = {
     "only dots": lambda _: "..",
     "letters of another alphabet": lambda _: "Đây.là.đâu".encode().decode("latin-1"),
     "a novel": lambda good: good + "A" * 20_000,
+    "an id_token of the identity provider": lambda _: sign(
+        header(typ="JWT", kid=keyring.thumbprint(own_jwk(STRANGER))),
+        claims(iss=ISSUER + "/identity", aud="citizen", nonce="n", acr="2"),
+        STRANGER,
+    ),
+    "an id_token that we would have signed": lambda _: sign(header(typ="JWT"), claims(aud="citizen", nonce="n")),
+    "an unknown level": lambda _: sign(header(), claims(acr="root")),
     "a refresh token": lambda _: "wVZ6Qk0m1b0m8e0T2s0C9oYw4y7n3l1xk5u8r2q6p0A",
 }
 
@@ -182,6 +189,36 @@ def test_a_forged_token_is_told_to_sign_in(phone, good, forgery):
     assert (refused.status_code, refused.json["code"]) == (401, "not_signed_in")
     challenge = refused.headers["WWW-Authenticate"]
     assert challenge.startswith('Bearer realm="citizen", error="invalid_token", error_description="')
+
+
+FIVE_OPERATIONS = (
+    ("GET", "/v1/me"),
+    ("GET", "/v1/me/sessions"),
+    ("POST", "/v1/utilities/payments"),
+    ("GET", "/v1/payments"),
+    ("DELETE", f"/v1/me/passkeys/{uuid4()}"),
+)
+TWENTY_FOUR = (
+    "alg none, no signature", "HS256 keyed with the public key", "HMAC of the public key called ES256", "alg RS256",
+    "signed by a stranger under our kid", "signed by a stranger under their own kid",
+    "a stranger's key inside the token",
+    "an address of a stranger's keys", "no kid", "wrong kid", "kid with SQL", "no typ", "typ JWT",
+    "an unknown critical extension", "another audience", "a list with our audience", "another issuer", "no exp",
+    "expired this second", "iat in the future", "another subject", "a signature of zeros", "a refresh token",
+    "an id_token of the identity provider",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWENTY_FOUR)
+def test_a_forged_token_opens_none_of_five_doors(phone, good, name):
+    forged = FORGERIES[name](good)
+
+    answers = [
+        phone.http.open(path, method=method, headers={**bearer(forged), "Idempotency-Key": str(uuid4())})
+        for method, path in FIVE_OPERATIONS
+    ]
+
+    assert [(each.status_code, each.json["code"]) for each in answers] == [(401, "not_signed_in")] * 5
 
 
 def test_the_forger_of_these_tests_can_also_make_a_good_token(phone, good):

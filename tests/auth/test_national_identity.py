@@ -162,19 +162,19 @@ def test_verified_facts_are_kept_in_the_vault_alone(phone, provider):
         kept = sealed.read(session, citizen_id)
         proofs = sealed.list_proofs(session, citizen_id)
         stored = session.execute(text("SELECT string_agg(t::text, ' ') FROM linked_identity t")).scalar_one()
-    assert kept == {"full_name": "Nguyễn Văn An", "birth_on": "1990-05-12", "citizen_code": "000090000001"}
+    assert kept == {"name": "Nguyễn Văn An", "birth_date": "1990-05-12", "cccd": "000090000001"}
     assert set(proofs.values()) == {"national_identity"}
     assert not any(value in stored for value in kept.values())
 
 
 def test_the_mapping_of_claims_is_a_setting(phone, provider):
-    identity.use_provider(replace(provider, claims={"full_name": "gender"}))
+    identity.use_provider(replace(provider, claims={"name": "gender"}))
 
     citizen_id = UUID(sign_in(phone).json["citizen_id"])
 
     with transaction() as session:
-        assert sealed.read(session, citizen_id) == {"full_name": "male"}
-    with pytest.raises(ValueError, match="citizen_code"):
+        assert sealed.read(session, citizen_id) == {"name": "male"}
+    with pytest.raises(ValueError, match="cccd"):
         identity.use_provider(replace(provider, claims={"shoe_size": "shoe_size"}))
 
 

@@ -119,7 +119,7 @@ def test_all_other_devices_are_signed_out_at_once(phone, client, later):
     assert phone.call("POST", "/v1/me/sessions/end-others").json == {"ended": 0}
 
 
-def test_a_new_device_is_announced_where_there_are_others(phone, other_phone, work):
+def test_a_new_device_is_announced_where_there_are_others(phone, other_phone, work, outside):
     first = phone.sign_in(AN)
     assert work() == []
     assert heard == []
@@ -132,7 +132,7 @@ def test_a_new_device_is_announced_where_there_are_others(phone, other_phone, wo
     assert (told.citizen_id, told.session_id) == (UUID(first["citizen_id"]), UUID(current(other_phone)["id"]))
 
 
-def test_the_citizen_hears_of_a_spent_token_that_came_again(phone, work, later):
+def test_the_citizen_hears_of_a_spent_token_that_came_again(phone, work, later, outside):
     signed_in = phone.sign_in(AN)
     session_id = UUID(current(phone)["id"])
     phone.refresh()

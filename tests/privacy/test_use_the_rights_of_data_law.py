@@ -67,6 +67,7 @@ def tell_everything(person: Person) -> UUID:
                     citizen_id=person.id,
                     credential_id=b"credential",
                     public_key=b"key",
+                    user_handle=person.id.bytes,
                     sign_count=0,
                     transports=[],
                     is_synced=True,

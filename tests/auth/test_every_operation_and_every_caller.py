@@ -1,0 +1,209 @@
+"""Every operation asked by everybody: what the guard answers is what server/policy.py says, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from auth import guard, operations
+from auth.assurance import Proof
+from auth.guard import Role, Rule
+from auth.models import Assurance, Language, MachineRole
+from kit import clock
+from kit.database import transaction
+from kit.quotas import Quotas
+from server.policy import POLICY
+from tests.auth.test_forged_tokens import STRANGER, claims, header, sign
+
+HOUR, STALE = timedelta(hours=1), timedelta(minutes=6)
+ADMITTED, NOBODY, NOT_ALLOWED, NOT_ENOUGH = (
+    "admitted", "not_signed_in", "not_allowed", "insufficient_user_authentication",
+)  # fmt: skip
+DENIED = {NOBODY, NOT_ALLOWED, NOT_ENOUGH}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Someone who calls: a fresh token for each request, and what is true of it."""
+
+    token: Callable[[], str | None]
+    role: Role = Role.ANONYMOUS
+    is_good: bool = True  # whether the token is one that still holds
+    level: Assurance | None = None
+    age: timedelta = timedelta()
+    scopes: frozenset[str] = field(default_factory=frozenset)
+
+
+def citizen(level: Assurance, age: timedelta = timedelta()) -> str:
+    """A token of a citizen in a session of its own, on the given proof of so long ago."""
+    with transaction() as session:
+        citizen_id = operations.welcome_citizen(session, "+84912345678", Language.VI)
+        proof = Proof(level, clock.now() - age, clock.now() - timedelta(days=30))
+        return operations.start_session(session, citizen_id, None, proof).access_token
+
+
+def machine(*scopes: str) -> str:
+    with transaction() as session:
+        client, secret = operations.create_client(
+            session, role=MachineRole.PROVIDER, provider_id=uuid4(), scopes=scopes, name="Tests"
+        )
+        return operations.issue_client_token(session, str(client.id), secret, None).access_token
+
+
+def signed_for(role: Role, **more: str) -> str:
+    """A good token of a role that no door gives yet."""
+    with transaction() as session:
+        return operations.issue_token(session, role=role, subject=uuid4(), **more)
+
+
+def ended() -> str:
+    """A token whose session its citizen has ended."""
+    token = citizen(Assurance.IDENTITY)
+    said = jwt.decode(token, options={"verify_signature": False})
+    with transaction() as session:
+        operations.end_session(session, UUID(said["sid"]), UUID(said["sub"]))
+    guard._revoked._read_at = None  # as if five seconds had passed
+    return token
+
+
+def revoked() -> str:
+    """A token of a machine client that was revoked."""
+    token = machine("bills:write", "payments:read")
+    said = jwt.decode(token, options={"verify_signature": False})
+    with transaction() as session:
+        operations.revoke_client(session, UUID(said["sub"]))
+    guard._revoked._read_at = None
+    return token
+
+
+def expired() -> str:
+    clock.move(-timedelta(minutes=5, seconds=1))
+    try:
+        return citizen(Assurance.IDENTITY)
+    finally:
+        clock.move(timedelta())
+
+
+P, K, N = Assurance.PHONE, Assurance.PASSKEY, Assurance.IDENTITY
+SCOPES, BILLS = frozenset({"bills:write", "payments:read"}), frozenset({"bills:write"})
+ACTORS = {
+    "nobody": Actor(lambda: None),
+    "a citizen by phone": Actor(lambda: citizen(P), Role.CITIZEN, level=P),
+    "a citizen by phone an hour ago": Actor(lambda: citizen(P, HOUR), Role.CITIZEN, level=P, age=HOUR),
+    "a citizen by passkey": Actor(lambda: citizen(K), Role.CITIZEN, level=K),
+    "a citizen by passkey six minutes ago": Actor(lambda: citizen(K, STALE), Role.CITIZEN, level=K, age=STALE),
+    "a citizen by national identity": Actor(lambda: citizen(N), Role.CITIZEN, level=N),
+    "a citizen by identity six minutes ago": Actor(lambda: citizen(N, STALE), Role.CITIZEN, level=N, age=STALE),
+    "a citizen who has ended the session": Actor(ended, Role.CITIZEN, is_good=False, level=N),
+    "a citizen whose token has expired": Actor(expired, Role.CITIZEN, is_good=False, level=N),
+    "a provider with every scope": Actor(lambda: machine(*SCOPES), Role.PROVIDER, scopes=SCOPES),
+    "a provider that may send bills": Actor(lambda: machine(*BILLS), Role.PROVIDER, scopes=BILLS),
+    "a provider without a scope": Actor(machine, Role.PROVIDER),
+    "a provider whose client was revoked": Actor(revoked, Role.PROVIDER, is_good=False, scopes=SCOPES),
+    "a clinic": Actor(lambda: signed_for(Role.CLINIC), Role.CLINIC),
+    "an editor": Actor(lambda: signed_for(Role.EDITOR), Role.EDITOR),
+    "an operator": Actor(lambda: signed_for(Role.OPERATOR), Role.OPERATOR),
+    "an app of others": Actor(lambda: signed_for(Role.DEVELOPER), Role.DEVELOPER),
+    "a stranger with a key of their own": Actor(lambda: sign(header(), claims(), STRANGER), is_good=False),
+    "garbage": Actor(lambda: "garbage", is_good=False),
+}  # fmt: skip
+
+
+def expected(rule: Rule, actor: Actor, *, has_token: bool) -> str:
+    """What a rule of the policy says to an actor, in the words of the architecture and not of the guard's code."""
+    is_refused_anywhere = has_token and not actor.is_good
+    if rule.own_credentials or (rule.open and not is_refused_anywhere):
+        return ADMITTED
+    if is_refused_anywhere or actor.role is Role.ANONYMOUS:
+        return NOBODY
+    if actor.role not in rule.roles or (
+        actor.role is not Role.CITIZEN and rule.scope is not None and rule.scope not in actor.scopes
+    ):
+        return NOT_ALLOWED
+    if actor.level is None or rule.assurance is None:
+        return ADMITTED
+    order = list(Assurance)
+    is_fresh = rule.max_age is None or actor.age <= rule.max_age
+    return ADMITTED if is_fresh and order.index(actor.level) >= order.index(rule.assurance) else NOT_ENOUGH
+
+
+def requests_of(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """(operationId, method, path) of every operation, with ids that belong to nobody."""
+    operations_by_place = app.extensions["api"].operations
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            operation = operations_by_place.get((rule.endpoint, method))
+            if operation is not None:
+                values = {
+                    name: uuid4() if type(rule._converters[name]).__name__ == "UUIDConverter" else "00001"
+                    for name in rule.arguments
+                }
+                yield operation, method, adapter.build(rule.endpoint, values, method=method)
+
+
+def ask(http: FlaskClient, method: str, path: str, token: str | None):
+    headers = {"Idempotency-Key": str(uuid4())} | ({"Authorization": f"Bearer {token}"} if token else {})
+    return http.open(path, method=method, headers=headers)
+
+
+@pytest.fixture(autouse=True)
+def later():
+    """Here the clock is the machine's."""
+    clock.move(timedelta())
+    yield
+    clock.move(timedelta())
+
+
+@pytest.mark.parametrize("actor", ACTORS.values(), ids=ACTORS.keys())
+def test_everybody_may_do_what_the_policy_says_and_nothing_else(app, client, actor):
+    http = client()
+    wrong = {}
+
+    for operation, method, path in requests_of(app):
+        token = actor.token()
+        answer = ask(http, method, path, token)
+        code = (answer.get_json(silent=True) or {}).get("code") if answer.status_code >= 400 else None
+        got = code if code in DENIED else ADMITTED
+        wanted = expected(POLICY[operation], actor, has_token=token is not None)
+        if got != wanted or answer.status_code >= 500:
+            wrong[operation] = (wanted, got, answer.status_code)
+
+    assert wrong == {}
+
+
+def test_every_operation_has_an_entry_and_every_entry_an_operation(app):
+    assert {operation for operation, _, _ in requests_of(app)} == set(POLICY)
+
+
+def test_an_operation_without_an_entry_refuses_to_boot(app):
+    api = app.extensions["api"]
+    without = {name: rule for name, rule in POLICY.items() if name != "payBills"}
+
+    with pytest.raises(LookupError, match="payBills"):
+        guard.install(Flask("another"), api, without, Quotas(1), may_act=lambda *_: False)
+
+
+def test_each_refusal_has_its_status_and_says_how_to_go_on(client):
+    http = client()
+    passkey = f"/v1/me/passkeys/{uuid4()}"
+
+    nobody = ask(http, "GET", "/v1/me", None)
+    not_allowed = ask(http, "GET", "/v1/me", machine())
+    not_enough = ask(http, "DELETE", passkey, citizen(P))
+
+    assert (nobody.status_code, nobody.headers["WWW-Authenticate"]) == (401, 'Bearer realm="citizen"')
+    assert (not_allowed.status_code, "WWW-Authenticate" in not_allowed.headers) == (403, False)
+    assert not_enough.status_code == 401
+    assert (not_enough.json["acr_values"], not_enough.json["max_age"]) == ("passkey identity", 300)
+    assert not_enough.json["next_action"] == "step_up"
+    assert not_enough.headers["WWW-Authenticate"] == (
+        'Bearer realm="citizen", error="insufficient_user_authentication", acr_values="passkey identity", max_age="300"'
+    )
