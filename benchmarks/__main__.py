@@ -149,7 +149,7 @@ def _tell_profile(profile: object) -> None:
         own[_owner(path)] += seconds
     total = sum(own.values())
     _table(
-        f"Where a web thread is during one payBills: {total / _PROFILED * 1000:.1f} ms under cProfile",
+        f"CPU time of a web process in one payBills: {total / _PROFILED * 1000:.1f} ms under cProfile",
         ("", "ms", "share"),
         [(who, f"{seconds / _PROFILED * 1000:.2f}", f"{seconds / total:.0%}") for who, seconds in own.most_common(16)],
     )
@@ -158,7 +158,7 @@ def _tell_profile(profile: object) -> None:
 
 def _owner(path: str) -> str:
     if path == "~":
-        return "built in (waiting for PostgreSQL and the gateway)"
+        return "built in"
     if path.startswith(str(ROOT)) and "site-packages" not in path:
         return Path(path).relative_to(ROOT).parts[0]
     return Path(path).parts[Path(path).parts.index("site-packages") + 1] if "site-packages" in path else "Python"
