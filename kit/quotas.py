@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 _WINDOW_SECONDS = 60
 
@@ -32,12 +30,19 @@ class Quotas:
     """
 
     def __init__(self, per_minute: int) -> None:
-        self._item = RateLimitItemPerMinute(per_minute)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limit = per_minute
+        self._lock = threading.Lock()
+        self._began = -math.inf
+        self._spent: Counter[str] = Counter()
 
     def spend(self, caller: str) -> Quota:
         """Count one request of `caller`."""
-        allowed = self._limiter.hit(self._item, caller)
-        stats = self._limiter.get_window_stats(self._item, caller)
-        reset = max(1, math.ceil(stats.reset_time - time.time()))  # noqa: TID251 - the window runs on the system clock
-        return Quota(self._item.amount, max(0, stats.remaining), reset, exceeded=not allowed)
+        now = time.monotonic()
+        with self._lock:
+            # One window for all: forgetting its callers takes a moment a minute, and no memory grows.
+            if now - self._began >= _WINDOW_SECONDS:
+                self._began, self._spent = now, Counter()
+            self._spent[caller] += 1
+            spent, began = self._spent[caller], self._began
+        reset = max(1, math.ceil(began + _WINDOW_SECONDS - now))
+        return Quota(self._limit, max(0, self._limit - spent), reset, exceeded=spent > self._limit)

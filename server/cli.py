@@ -35,7 +35,7 @@ class _House(click.Group):
         except environment.BadSettings as exc:
             raise click.ClickException(str(exc)) from exc
         except DomainError as exc:
-            raise click.ClickException(" ".join(exc.text("en"))) from exc
+            raise click.ClickException(". ".join(exc.text("en"))) from exc
 
 
 @click.group(cls=_House)

@@ -85,10 +85,11 @@ def pay_all(citizen: Citizen, bills: list[dict[str, Any]], permits: Semaphore) -
 
 
 def kill_again_and_again(house: House, chance: random.Random, permits: Semaphore) -> list[tuple[str, float]]:
-    """Kill web and worker in turn, each at a random moment after it is up and some more payments have begun."""
+    """Kill web or worker, each at a random moment after it is up and some more payments have begun."""
     kills = []
-    for number in range(KILLS):
-        victim = (house.web, house.worker)[number % 2]
+    victims = [house.web, house.worker] * (KILLS // 2)
+    chance.shuffle(victims)
+    for victim in victims:
         wait_until(house.is_web_up if victim is house.web else house.is_worker_up, 60, f"the {victim.name} is back")
         permits.release(PAYMENTS // KILLS)
         after = chance.uniform(0, 0.8)

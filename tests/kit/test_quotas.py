@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kit.quotas import Quotas
 from tests.people import all_at_once
 
@@ -23,6 +25,19 @@ def test_callers_do_not_spend_for_each_other() -> None:
     quotas = Quotas(1)
 
     assert [quotas.spend(caller).exceeded for caller in ("an", "binh", "an")] == [False, False, True]
+
+
+def test_when_the_minute_is_over_everyone_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    quotas, instant = Quotas(1), [1_000.0]
+    monkeypatch.setattr("time.monotonic", lambda: instant[0])
+
+    told = []
+    for passed in (0.0, 59.5, 0.4, 0.1):
+        instant[0] += passed
+        told.append(quotas.spend("an"))
+
+    assert [quota.exceeded for quota in told] == [False, True, True, False]
+    assert [quota.reset_seconds for quota in told] == [60, 1, 1, 60]
 
 
 def test_of_many_requests_at_once_exactly_the_quota_passes() -> None:

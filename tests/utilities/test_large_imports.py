@@ -45,11 +45,11 @@ def read(count):
 
 read(5_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-begun = time.perf_counter()
+begun = time.process_time()
 done = read(count)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 told = {"state": done.state, "created": done.created, "unchanged": done.unchanged, "lines": done.lines_read}
-print(json.dumps(told | {"seconds": time.perf_counter() - begun, "grown_kb": after - before}))
+print(json.dumps(told | {"cpu_seconds": time.process_time() - begun, "grown_kb": after - before}))
 """
 
 
@@ -79,6 +79,6 @@ def test_a_hundred_thousand_bills_are_read_in_constant_memory(
     assert (told["state"], told["created"], told["unchanged"], told["lines"]) == ("done", 95_000, 5_000, _LINES + 1)
     # Five thousand lines have shown how much it takes; ninety-five thousand more take no more than a few megabytes.
     assert told["grown_kb"] < 16_000
-    # Far from what is measured, so that only another order of growth fails on a busy machine.
-    assert told["seconds"] < 60
+    # Eight seconds where it was measured; by the processor's time, because others may be at work on the machine.
+    assert told["cpu_seconds"] < 30
     assert rows("SELECT count(*) FROM bill") == [(_LINES,)]

@@ -102,7 +102,9 @@ def test_exactly_one_proof_is_needed(an: Person, household: Customer, proof: dic
 
 
 def test_an_unknown_provider_is_told(an: Person, household: Customer) -> None:
-    refused_in_both(lambda headers: look_up(an, headers, provider="pc-atlantis"), 404, "provider_unknown")
+    problem = refused_in_both(lambda headers: look_up(an, headers, provider="pc-atlantis"), 404, "provider_unknown")
+
+    assert "listProviders" in problem["detail"]
 
 
 def test_a_proof_that_the_company_does_not_take_proves_nothing(an: Person) -> None:

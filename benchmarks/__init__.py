@@ -1,0 +1,1 @@
+"""What is measured, how, and on what: `python -m benchmarks`."""

@@ -1,0 +1,197 @@
+"""Measure: `python -m benchmarks [payments] [reads] [imports] [profile]`; all but the profile when none is named."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import pstats
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks import bills, payments, pgbench, reads
+from benchmarks.house import ROOT, WEB_THREADS, WEB_WORKERS, House
+from benchmarks.load import Measured, percentile
+from benchmarks.payments import Roads
+from benchmarks.pgbench import Baseline
+from benchmarks.statements import InProcess, Script, read_script
+from kit import database, embedded
+
+_USUAL = ("payments", "reads", "imports")
+_WARM_UP = 10  # payments of each app that do not count
+_READ = 8  # payments made to read their SQL: enough that every statement is prepared
+_PROFILED = 20
+
+
+def main() -> int:
+    """Run what was asked for and print tables."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    options.add_argument("parts", nargs="*", help=f"of {', '.join(_USUAL)}, profile")
+    options.add_argument("--payments", type=int, default=1_000, help="how many payments over HTTP")
+    options.add_argument("--clients", type=int, default=8, help="how many apps at once")
+    options.add_argument("--reads", type=int, default=250, help="requests of each app for each read")
+    options.add_argument("--bills", type=int, default=100_000, help="how many bills the big file has")
+    asked = options.parse_args()
+    if unknown := set(asked.parts) - {*_USUAL, "profile"}:
+        options.error(f"there is no part {', '.join(unknown)}")
+    asked.parts = set(asked.parts or _USUAL)
+    # A proxy of the machine must not carry what is meant for 127.0.0.1.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+    folder = Path(tempfile.mkdtemp(prefix="citizen-bench-"))
+    try:
+        with House(folder) as house:
+            _measure(house, asked)
+    finally:
+        embedded.remove(folder / "postgres")
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _measure(house: House, asked: argparse.Namespace) -> None:
+    _say(f"{_machine()}\n{_load()}; web {WEB_WORKERS} processes x {WEB_THREADS} threads, 1 worker, sandbox at no delay")
+    each = -(-asked.payments // asked.clients)
+    file = house.folder / "bills.csv"
+    bills.write_file(file, asked.clients, _WARM_UP + each + _READ + _PROFILED)
+    shutil.copy(file, house.sample / f"bills_{bills.SLUG}.csv")
+    for name in ("sandbox", "web", "worker"):
+        house.start(name)
+    if asked.parts - {"imports"}:
+        bills.send_file(house, file)
+        households = bills.move_in(house, asked.clients)
+        roads = payments.pay(house, households, _WARM_UP)
+        if "payments" in asked.parts:
+            roads = payments.pay(house, households, each)
+        if "reads" in asked.parts:
+            _tell_reads(reads.read(households, asked.reads))
+        inside, mine = InProcess(house), households[0].bills
+        script = read_script(house, inside, households[0], [mine.pop() for _ in range(_READ)])
+        if "profile" in asked.parts:
+            _tell_profile(inside.profile(households[0], [mine.pop() for _ in range(_PROFILED)]))
+        if "payments" in asked.parts:
+            # A copy of the database can only be made while nobody is connected to it.
+            house.stop("web", "worker")
+            database.disconnect()
+            _tell_payments(roads, asked.clients, script, pgbench.run(house, script, clients=asked.clients, each=each))
+            for name in ("web", "worker"):
+                house.start(name)
+    if "imports" in asked.parts:
+        _tell_imports(house, asked.bills)
+    _say(f"\n{_load()} at the end")
+
+
+def _tell_payments(roads: Roads, clients: int, script: Script, baseline: Baseline) -> None:
+    answers, count = roads.answers, len(roads.road_seconds)
+    _table(
+        f"{count} payments over HTTP, {clients} apps at once",
+        ("", "payments/s", "p50 ms", "p99 ms"),
+        [
+            ("payBills answered", f"{answers.rate:.1f}", *(f"{answers.milliseconds(p):.0f}" for p in (0.5, 0.99))),
+            (
+                "until posted by the company",
+                f"{roads.posted_rate:.1f}",
+                *(f"{percentile(roads.road_seconds, p) * 1000:.0f}" for p in (0.5, 0.99)),
+            ),
+            (f"{baseline.tool}, the SQL of payBills alone", f"{baseline.rate:.1f}", "", ""),
+            ("payBills answered / the SQL alone", f"{answers.rate / baseline.rate:.3f}", "", ""),
+            ("until posted / the SQL alone", f"{roads.posted_rate / baseline.rate:.3f}", "", ""),
+        ],
+    )
+    kinds = Counter(line.split()[0] for line in script.statements)
+    _say(f"\nSQL of one payBills: {len(script.statements)} statements ({_listed(kinds)})")
+    total = sum(roads.cpu_seconds.values())
+    _table(
+        f"CPU time of one payment until posted: {total / count * 1000:.1f} ms, on {os.cpu_count()} cores",
+        ("", "ms", "share"),
+        [
+            (part, f"{seconds / count * 1000:.1f}", f"{seconds / total:.0%}")
+            for part, seconds in sorted(roads.cpu_seconds.items(), key=lambda entry: -entry[1])
+        ],
+    )
+
+
+def _tell_reads(measured: Iterable[tuple[str, Measured]]) -> None:
+    _table(
+        "Reads over HTTP",
+        ("", "requests/s", "p50 ms", "p99 ms"),
+        [
+            (operation, f"{taken.rate:.0f}", *(f"{taken.milliseconds(p):.1f}" for p in (0.5, 0.99)))
+            for operation, taken in measured
+        ],
+    )
+
+
+def _tell_imports(house: House, count: int) -> None:
+    file = house.folder / "big.csv"
+    bills.write_file(file, count // 4, 4, first=1_000_000)
+    size = file.stat().st_size / 1e6
+    rows = []
+    for name in ("citizen utilities import", "the same file again"):
+        spent = house.run("utilities", "import", str(file), "--provider", bills.SLUG)
+        rows.append((name, f"{spent.seconds:.1f}", f"{count / spent.seconds:.0f}", f"{spent.peak_mib:.0f}"))
+    bills.write_file(file, count // 4, 4, first=2_000_000)
+    seconds = bills.send_file(house, file)
+    rows.append(("sent over HTTP (peak of a web process)", "", "", f"{house.peak_mib('web'):.0f}"))
+    rows.append(
+        ("  and read by the worker", f"{seconds:.1f}", f"{count / seconds:.0f}", f"{house.peak_mib('worker'):.0f}")
+    )
+    _table(f"A file of {count} bills, {size:.1f} MB", ("", "seconds", "bills/s", "peak MiB"), rows)
+
+
+def _tell_profile(profile: object) -> None:
+    stats = pstats.Stats(profile)  # type: ignore[arg-type]
+    own: Counter[str] = Counter()
+    for (path, _line, _name), (_calls, _primitive, seconds, _cumulative, _callers) in stats.stats.items():  # type: ignore[attr-defined]
+        own[_owner(path)] += seconds
+    total = sum(own.values())
+    _table(
+        f"CPU time of a web process in one payBills: {total / _PROFILED * 1000:.1f} ms under cProfile",
+        ("", "ms", "share"),
+        [(who, f"{seconds / _PROFILED * 1000:.2f}", f"{seconds / total:.0%}") for who, seconds in own.most_common(16)],
+    )
+    stats.sort_stats("cumulative").print_stats(r"/(kit|auth|payments|services|server)/", 45)
+
+
+def _owner(path: str) -> str:
+    if path == "~":
+        return "built in"
+    if path.startswith(str(ROOT)) and "site-packages" not in path:
+        return Path(path).relative_to(ROOT).parts[0]
+    return Path(path).parts[Path(path).parts.index("site-packages") + 1] if "site-packages" in path else "Python"
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    _say(f"\n## {title}\n")
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    for row in (head, rule, *rows):
+        _say(f"| {' | '.join(row)} |")
+
+
+def _listed(counted: Counter[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in counted.most_common())
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}, commit {commit}"
+
+
+def _load() -> str:
+    return f"load average {os.getloadavg()[0]:.1f}"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
