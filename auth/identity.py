@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping

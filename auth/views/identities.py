@@ -63,7 +63,7 @@ class IdentityAttemptAnswer(MethodView):
 
     @blueprint.arguments(IdentitySignInSchema(), example={**_BACK, "device_name": "Điện thoại của An"})
     @blueprint.response(200, SignInSchema, example=SIGN_IN_EXAMPLE)
-    @blueprint.raises(*_FINISHING)
+    @blueprint.raises(NotFound, *_FINISHING)
     @blueprint.doc(operationId="finishIdentitySignIn")
     def post(self, asked: dict[str, str], attempt_id: UUID) -> SignIn:
         """Sign in as the person whom national identity has verified.
@@ -98,7 +98,7 @@ class IdentityStepUpAnswer(MethodView):
 
     @blueprint.arguments(IdentityAnswerSchema(), example=_BACK)
     @blueprint.response(200, SignInSchema, example=SIGN_IN_EXAMPLE)
-    @blueprint.raises(*_FINISHING)
+    @blueprint.raises(NotFound, *_FINISHING)
     @blueprint.doc(operationId="finishIdentityStepUp")
     def post(self, asked: dict[str, str], attempt_id: UUID) -> SignIn:
         """Go on as the person whom national identity has verified.

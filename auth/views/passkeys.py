@@ -108,7 +108,10 @@ class Passkeys(MethodView):
     @blueprint.response(200, PasskeysSchema, example={"items": [_PASSKEY]})
     @blueprint.doc(operationId="listPasskeys")
     def get(self) -> dict[str, Any]:
-        """List my passkeys (khóa truy cập), the oldest first."""
+        """List my passkeys (khóa truy cập), the oldest first.
+
+        Each with the name it was given and when it was last used.
+        """
         with transaction() as session:
             return {"items": operations.list_passkeys(session, current_citizen())}
 
@@ -147,7 +150,10 @@ class PasskeyById(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getPasskey")
     def get(self, passkey_id: UUID) -> Passkey:
-        """See one passkey; its ETag is needed to remove it."""
+        """See one of my passkeys.
+
+        The ETag of the answer is needed to remove it.
+        """
         with transaction() as session:
             found = operations.get_passkey(session, passkey_id, current_citizen())
         tag(found.id, found.name)
@@ -190,7 +196,7 @@ class PasskeyChallengeAnswer(MethodView):
 
     @blueprint.arguments(PasskeySignInSchema(), example={"credential": _SIGNED, "device_name": "Điện thoại của An"})
     @blueprint.response(200, SignInSchema, example=SIGN_IN_EXAMPLE)
-    @blueprint.raises(PasskeyRefused, PasskeyChallengeOver)
+    @blueprint.raises(NotFound, PasskeyRefused, PasskeyChallengeOver)
     @blueprint.doc(operationId="signInWithPasskey")
     def post(self, asked: dict[str, Any], challenge_id: UUID) -> SignIn:
         """Sign in with a passkey.
@@ -225,7 +231,7 @@ class PasskeyStepUpAnswer(MethodView):
 
     @blueprint.arguments(PasskeyAnswerSchema(), example={"credential": _SIGNED})
     @blueprint.response(200, SteppedUpSchema, example=STEPPED_UP_EXAMPLE)
-    @blueprint.raises(PasskeyRefused, PasskeyChallengeOver)
+    @blueprint.raises(NotFound, PasskeyRefused, PasskeyChallengeOver)
     @blueprint.doc(operationId="stepUpWithPasskey")
     def post(self, asked: dict[str, Any], challenge_id: UUID) -> SteppedUp:
         """Prove with a passkey that it is still me.

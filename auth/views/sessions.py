@@ -92,7 +92,10 @@ class Sessions(MethodView):
     @blueprint.response(200, SessionsSchema, example={"items": [_SESSION]})
     @blueprint.doc(operationId="listSessions")
     def get(self) -> dict[str, Any]:
-        """List the devices I am signed in on (thiết bị đang đăng nhập), the last used first."""
+        """List the devices I am signed in on (thiết bị đang đăng nhập), the last used first.
+
+        The one that asks is marked `is_current`.
+        """
         with transaction() as session:
             return {"items": [_tell(one) for one in operations.list_sessions(session, current_citizen())]}
 
@@ -105,7 +108,10 @@ class SessionById(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getSession")
     def get(self, session_id: UUID) -> _Told:
-        """See one device I am signed in on; its ETag is needed to rename or end it."""
+        """See one device I am signed in on.
+
+        The ETag of the answer is needed to rename it or to end its session.
+        """
         with transaction() as session:
             found = operations.get_session(session, session_id, current_citizen())
         tag(found.id, found.version)
@@ -117,7 +123,10 @@ class SessionById(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="renameSession")
     def patch(self, asked: dict[str, str], session_id: UUID) -> _Told:
-        """Name a device (đặt tên thiết bị)."""
+        """Name a device (đặt tên thiết bị).
+
+        Needs If-Match. The name is for its owner only, at most a line.
+        """
         with transaction() as session:
             found = operations.get_session(session, session_id, current_citizen())
             require_match(found.id, found.version)

@@ -42,7 +42,10 @@ class Household(MethodView):
     @blueprint.raises(NotSignedIn)
     @blueprint.doc(operationId="listHousehold")
     def get(self) -> dict[str, Any]:
-        """List the people of my household (người thân)."""
+        """List the people of my household (người thân).
+
+        At most six. Each says how its data was proved; what is merely told says so.
+        """
         with transaction() as session:
             return {"items": [_told(one) for one in operations.list_members(session, current_citizen())]}
 
@@ -73,7 +76,10 @@ class HouseholdMemberById(MethodView):
     @blueprint.raises(NotSignedIn, NotFound)
     @blueprint.doc(operationId="getHouseholdMember")
     def get(self, member_id: UUID) -> dict[str, Any]:
-        """See one person of my household; the ETag is needed to change it."""
+        """See one person of my household.
+
+        The ETag of the answer is needed to change or remove them.
+        """
         with transaction() as session:
             member = operations.get_member(session, current_citizen(), member_id)
         tag(member.id, member.version)
@@ -85,7 +91,10 @@ class HouseholdMemberById(MethodView):
     @blueprint.raises(NotSignedIn, NotFound, InvalidRequest)
     @blueprint.doc(operationId="changeHouseholdMember")
     def patch(self, asked: dict[str, Any], member_id: UUID) -> dict[str, Any]:
-        """Change what is told of a person; a verified one becomes declared again."""
+        """Change what is told of a person of my household.
+
+        Needs If-Match. What had been verified is merely declared again after a change.
+        """
         changes = asked | ({"relation": Relation(asked["relation"])} if "relation" in asked else {})
         with transaction() as session:
             member = operations.get_member(session, current_citizen(), member_id)
@@ -99,7 +108,10 @@ class HouseholdMemberById(MethodView):
     @blueprint.raises(NotSignedIn, NotFound)
     @blueprint.doc(operationId="removeHouseholdMember")
     def delete(self, member_id: UUID) -> None:
-        """Forget a person of my household."""
+        """Forget a person of my household.
+
+        Needs If-Match. What was told of them is destroyed, not hidden.
+        """
         with transaction() as session:
             member = operations.get_member(session, current_citizen(), member_id)
             require_match(member.id, member.version)

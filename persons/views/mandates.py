@@ -108,7 +108,10 @@ class MandateById(MethodView):
     @blueprint.raises(NotSignedIn, NotFound)
     @blueprint.doc(operationId="getMandate")
     def get(self, mandate_id: UUID) -> dict[str, Any]:
-        """See a mandate I gave or hold."""
+        """See a mandate I gave or hold.
+
+        Both sides see the same; the ETag of the answer is needed to change it.
+        """
         with transaction() as session:
             seen = operations.get_seen(session, current_citizen(), mandate_id)
         tag(seen.mandate.id, seen.mandate.version)
@@ -120,7 +123,10 @@ class MandateById(MethodView):
     @blueprint.raises(NotSignedIn, NotFound, MandateOver, MandateOnlyNarrows, InvalidRequest)
     @blueprint.doc(operationId="narrowMandate")
     def patch(self, asked: dict[str, Any], mandate_id: UUID) -> dict[str, Any]:
-        """Take something away from a mandate I gave, with effect at once."""
+        """Narrow a mandate I gave.
+
+        Scopes can be taken away and the end brought forward, with effect at once; nothing can be added.
+        """
         with transaction() as session:
             seen = operations.get_seen(session, current_citizen(), mandate_id)
             require_match(seen.mandate.id, seen.mandate.version)
@@ -134,7 +140,10 @@ class MandateById(MethodView):
     @blueprint.raises(NotSignedIn, NotFound)
     @blueprint.doc(operationId="revokeMandate")
     def delete(self, mandate_id: UUID) -> None:
-        """End a mandate at once, from either side (thu hồi ủy quyền)."""
+        """End a mandate at once, from either side (thu hồi ủy quyền).
+
+        Needs If-Match. Whatever is asked in its name after that is answered with 404.
+        """
         with transaction() as session:
             seen = operations.get_seen(session, current_citizen(), mandate_id)
             require_match(seen.mandate.id, seen.mandate.version)

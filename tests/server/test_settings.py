@@ -35,6 +35,8 @@ def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Boot:
         "SECRET_KEY": SECRET,
         "SIGNING_KEY_FILE": str(tmp_path / "key.pem"),
         "SANDBOX_URL": "http://127.0.0.1:8001",
+        "VAULT_KEY": b64encode(bytes(range(32))).decode(),
+        "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
     }
 
     def read(**changes: str | None) -> Settings:
