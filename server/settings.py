@@ -148,7 +148,7 @@ def _identity(env: Env, simulated: str | None) -> Provider | None:
         acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
         scope=env.str("IDENTITY_SCOPE", Provider.scope),
     )
-    claims = env.json("IDENTITY_CLAIMS", None)
+    claims: Any = env.json("IDENTITY_CLAIMS", None)
     return replace(provider, claims=claims) if claims else provider
 
 
@@ -189,5 +189,16 @@ def _check(found: dict[str, Any], problems: list[str]) -> None:
                 problems.append(f"{name.upper()}: needed in live mode")
         if not found["base_url"].startswith("https://"):
             problems.append("BASE_URL: https in live mode")
+        _check_ways_in(found, problems)
         if not found["push_credentials"]:
             problems.append("PUSH_CREDENTIALS_FILE: needed in live mode")
+
+
+def _check_ways_in(found: dict[str, Any], problems: list[str]) -> None:
+    provider = found["identity"]
+    if provider and not (provider.issuer.startswith("https://") and provider.client_secret):
+        problems.append("IDENTITY_ISSUER: https, and IDENTITY_CLIENT_SECRET, in live mode")
+    if provider and "sandbox" in provider.client_secret:
+        problems.append("IDENTITY_CLIENT_SECRET: a test value may not stand in live mode")
+    if not all(origin.startswith(("https://", "android:")) for origin in found["passkeys"].origins):
+        problems.append("PASSKEY_ORIGINS: https or android: in live mode")
