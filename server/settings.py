@@ -158,7 +158,7 @@ def _identity(env: Env, simulated: str | None) -> Provider | None:
         acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
         scope=env.str("IDENTITY_SCOPE", Provider.scope),
     )
-    claims = env.json("IDENTITY_CLAIMS", None)
+    claims: Any = env.json("IDENTITY_CLAIMS", None)
     return replace(provider, claims=claims) if claims else provider
 
 
@@ -241,6 +241,17 @@ def _problems_of_live(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for slug, endpoint in endpoints.items():
         if not endpoint["url"].startswith("https://") or any(word in str(endpoint) for word in _OF_A_TEST):
             yield "PROVIDER_ENDPOINTS", f"{slug}: https and no test value in live mode"
+    yield from _problems_of_ways_in(found)
+
+
+def _problems_of_ways_in(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    provider = found["identity"]
+    if provider and not provider.issuer.startswith("https://"):
+        yield "IDENTITY_ISSUER", "https in live mode"
+    if provider and (not provider.client_secret or "sandbox" in provider.client_secret):
+        yield "IDENTITY_CLIENT_SECRET", "needed in live mode, and not a test value"
+    if not all(origin.startswith(("https://", "android:")) for origin in found["passkeys"].origins):
+        yield "PASSKEY_ORIGINS", "https or android: in live mode"
 
 
 def _is_signing_key(pem: str) -> bool:

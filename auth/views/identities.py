@@ -28,6 +28,7 @@ from auth.schemas import (
     WayToIdentitySchema,
 )
 from auth.views.door import SIGN_IN_EXAMPLE, blueprint
+from kit.errors import NotFound
 from kit.web import language
 
 _WAY = {
