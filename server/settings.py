@@ -250,7 +250,9 @@ def _problems_of_ways_in(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "IDENTITY_ISSUER", "https in live mode"
     if provider and (not provider.client_secret or "sandbox" in provider.client_secret):
         yield "IDENTITY_CLIENT_SECRET", "needed in live mode, and not a test value"
-    if not all(origin.startswith(("https://", "android:")) for origin in found["passkeys"].origins):
+    # Where nothing else is said, the origin is our own page; what is wrong with that is told of BASE_URL.
+    origins = [origin for origin in found["passkeys"].origins if origin != found["base_url"]]
+    if not all(origin.startswith(("https://", "android:")) for origin in origins):
         yield "PASSKEY_ORIGINS", "https or android: in live mode"
 
 
