@@ -251,8 +251,8 @@ def _problems_of_ways_in(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if provider and (not provider.client_secret or "sandbox" in provider.client_secret):
         yield "IDENTITY_CLIENT_SECRET", "needed in live mode, and not a test value"
     # Where nothing else is said, the origin is our own page; what is wrong with that is told of BASE_URL.
-    origins = [origin for origin in found["passkeys"].origins if origin != found["base_url"]]
-    if not all(origin.startswith(("https://", "android:")) for origin in origins):
+    is_base_fine = found["base_url"].startswith("https://")
+    if is_base_fine and not all(origin.startswith(("https://", "android:")) for origin in found["passkeys"].origins):
         yield "PASSKEY_ORIGINS", "https or android: in live mode"
 
 

@@ -7,6 +7,7 @@ openapi.yaml says. Bounded in time, and the same requests at every run: the seed
 
 from __future__ import annotations
 
+from base64 import b64encode
 import base64
 import os
 import secrets
@@ -61,6 +62,8 @@ def application(folder: Path) -> Iterator[str]:
             "SANDBOX_URL": outside.url,
             "SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
             "SIGNING_KEY_FILE": str(key_file),
+            "VAULT_KEY": b64encode(bytes(range(32))).decode(),
+            "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
             "REQUESTS_PER_MINUTE": "1000000",
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",

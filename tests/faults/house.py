@@ -93,6 +93,8 @@ class House:
             "SANDBOX_URL": self.sandbox_url,
             "SECRET_KEY": b64encode(bytes(range(32))).decode(),
             "SIGNING_KEY_FILE": str(folder / "signing_key.pem"),
+            "VAULT_KEY": b64encode(bytes(range(32))).decode(),
+            "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "REQUESTS_PER_MINUTE": "1000000",
             "STALLED_AFTER_SECONDS": str(STALLED_AFTER_SECONDS),

@@ -39,6 +39,8 @@ class Served:
             "DATABASE_URL": settings.database_url,
             "SECRET_KEY": b64encode(bytes(range(32))).decode(),
             "SIGNING_KEY_FILE": str(key),
+            "VAULT_KEY": b64encode(bytes(range(32))).decode(),
+            "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
             "SANDBOX_URL": str(settings.sandbox_url),
             "NO_PROXY": "127.0.0.1",
         }

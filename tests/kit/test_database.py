@@ -79,11 +79,11 @@ def test_an_enumeration_is_text_that_the_database_checks(clean: None) -> None:
 
 
 def test_an_error_of_the_database_quotes_no_parameter(clean: None) -> None:
-    with transaction() as session:
-        add_citizen(session)
+    twice = insert(IdempotencyKey).values(caller="a", operation="b", key="c", fingerprint="d", created_at=clock.now())
 
     with pytest.raises(IntegrityError) as refused, transaction() as session:
-        add_citizen(session)
+        session.execute(twice)
+        session.execute(twice)
 
     said = "".join(traceback.format_exception_only(refused.value))
     assert "parameters hidden" in said

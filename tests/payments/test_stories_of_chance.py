@@ -46,7 +46,7 @@ class Story:
 
     def a_bill_comes(self) -> None:
         slug = self.dice.choice((POWER, POWER, WATER))
-        self.bills.append(owe(self.an, self.outside, slug=slug, amount_vnd=self.dice.randrange(10_000, 2_000_000)))
+        self.bills.append(owe(self.an, self.outside, slug=slug, amount_vnd=self.dice.randrange(10_000, 150_000)))
 
     def it_is_paid(self) -> None:
         bills = self.dice.sample(self.bills, min(len(self.bills), self.dice.choice((1, 1, 2, 3))))

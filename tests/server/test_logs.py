@@ -30,6 +30,9 @@ REQUEST_ID = "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
+_THE_SAME = {"caller": PHONE, "operation": "payBills", "key": "k", "fingerprint": "f"}
+
+
 def break_down() -> str:
     """What nobody foresaw, with everything personal in its text."""
     raise RuntimeError(" ".join(PLANTED))
@@ -38,9 +41,8 @@ def break_down() -> str:
 def break_in_the_database() -> str:
     """PostgreSQL itself quotes the row that was there before."""
     with transaction() as session:
-        session.add(Citizen(phone=PHONE, language=Language.VI))
-        session.flush()
-        session.add(Citizen(phone=PHONE, language=Language.VI))
+        for _twice in range(2):
+            session.execute(insert(IdempotencyKey).values(**_THE_SAME, created_at=clock.now()))
     return ""
 
 
