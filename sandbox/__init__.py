@@ -23,9 +23,13 @@ from sandbox.webhooks import RETRY_AFTER_SECONDS, Webhooks
 __all__ = ["Server", "create_sandbox", "serve"]
 
 
-def create_sandbox(state: Path, sample: Path | None, webhook_url: str | None = None,
-                   webhook_secret: str = "whsec_sandbox",  # noqa: S107 - a published test secret
-                   webhook_retry_seconds: Sequence[float] = RETRY_AFTER_SECONDS) -> Flask:
+def create_sandbox(
+    state: Path,
+    sample: Path | None,
+    webhook_url: str | None = None,
+    webhook_secret: str = "whsec_sandbox",  # noqa: S107 - a published test secret
+    webhook_retry_seconds: Sequence[float] = RETRY_AFTER_SECONDS,
+) -> Flask:
     """Build the sandbox on a state directory, which one process at a time may hold.
 
     Bills of companies not seen before are loaded from `sample`/bills_<slug>.csv. Without `webhook_url` events go where
@@ -47,9 +51,16 @@ def create_sandbox(state: Path, sample: Path | None, webhook_url: str | None = N
 
     app = Flask(__name__)
     app.extensions["sandbox"] = world
-    for blueprint in (gateway.blueprint(), push.blueprint(inbox, faults), sms.blueprint(store, inbox, faults),
-                      providers.blueprint(companies, faults), identity.blueprint(), control.blueprint(world),
-                      identity_control.blueprint(identity), pages.blueprint(world)):
+    for blueprint in (
+        gateway.blueprint(),
+        push.blueprint(inbox, faults),
+        sms.blueprint(store, inbox, faults),
+        providers.blueprint(companies, faults),
+        identity.blueprint(),
+        control.blueprint(world),
+        identity_control.blueprint(identity),
+        pages.blueprint(world),
+    ):
         app.register_blueprint(blueprint)
     return app
 

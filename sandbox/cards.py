@@ -36,15 +36,21 @@ _GENERIC = Decline("card_declined", _DECLINED, "generic_decline")
 _NO_FUNDS = Decline("card_declined", "Your card has insufficient funds.", "insufficient_funds")
 
 # A number that passes the checksum but is not a test number: a real card typed into the sandbox.
-REAL_CARD = Decline("card_declined", "Your card was declined. Your request was in test mode, but used a non test card.",
-                    "test_mode_live_card")
+REAL_CARD = Decline(
+    "card_declined",
+    "Your card was declined. Your request was in test mode, but used a non test card.",
+    "test_mode_live_card",
+)
 WRONG_NUMBER = Decline("incorrect_number", "Your card number is incorrect.")
 NOT_AUTHENTICATED = Decline(
     "payment_intent_authentication_failure",
-    "We are unable to authenticate your payment method. Please choose a different payment method and try again.")
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+)
 CHALLENGE_REFUSED = Decline(
-    "authentication_required", "Your card was declined. This transaction requires authentication.",
-    "authentication_required")
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+    "authentication_required",
+)
 
 # Source: the gateway's public testing page, as of 2026.
 TEST_CARDS = (
@@ -57,26 +63,49 @@ TEST_CARDS = (
     Card("4000002760003184", ("pm_card_authenticationRequired",), challenged=True),
     Card("4000002500003155", ("pm_card_authenticationRequiredOnSetup",), challenged=True),
     Card("4000000000003220", ("pm_card_threeDSecure2Required", "pm_card_threeDSecureRequired"), challenged=True),
-    Card("4000008260003178", ("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",), challenged=True,
-         decline=_NO_FUNDS),
+    Card(
+        "4000008260003178",
+        ("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",),
+        challenged=True,
+        decline=_NO_FUNDS,
+    ),
     Card("4000008400001629", ("pm_card_threeDSecureRequiredChargeDeclined",), challenged=True, decline=_GENERIC),
     Card("4000000000000002", ("pm_card_chargeDeclined", "pm_card_visa_chargeDeclined"), decline=_GENERIC),
-    Card("4000000000009995",
-         ("pm_card_chargeDeclinedInsufficientFunds", "pm_card_visa_chargeDeclinedInsufficientFunds"),
-         decline=_NO_FUNDS),
-    Card("4000000000009987", ("pm_card_chargeDeclinedLostCard", "pm_card_visa_chargeDeclinedLostCard"),
-         decline=Decline("card_declined", _DECLINED, "lost_card")),
-    Card("4000000000009979", ("pm_card_chargeDeclinedStolenCard", "pm_card_visa_chargeDeclinedStolenCard"),
-         decline=Decline("card_declined", _DECLINED, "stolen_card")),
-    Card("4000000000000069", ("pm_card_chargeDeclinedExpiredCard",),
-         decline=Decline("expired_card", "Your card has expired.")),
-    Card("4000000000000127", ("pm_card_chargeDeclinedIncorrectCvc",),
-         decline=Decline("incorrect_cvc", "Your card's security code is incorrect.")),
-    Card("4000000000000119", ("pm_card_chargeDeclinedProcessingError",),
-         decline=Decline("processing_error",
-                         "An error occurred while processing your card. Try again in a little bit.")),
-    Card("4000000000006975", ("pm_card_visa_chargeDeclinedVelocityLimitExceeded",),
-         decline=Decline("card_declined", _DECLINED, "card_velocity_exceeded")),
+    Card(
+        "4000000000009995",
+        ("pm_card_chargeDeclinedInsufficientFunds", "pm_card_visa_chargeDeclinedInsufficientFunds"),
+        decline=_NO_FUNDS,
+    ),
+    Card(
+        "4000000000009987",
+        ("pm_card_chargeDeclinedLostCard", "pm_card_visa_chargeDeclinedLostCard"),
+        decline=Decline("card_declined", _DECLINED, "lost_card"),
+    ),
+    Card(
+        "4000000000009979",
+        ("pm_card_chargeDeclinedStolenCard", "pm_card_visa_chargeDeclinedStolenCard"),
+        decline=Decline("card_declined", _DECLINED, "stolen_card"),
+    ),
+    Card(
+        "4000000000000069",
+        ("pm_card_chargeDeclinedExpiredCard",),
+        decline=Decline("expired_card", "Your card has expired."),
+    ),
+    Card(
+        "4000000000000127",
+        ("pm_card_chargeDeclinedIncorrectCvc",),
+        decline=Decline("incorrect_cvc", "Your card's security code is incorrect."),
+    ),
+    Card(
+        "4000000000000119",
+        ("pm_card_chargeDeclinedProcessingError",),
+        decline=Decline("processing_error", "An error occurred while processing your card. Try again in a little bit."),
+    ),
+    Card(
+        "4000000000006975",
+        ("pm_card_visa_chargeDeclinedVelocityLimitExceeded",),
+        decline=Decline("card_declined", _DECLINED, "card_velocity_exceeded"),
+    ),
     Card("4000000000000341", ("pm_card_chargeCustomerFail",), decline=_GENERIC),
     Card("4000000000000077", ("pm_card_bypassPending",), available_at_once=True),
     Card("4000000000005126", ("pm_card_refundFail",), refund_fails=True),

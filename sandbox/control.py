@@ -197,8 +197,13 @@ def _move_clock(clock: Clock) -> Response:
     except ValueError:
         to = None
     if to is None or to.tzinfo is None or abs((to - clock.now()).total_seconds()) > _TEN_YEARS_SECONDS:
-        return _json(400, {"error": "invalid_clock", "detail": 'Send {"now": "2026-11-21T08:00:00+07:00"} or '
-                                                              '{"offset_seconds": 3600}.'})
+        return _json(
+            400,
+            {
+                "error": "invalid_clock",
+                "detail": 'Send {"now": "2026-11-21T08:00:00+07:00"} or {"offset_seconds": 3600}.',
+            },
+        )
     clock.move_to(to)
     return _clock_shown(clock)
 

@@ -14,10 +14,29 @@ from sandbox.store import Document, Store
 _ON_THE_LINE = frozenset({"delay", "timeout_before", "timeout_after", "error", "rate_limit", "cut", "down"})
 _ON_WEBHOOKS = frozenset({"lost", "twice", "late", "forged", "out_of_order"})
 # What the identity provider does wrong on purpose: in an id_token, on the way back from it, anywhere.
-ON_ID_TOKENS = frozenset({
-    "wrong_issuer", "wrong_audience", "wrong_audience_own_azp", "extra_audience", "expired", "missing_expiry",
-    "issued_in_future", "wrong_nonce", "missing_nonce", "lower_acr", "missing_acr", "old_auth_time", "alg_none",
-    "hs256_public_key", "unpublished_key", "kid_of_another_key", "embedded_key", "zero_signature", "tampered_payload"})
+ON_ID_TOKENS = frozenset(
+    {
+        "wrong_issuer",
+        "wrong_audience",
+        "wrong_audience_own_azp",
+        "extra_audience",
+        "expired",
+        "missing_expiry",
+        "issued_in_future",
+        "wrong_nonce",
+        "missing_nonce",
+        "lower_acr",
+        "missing_acr",
+        "old_auth_time",
+        "alg_none",
+        "hs256_public_key",
+        "unpublished_key",
+        "kid_of_another_key",
+        "embedded_key",
+        "zero_signature",
+        "tampered_payload",
+    }
+)
 ON_RETURNS = frozenset({"state_missing", "state_changed", "wrong_issuer_returned"})
 _ON_IDENTITY = _ON_THE_LINE | ON_ID_TOKENS | ON_RETURNS | {"userinfo_other_sub", "replay_accepted"}
 ACTIONS: Mapping[str, frozenset[str]] = {
@@ -52,8 +71,12 @@ class Faults:
     def order(self, wanted: object) -> Document:
         """Add a rule and return it with its id; raises BadFault."""
         rule = _checked(wanted)
-        rule |= {"id": f"fault_{secrets.token_hex(6)}", "seen": 0, "used": 0,
-                 "created_at": self._clock.now().isoformat()}
+        rule |= {
+            "id": f"fault_{secrets.token_hex(6)}",
+            "seen": 0,
+            "used": 0,
+            "created_at": self._clock.now().isoformat(),
+        }
         self._store.put("fault", rule["id"], rule)
         return rule
 

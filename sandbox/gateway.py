@@ -34,11 +34,34 @@ _INSIDE = frozenset({"delay", "error"})
 _NOT_KEPT = frozenset({409, 429})
 _CHECK_REFUNDS_EVERY_SECONDS = 0.5
 # What an app that holds only the publishable key and the client secret may see of an intent.
-_APP_SEES = frozenset({
-    "id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at", "cancellation_reason",
-    "capture_method", "client_secret", "confirmation_method", "created", "currency", "description",
-    "last_payment_error", "livemode", "next_action", "payment_method", "payment_method_types", "processing",
-    "receipt_email", "setup_future_usage", "shipping", "source", "status"})
+_APP_SEES = frozenset(
+    {
+        "id",
+        "object",
+        "amount",
+        "amount_details",
+        "automatic_payment_methods",
+        "canceled_at",
+        "cancellation_reason",
+        "capture_method",
+        "client_secret",
+        "confirmation_method",
+        "created",
+        "currency",
+        "description",
+        "last_payment_error",
+        "livemode",
+        "next_action",
+        "payment_method",
+        "payment_method_types",
+        "processing",
+        "receipt_email",
+        "setup_future_usage",
+        "shipping",
+        "source",
+        "status",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,7 @@ class Gateway:
         """Return the routes under /stripe/v1."""
         routes = Blueprint("gateway", __name__, url_prefix="/stripe/v1")
         for call in self._calls():
+
             def serve(call: Call = call, identity: str = "") -> Response:
                 return self._serve(call, identity)
 
@@ -112,45 +136,111 @@ class Gateway:
         @routes.route("/<path:rest>", methods=["GET", "POST", "DELETE"])
         def unknown(rest: str) -> Response:
             """Say that this call is not simulated."""
-            return _respond(new_id("req"), 404, GatewayError(
-                404, "invalid_request_error", f"Unrecognized request URL ({request.method}: /v1/{rest}).").body())
+            return _respond(
+                new_id("req"),
+                404,
+                GatewayError(
+                    404, "invalid_request_error", f"Unrecognized request URL ({request.method}: /v1/{rest})."
+                ).body(),
+            )
 
         return routes
 
     def _calls(self) -> list[Call]:
         intents, money, p = self.intents, self._money, params_of
         return [
-            Call("POST", "/payment_intents", "payment_intent", p.CREATE_INTENT,
-                 lambda _, params: intents.create(params, _base()), ("amount", "currency")),
-            Call("GET", "/payment_intents", "payment_intent", p.LIST_INTENTS,
-                 self._lister("payment_intent", ("customer",)), listed=True),
-            Call("GET", "/payment_intents/search", "payment_intent", p.SEARCH_INTENTS,
-                 lambda _, params: self._reader.search("payment_intent", "/v1/payment_intents/search", params),
-                 ("query",), listed=True),
-            Call("GET", "/payment_intents/<identity>", "payment_intent", p.RETRIEVE_INTENT, intents.retrieve,
-                 for_apps=True),
+            Call(
+                "POST",
+                "/payment_intents",
+                "payment_intent",
+                p.CREATE_INTENT,
+                lambda _, params: intents.create(params, _base()),
+                ("amount", "currency"),
+            ),
+            Call(
+                "GET",
+                "/payment_intents",
+                "payment_intent",
+                p.LIST_INTENTS,
+                self._lister("payment_intent", ("customer",)),
+                listed=True,
+            ),
+            Call(
+                "GET",
+                "/payment_intents/search",
+                "payment_intent",
+                p.SEARCH_INTENTS,
+                lambda _, params: self._reader.search("payment_intent", "/v1/payment_intents/search", params),
+                ("query",),
+                listed=True,
+            ),
+            Call(
+                "GET",
+                "/payment_intents/<identity>",
+                "payment_intent",
+                p.RETRIEVE_INTENT,
+                intents.retrieve,
+                for_apps=True,
+            ),
             Call("POST", "/payment_intents/<identity>", "payment_intent", p.UPDATE_INTENT, intents.update),
-            Call("POST", "/payment_intents/<identity>/confirm", "payment_intent", p.CONFIRM_INTENT,
-                 lambda identity, params: intents.confirm(identity, params, _base()), for_apps=True),
+            Call(
+                "POST",
+                "/payment_intents/<identity>/confirm",
+                "payment_intent",
+                p.CONFIRM_INTENT,
+                lambda identity, params: intents.confirm(identity, params, _base()),
+                for_apps=True,
+            ),
             Call("POST", "/payment_intents/<identity>/capture", "payment_intent", p.CAPTURE_INTENT, intents.capture),
             Call("POST", "/payment_intents/<identity>/cancel", "payment_intent", p.CANCEL_INTENT, intents.cancel),
-            Call("POST", "/payment_methods", "payment_method", p.CREATE_METHOD,
-                 lambda _, params: intents.create_method(params), ("type",), for_apps=True),
+            Call(
+                "POST",
+                "/payment_methods",
+                "payment_method",
+                p.CREATE_METHOD,
+                lambda _, params: intents.create_method(params),
+                ("type",),
+                for_apps=True,
+            ),
             Call("GET", "/payment_methods/<identity>", "payment_method", p.EXPANDABLE, self._finder("payment_method")),
-            Call("POST", "/customers", "customer", p.CREATE_CUSTOMER,
-                 lambda _, params: intents.create_customer(params)),
+            Call(
+                "POST", "/customers", "customer", p.CREATE_CUSTOMER, lambda _, params: intents.create_customer(params)
+            ),
             Call("GET", "/customers/<identity>", "customer", p.EXPANDABLE, self._finder("customer")),
-            Call("GET", "/charges", "charge", p.LIST_CHARGES,
-                 self._lister("charge", ("payment_intent", "customer")), listed=True),
+            Call(
+                "GET",
+                "/charges",
+                "charge",
+                p.LIST_CHARGES,
+                self._lister("charge", ("payment_intent", "customer")),
+                listed=True,
+            ),
             Call("GET", "/charges/<identity>", "charge", p.EXPANDABLE, self._finder("charge")),
             Call("POST", "/refunds", "refund", p.CREATE_REFUND, lambda _, params: money.refund(params)),
-            Call("GET", "/refunds", "refund", p.LIST_REFUNDS,
-                 self._lister("refund", ("payment_intent", "charge")), listed=True),
+            Call(
+                "GET",
+                "/refunds",
+                "refund",
+                p.LIST_REFUNDS,
+                self._lister("refund", ("payment_intent", "charge")),
+                listed=True,
+            ),
             Call("GET", "/refunds/<identity>", "refund", p.EXPANDABLE, self._finder("refund")),
-            Call("GET", "/balance_transactions", "balance_transaction", p.LIST_TRANSACTIONS,
-                 self._lister("balance_transaction", ("source", "type", "currency")), listed=True),
-            Call("GET", "/balance_transactions/<identity>", "balance_transaction", p.EXPANDABLE,
-                 self._finder("balance_transaction")),
+            Call(
+                "GET",
+                "/balance_transactions",
+                "balance_transaction",
+                p.LIST_TRANSACTIONS,
+                self._lister("balance_transaction", ("source", "type", "currency")),
+                listed=True,
+            ),
+            Call(
+                "GET",
+                "/balance_transactions/<identity>",
+                "balance_transaction",
+                p.EXPANDABLE,
+                self._finder("balance_transaction"),
+            ),
             Call("GET", "/balance", "balance", p.EXPANDABLE, lambda _, __: money.balance()),
             Call("GET", "/events", "event", p.LIST_EVENTS, self._list_events, listed=True),
             Call("GET", "/events/<identity>", "event", p.EXPANDABLE, self._finder("event")),
@@ -161,15 +251,19 @@ class Gateway:
         rule = self._faults.take("gateway", {"method": request.method, "path": request.path})
         if rule is not None and rule["action"] not in _INSIDE:
             return self._faults.spoil(
-                rule, lambda status, message: _respond(request_id, status, _ordered(status, message).body()),
-                lambda: self._answer(call, identity, request_id, None))
+                rule,
+                lambda status, message: _respond(request_id, status, _ordered(status, message).body()),
+                lambda: self._answer(call, identity, request_id, None),
+            )
         return self._answer(call, identity, request_id, rule)
 
     def _answer(self, call: Call, identity: str, request_id: str, rule: Document | None) -> Response:
         key = request.headers.get("Idempotency-Key") if call.method == "POST" else None
         try:
-            asker = Key(request.headers.get("Authorization", ""),
-                        request.authorization.username if request.authorization else None)
+            asker = Key(
+                request.headers.get("Authorization", ""),
+                request.authorization.username if request.authorization else None,
+            )
             params = params_of.read(decode(_pairs()), call.schema, call.required)
             check_expansions(call.kind, params.get("expand", []), listed=call.listed)
             if asker.publishable:
@@ -230,8 +324,13 @@ class Gateway:
         def run(_: str, params: Document) -> Document:
             wanted = {name: params[name] for name in filters if name in params}
             sieve = next(iter(wanted.values()), None)
-            return self._reader.page(kind, f"/v1/{kind}s", params,
-                                     lambda found: all(found[name] == each for name, each in wanted.items()), sieve)
+            return self._reader.page(
+                kind,
+                f"/v1/{kind}s",
+                params,
+                lambda found: all(found[name] == each for name, each in wanted.items()),
+                sieve,
+            )
 
         return run
 
@@ -240,8 +339,9 @@ class Gateway:
         success = params.get("delivery_success")
 
         def matches(event: Document) -> bool:
-            named = not types or any(event["type"] == each or (each.endswith(".*") and
-                                                               event["type"].startswith(each[:-1])) for each in types)
+            named = not types or any(
+                event["type"] == each or (each.endswith(".*") and event["type"].startswith(each[:-1])) for each in types
+            )
             return named and success in {None, event["_delivered"]}
 
         return self._reader.page("event", "/v1/events", params, matches)

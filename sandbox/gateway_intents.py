@@ -26,8 +26,13 @@ from sandbox.store import Document, Store
 _UPDATABLE = ("description", "statement_descriptor_suffix", "transfer_group", "receipt_email", "customer")
 _CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 _CANCELABLE = (*_CONFIRMABLE, "requires_capture", "processing")
-_NO_BILLING = {"address": {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None,
-                           "state": None}, "email": None, "name": None, "phone": None, "tax_id": None}
+_NO_BILLING = {
+    "address": {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None},
+    "email": None,
+    "name": None,
+    "phone": None,
+    "tax_id": None,
+}
 
 
 class Intents:
@@ -50,30 +55,56 @@ class Intents:
         if "customer" in params:
             find(self._store, "customer", params["customer"], "customer", 400)
         if params.get("confirm") and not {"payment_method", "payment_method_data"} & set(params):
-            raise invalid("You cannot confirm this PaymentIntent because it's missing a payment method.",
-                          code="payment_intent_unexpected_state")
+            raise invalid(
+                "You cannot confirm this PaymentIntent because it's missing a payment method.",
+                code="payment_intent_unexpected_state",
+            )
         automatic = params.get("automatic_payment_methods")
         intent: Document = {
-            "id": intent_id, "object": "payment_intent", "amount": params["amount"], "amount_capturable": 0,
-            "amount_details": {"tip": {}}, "amount_received": 0, "application": None, "application_fee_amount": None,
-            "automatic_payment_methods": None if automatic is None else
-            {"allow_redirects": automatic.get("allow_redirects", "always"),
-             "enabled": automatic.get("enabled") == "true"},
-            "canceled_at": None, "cancellation_reason": None,
+            "id": intent_id,
+            "object": "payment_intent",
+            "amount": params["amount"],
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "application": None,
+            "application_fee_amount": None,
+            "automatic_payment_methods": None
+            if automatic is None
+            else {
+                "allow_redirects": automatic.get("allow_redirects", "always"),
+                "enabled": automatic.get("enabled") == "true",
+            },
+            "canceled_at": None,
+            "cancellation_reason": None,
             "capture_method": params.get("capture_method", "automatic"),
             "client_secret": f"{intent_id}_secret_{secrets.token_hex(12)}",
             "confirmation_method": params.get("confirmation_method", "automatic"),
-            "created": self._clock.timestamp(), "currency": params["currency"], "customer": params.get("customer"),
-            "description": params.get("description"), "last_payment_error": None, "latest_charge": None,
-            "livemode": False, "metadata": merged({}, params.get("metadata", {})), "next_action": None,
-            "on_behalf_of": None, "payment_method": None,
+            "created": self._clock.timestamp(),
+            "currency": params["currency"],
+            "customer": params.get("customer"),
+            "description": params.get("description"),
+            "last_payment_error": None,
+            "latest_charge": None,
+            "livemode": False,
+            "metadata": merged({}, params.get("metadata", {})),
+            "next_action": None,
+            "on_behalf_of": None,
+            "payment_method": None,
             "payment_method_configuration_details": None,
             "payment_method_options": params.get("payment_method_options", {}),
-            "payment_method_types": params.get("payment_method_types") or ["card"], "processing": None,
-            "receipt_email": params.get("receipt_email"), "review": None,
-            "setup_future_usage": params.get("setup_future_usage"), "shipping": params.get("shipping"), "source": None,
-            "statement_descriptor": None, "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
-            "status": "requires_payment_method", "transfer_data": None, "transfer_group": params.get("transfer_group"),
+            "payment_method_types": params.get("payment_method_types") or ["card"],
+            "processing": None,
+            "receipt_email": params.get("receipt_email"),
+            "review": None,
+            "setup_future_usage": params.get("setup_future_usage"),
+            "shipping": params.get("shipping"),
+            "source": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
+            "status": "requires_payment_method",
+            "transfer_data": None,
+            "transfer_group": params.get("transfer_group"),
         }
         method = self._method_from(params)
         if method is not None:
@@ -87,8 +118,11 @@ class Intents:
         intent = find(self._store, "payment_intent", intent_id, "intent")
         given = params.get("client_secret")
         if given is not None and not hmac.compare_digest(given.encode(), intent["client_secret"].encode()):
-            raise invalid("The client_secret provided does not match the client_secret of this PaymentIntent.",
-                          "client_secret", "payment_intent_invalid_parameter")
+            raise invalid(
+                "The client_secret provided does not match the client_secret of this PaymentIntent.",
+                "client_secret",
+                "payment_intent_invalid_parameter",
+            )
         return intent
 
     def update(self, intent_id: str, params: dict[str, Any]) -> Document:
@@ -104,8 +138,10 @@ class Intents:
             method = self._method_from(params)
             if method is not None:
                 intent["payment_method"] = method["id"]
-            intent |= {"next_action": None, "status": "requires_payment_method" if intent["payment_method"] is None
-                       else "requires_confirmation"}
+            intent |= {
+                "next_action": None,
+                "status": "requires_payment_method" if intent["payment_method"] is None else "requires_confirmation",
+            }
         self._save(intent)
         return intent
 
@@ -127,8 +163,12 @@ class Intents:
             raise _unexpected(intent, "could not be captured", ("requires_capture",))
         amount = params.get("amount_to_capture") or intent["amount_capturable"]
         if amount > intent["amount_capturable"]:
-            raise invalid(f"The requested capture amount (₫{amount:,}) is greater than the authorized amount "
-                          f"(₫{intent['amount_capturable']:,}).", "amount_to_capture", "amount_too_large")
+            raise invalid(
+                f"The requested capture amount (₫{amount:,}) is greater than the authorized amount "
+                f"(₫{intent['amount_capturable']:,}).",
+                "amount_to_capture",
+                "amount_too_large",
+            )
         self._money.capture(intent["latest_charge"], amount)
         intent["metadata"] = merged(intent["metadata"], params.get("metadata", {}))
         intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
@@ -141,8 +181,13 @@ class Intents:
         intent = self.retrieve(intent_id, {})
         if intent["status"] not in _CANCELABLE:
             raise _unexpected(intent, "could not be canceled", _CANCELABLE)
-        intent |= {"status": "canceled", "canceled_at": self._clock.timestamp(), "amount_capturable": 0,
-                   "cancellation_reason": params.get("cancellation_reason"), "next_action": None}
+        intent |= {
+            "status": "canceled",
+            "canceled_at": self._clock.timestamp(),
+            "amount_capturable": 0,
+            "cancellation_reason": params.get("cancellation_reason"),
+            "next_action": None,
+        }
         self._save(intent)
         self._announce("payment_intent.canceled", intent)
         return intent
@@ -189,8 +234,11 @@ class Intents:
         if "cvc" in fields and not re.fullmatch(r"[0-9]{3,4}", str(fields["cvc"])):
             raise _card_error(Decline("invalid_cvc", "Your card's security code is invalid."), "cvc")
         method = self._new_method(card, month, year)
-        method["billing_details"] |= {name: value for name, value in params.get("billing_details", {}).items()
-                                      if name in method["billing_details"]}
+        method["billing_details"] |= {
+            name: value
+            for name, value in params.get("billing_details", {}).items()
+            if name in method["billing_details"]
+        }
         method["metadata"] = merged({}, params.get("metadata", {}))
         self._store.put("payment_method", method["id"], method)
         return method
@@ -198,11 +246,24 @@ class Intents:
     def create_customer(self, params: dict[str, Any]) -> Document:
         """Make a customer."""
         customer: Document = {
-            "id": new_id("cus"), "object": "customer", "address": params.get("address"), "balance": 0,
-            "created": self._clock.timestamp(), "currency": None, "default_source": None, "delinquent": False,
-            "description": params.get("description"), "discount": None, "email": params.get("email"),
-            "livemode": False, "metadata": merged({}, params.get("metadata", {})), "name": params.get("name"),
-            "phone": params.get("phone"), "preferred_locales": [], "shipping": None, "tax_exempt": "none",
+            "id": new_id("cus"),
+            "object": "customer",
+            "address": params.get("address"),
+            "balance": 0,
+            "created": self._clock.timestamp(),
+            "currency": None,
+            "default_source": None,
+            "delinquent": False,
+            "description": params.get("description"),
+            "discount": None,
+            "email": params.get("email"),
+            "livemode": False,
+            "metadata": merged({}, params.get("metadata", {})),
+            "name": params.get("name"),
+            "phone": params.get("phone"),
+            "preferred_locales": [],
+            "shipping": None,
+            "tax_exempt": "none",
             "test_clock": None,
         }
         self._store.put("customer", customer["id"], customer)
@@ -210,8 +271,10 @@ class Intents:
 
     def _confirm(self, intent: Document, params: dict[str, Any], page: str) -> Document:
         if intent["payment_method"] is None:
-            message = ("You cannot confirm this PaymentIntent because it's missing a payment method. Update the "
-                       "PaymentIntent with a payment method and confirm it again, or confirm with a payment method.")
+            message = (
+                "You cannot confirm this PaymentIntent because it's missing a payment method. Update the "
+                "PaymentIntent with a payment method and confirm it again, or confirm with a payment method."
+            )
             raise invalid(message, code="payment_intent_unexpected_state", payment_intent=public(intent))
         method = find(self._store, "payment_method", intent["payment_method"])
         intent |= {"last_payment_error": None, "next_action": None}
@@ -222,9 +285,13 @@ class Intents:
             self._fail(intent, method, CHALLENGE_REFUSED, None)
         intent["_challenge"] = secrets.token_urlsafe(24)
         url = f"{page}/stripe/authenticate/{intent['id']}/{intent['_challenge']}"
-        intent |= {"status": "requires_action", "next_action": {
-            "type": "redirect_to_url",
-            "redirect_to_url": {"return_url": params.get("return_url"), "url": url}}}
+        intent |= {
+            "status": "requires_action",
+            "next_action": {
+                "type": "redirect_to_url",
+                "redirect_to_url": {"return_url": params.get("return_url"), "url": url},
+            },
+        }
         self._save(intent)
         self._announce("payment_intent.requires_action", intent)
         return intent
@@ -247,8 +314,12 @@ class Intents:
 
     def _fail(self, intent: Document, method: Document, decline: Decline, charge_id: str | None) -> NoReturn:
         refusal = _card_error(decline, charge=charge_id, payment_method=public(method))
-        intent |= {"status": "requires_payment_method", "payment_method": None, "next_action": None,
-                   "last_payment_error": dict(refusal.error)}
+        intent |= {
+            "status": "requires_payment_method",
+            "payment_method": None,
+            "next_action": None,
+            "last_payment_error": dict(refusal.error),
+        }
         self._save(intent)
         self._announce("payment_intent.payment_failed", intent)
         refusal.error["payment_intent"] = public(intent)
@@ -271,15 +342,30 @@ class Intents:
 
     def _new_method(self, card: Card, month: int, year: int) -> Document:
         return {
-            "id": new_id("pm"), "object": "payment_method", "allow_redisplay": "unspecified",
-            "billing_details": dict(_NO_BILLING), "created": self._clock.timestamp(), "customer": None,
-            "card": {"brand": card.brand, "checks": {"address_line1_check": None, "address_postal_code_check": None,
-                                                     "cvc_check": None}, "country": "US", "display_brand": card.brand,
-                     "exp_month": month, "exp_year": year, "fingerprint": f"sandbox{card.number[-4:]}",
-                     "funding": card.funding, "generated_from": None, "last4": card.number[-4:],
-                     "networks": {"available": [card.brand], "preferred": None},
-                     "three_d_secure_usage": {"supported": True}, "wallet": None},
-            "livemode": False, "metadata": {}, "type": "card",
+            "id": new_id("pm"),
+            "object": "payment_method",
+            "allow_redisplay": "unspecified",
+            "billing_details": dict(_NO_BILLING),
+            "created": self._clock.timestamp(),
+            "customer": None,
+            "card": {
+                "brand": card.brand,
+                "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": None},
+                "country": "US",
+                "display_brand": card.brand,
+                "exp_month": month,
+                "exp_year": year,
+                "fingerprint": f"sandbox{card.number[-4:]}",
+                "funding": card.funding,
+                "generated_from": None,
+                "last4": card.number[-4:],
+                "networks": {"available": [card.brand], "preferred": None},
+                "three_d_secure_usage": {"supported": True},
+                "wallet": None,
+            },
+            "livemode": False,
+            "metadata": {},
+            "type": "card",
             # Only published test numbers get here, so keeping the number keeps nobody's card.
             "_number": card.number,
         }
@@ -289,13 +375,16 @@ class Intents:
 
 
 def _card_error(decline: Decline, param: str | None = None, **fields: Any) -> GatewayError:
-    return GatewayError(402, "card_error", decline.message, code=decline.code, decline_code=decline.decline_code,
-                        param=param, **fields)
+    return GatewayError(
+        402, "card_error", decline.message, code=decline.code, decline_code=decline.decline_code, param=param, **fields
+    )
 
 
 def _unexpected(intent: Document, what: str, allowed: tuple[str, ...]) -> GatewayError:
-    message = (f"This PaymentIntent {what} because it has a status of {intent['status']}. "
-               f"Only a PaymentIntent with one of the following statuses may be used here: {', '.join(allowed)}.")
+    message = (
+        f"This PaymentIntent {what} because it has a status of {intent['status']}. "
+        f"Only a PaymentIntent with one of the following statuses may be used here: {', '.join(allowed)}."
+    )
     return invalid(message, code="payment_intent_unexpected_state", payment_intent=public(intent))
 
 

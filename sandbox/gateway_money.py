@@ -65,16 +65,33 @@ class Money:
             raise invalid(f"Charge {charge['id']} has already been refunded.", "charge", "charge_already_refunded")
         amount = params.get("amount", left)
         if amount > left:
-            raise invalid(f"Refund amount (₫{amount:,}) is greater than unrefunded amount on charge (₫{left:,})",
-                          "amount")
+            raise invalid(
+                f"Refund amount (₫{amount:,}) is greater than unrefunded amount on charge (₫{left:,})", "amount"
+            )
         refund: Document = {
-            "id": new_id("re"), "object": "refund", "amount": amount, "balance_transaction": None,
-            "charge": charge["id"], "created": self._clock.timestamp(), "currency": CURRENCY,
-            "destination_details": {"type": "card", "card": {
-                "type": "refund", "reference_status": "pending", "reference_type": "acquirer_reference_number"}},
-            "metadata": merged({}, params.get("metadata", {})), "payment_intent": charge["payment_intent"],
-            "payment_method": charge["payment_method"], "reason": params.get("reason"), "receipt_number": None,
-            "source_transfer_reversal": None, "status": "succeeded", "transfer_reversal": None,
+            "id": new_id("re"),
+            "object": "refund",
+            "amount": amount,
+            "balance_transaction": None,
+            "charge": charge["id"],
+            "created": self._clock.timestamp(),
+            "currency": CURRENCY,
+            "destination_details": {
+                "type": "card",
+                "card": {
+                    "type": "refund",
+                    "reference_status": "pending",
+                    "reference_type": "acquirer_reference_number",
+                },
+            },
+            "metadata": merged({}, params.get("metadata", {})),
+            "payment_intent": charge["payment_intent"],
+            "payment_method": charge["payment_method"],
+            "reason": params.get("reason"),
+            "receipt_number": None,
+            "source_transfer_reversal": None,
+            "status": "succeeded",
+            "transfer_reversal": None,
         }
         # The gateway keeps its fee when money goes back.
         refund["balance_transaction"] = self._book(refund["id"], "refund", -amount, 0, at_once=True)
@@ -95,8 +112,9 @@ class Money:
                 continue
             charge = find(self._store, "charge", refund["charge"])
             refund |= {"status": "failed", "failure_reason": "expired_or_canceled_card"}
-            refund["failure_balance_transaction"] = self._book(refund["id"], "refund_failure", refund["amount"], 0,
-                                                               at_once=True)
+            refund["failure_balance_transaction"] = self._book(
+                refund["id"], "refund_failure", refund["amount"], 0, at_once=True
+            )
             charge["amount_refunded"] -= refund["amount"]
             charge["refunded"] = False
             self._save(charge)
@@ -113,8 +131,13 @@ class Money:
         def line(amount: int) -> list[Document]:
             return [{"amount": amount, "currency": CURRENCY, "source_types": {"card": amount}}]
 
-        return {"object": "balance", "available": line(total - pending), "livemode": False, "pending": line(pending),
-                "refund_and_dispute_prefunding": {"available": line(0), "pending": line(0)}}
+        return {
+            "object": "balance",
+            "available": line(total - pending),
+            "livemode": False,
+            "pending": line(pending),
+            "refund_and_dispute_prefunding": {"available": line(0), "pending": line(0)},
+        }
 
     def with_status(self, transaction: Document) -> Document:
         """Return a balance transaction as it stands now: pending until its day comes."""
@@ -123,33 +146,58 @@ class Money:
 
     def _charge_to_refund(self, params: dict[str, Any]) -> Document:
         if ("charge" in params) == ("payment_intent" in params):
-            raise invalid("One of the following params should be provided for this request: payment_intent or charge.",
-                          "payment_intent", "parameter_missing")
+            raise invalid(
+                "One of the following params should be provided for this request: payment_intent or charge.",
+                "payment_intent",
+                "parameter_missing",
+            )
         charge_id = params.get("charge")
         if charge_id is None:
             charge_id = find(self._store, "payment_intent", params["payment_intent"], "payment_intent")["latest_charge"]
         charge = None if charge_id is None else find(self._store, "charge", charge_id, "charge")
         if charge is None or not charge["captured"]:
             subject = params.get("payment_intent", charge_id)
-            raise invalid(f"{subject} does not have a captured charge to refund.", "payment_intent",
-                          "charge_not_refundable")
+            raise invalid(
+                f"{subject} does not have a captured charge to refund.", "payment_intent", "charge_not_refundable"
+            )
         return charge
 
     def _take(self, charge: Document, amount: int) -> None:
         charge |= {"captured": True, "amount_captured": amount}
-        charge["balance_transaction"] = self._book(charge["id"], "charge", amount, fee_of(amount),
-                                                   at_once=charge["_at_once"])
+        charge["balance_transaction"] = self._book(
+            charge["id"], "charge", amount, fee_of(amount), at_once=charge["_at_once"]
+        )
         self._save(charge)
 
     def _book(self, source: str, kind: str, amount: int, fee: int, *, at_once: bool) -> str:
         now = self._clock.timestamp()
         transaction: Document = {
-            "id": new_id("txn"), "object": "balance_transaction", "amount": amount,
-            "available_on": now if at_once else now + AVAILABLE_AFTER_SECONDS, "balance_type": "payments",
-            "created": now, "currency": CURRENCY, "description": None, "exchange_rate": None, "fee": fee,
-            "fee_details": [{"amount": fee, "application": None, "currency": CURRENCY,
-                             "description": "Processing fees", "type": "stripe_fee"}] if fee else [],
-            "net": amount - fee, "reporting_category": kind, "source": source, "status": "pending", "type": kind,
+            "id": new_id("txn"),
+            "object": "balance_transaction",
+            "amount": amount,
+            "available_on": now if at_once else now + AVAILABLE_AFTER_SECONDS,
+            "balance_type": "payments",
+            "created": now,
+            "currency": CURRENCY,
+            "description": None,
+            "exchange_rate": None,
+            "fee": fee,
+            "fee_details": [
+                {
+                    "amount": fee,
+                    "application": None,
+                    "currency": CURRENCY,
+                    "description": "Processing fees",
+                    "type": "stripe_fee",
+                }
+            ]
+            if fee
+            else [],
+            "net": amount - fee,
+            "reporting_category": kind,
+            "source": source,
+            "status": "pending",
+            "type": kind,
         }
         self._store.put("balance_transaction", transaction["id"], transaction)
         # A running total of its own, so that a test may compare it with the sum of the transactions.
@@ -162,36 +210,84 @@ class Money:
 
     def _new_charge(self, intent: Document, method: Document, card: Card, *, authenticated: bool) -> Document:
         now = self._clock.timestamp()
-        details = {name: method["card"][name] for name in
-                   ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")}
+        details = {
+            name: method["card"][name]
+            for name in ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
+        }
         return {
-            "id": new_id("ch"), "object": "charge", "amount": intent["amount"], "amount_captured": 0,
-            "amount_refunded": 0, "application": None, "application_fee": None, "application_fee_amount": None,
-            "balance_transaction": None, "billing_details": method["billing_details"],
-            "calculated_statement_descriptor": "SANDBOX", "captured": False, "created": now,
-            "currency": intent["currency"], "customer": intent["customer"], "description": intent["description"],
-            "disputed": False, "failure_balance_transaction": None, "failure_code": None, "failure_message": None,
-            "fraud_details": {}, "livemode": False, "metadata": intent["metadata"], "on_behalf_of": None,
-            "outcome": {"advice_code": None, "network_advice_code": None, "network_decline_code": None,
-                        "network_status": "approved_by_network", "reason": None, "risk_level": "normal",
-                        "seller_message": "Payment complete.", "type": "authorized"},
-            "paid": True, "payment_intent": intent["id"], "payment_method": method["id"],
-            "payment_method_details": {"card": details | {
-                "amount_authorized": intent["amount"], "authorization_code": "000000",
-                "capture_before": now + AUTHORISATION_LASTS_SECONDS if intent["capture_method"] == "manual" else None,
-                "network": card.brand,
-                "three_d_secure": {"result": "authenticated", "version": "2.2.0"} if authenticated else None,
-            }, "type": "card"},
-            "receipt_email": intent["receipt_email"], "receipt_number": None, "receipt_url": None, "refunded": False,
-            "review": None, "shipping": None, "source_transfer": None, "statement_descriptor": None,
-            "statement_descriptor_suffix": None, "status": "succeeded", "transfer_data": None,
+            "id": new_id("ch"),
+            "object": "charge",
+            "amount": intent["amount"],
+            "amount_captured": 0,
+            "amount_refunded": 0,
+            "application": None,
+            "application_fee": None,
+            "application_fee_amount": None,
+            "balance_transaction": None,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": "SANDBOX",
+            "captured": False,
+            "created": now,
+            "currency": intent["currency"],
+            "customer": intent["customer"],
+            "description": intent["description"],
+            "disputed": False,
+            "failure_balance_transaction": None,
+            "failure_code": None,
+            "failure_message": None,
+            "fraud_details": {},
+            "livemode": False,
+            "metadata": intent["metadata"],
+            "on_behalf_of": None,
+            "outcome": {
+                "advice_code": None,
+                "network_advice_code": None,
+                "network_decline_code": None,
+                "network_status": "approved_by_network",
+                "reason": None,
+                "risk_level": "normal",
+                "seller_message": "Payment complete.",
+                "type": "authorized",
+            },
+            "paid": True,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": {
+                "card": details
+                | {
+                    "amount_authorized": intent["amount"],
+                    "authorization_code": "000000",
+                    "capture_before": now + AUTHORISATION_LASTS_SECONDS
+                    if intent["capture_method"] == "manual"
+                    else None,
+                    "network": card.brand,
+                    "three_d_secure": {"result": "authenticated", "version": "2.2.0"} if authenticated else None,
+                },
+                "type": "card",
+            },
+            "receipt_email": intent["receipt_email"],
+            "receipt_number": None,
+            "receipt_url": None,
+            "refunded": False,
+            "review": None,
+            "shipping": None,
+            "source_transfer": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": None,
+            "status": "succeeded",
+            "transfer_data": None,
             "transfer_group": intent["transfer_group"],
-            "_at_once": card.available_at_once, "_refund_fails": card.refund_fails,
+            "_at_once": card.available_at_once,
+            "_refund_fails": card.refund_fails,
         }
 
 
 def _mark_failed(charge: Document, decline: Decline) -> None:
     reason = decline.decline_code or decline.code
     charge |= {"status": "failed", "paid": False, "failure_code": decline.code, "failure_message": decline.message}
-    charge["outcome"] |= {"network_status": "declined_by_network", "reason": reason, "type": "issuer_declined",
-                          "seller_message": "The bank returned a decline."}
+    charge["outcome"] |= {
+        "network_status": "declined_by_network",
+        "reason": reason,
+        "type": "issuer_declined",
+        "seller_message": "The bank returned a decline.",
+    }

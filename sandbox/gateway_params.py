@@ -123,8 +123,11 @@ def metadata(name: str, value: Raw) -> dict[str, str]:
         raise invalid(f"Metadata can have up to {_MOST_METADATA_KEYS} keys", name)
     for key, each in value.items():
         if len(key) > _LONGEST_METADATA_KEY or len(each) > _LONGEST_METADATA_VALUE:
-            raise invalid(f"Metadata keys can have up to {_LONGEST_METADATA_KEY} characters, "
-                          f"values up to {_LONGEST_METADATA_VALUE}", name)
+            raise invalid(
+                f"Metadata keys can have up to {_LONGEST_METADATA_KEY} characters, "
+                f"values up to {_LONGEST_METADATA_VALUE}",
+                name,
+            )
     return value
 
 
@@ -162,8 +165,12 @@ def page_size(name: str, value: Raw) -> int:
 
 
 EXPANDABLE: Schema = {"expand": texts}
-_PAGED: Schema = EXPANDABLE | {"limit": page_size, "starting_after": filled, "ending_before": filled,
-                               "created": time_range}
+_PAGED: Schema = EXPANDABLE | {
+    "limit": page_size,
+    "starting_after": filled,
+    "ending_before": filled,
+    "created": time_range,
+}
 _CONFIRMING: Schema = EXPANDABLE | {
     "payment_method": filled,
     "payment_method_data": nested,
@@ -177,34 +184,65 @@ _CONFIRMING: Schema = EXPANDABLE | {
     "shipping": nested,
     "capture_method": one_of("automatic", "automatic_async", "manual"),
 }
-_DESCRIBING: Schema = {"description": text, "metadata": metadata, "statement_descriptor_suffix": text,
-                       "transfer_group": text, "customer": filled}
-
-CREATE_INTENT: Schema = _CONFIRMING | _DESCRIBING | {
-    "amount": charge_amount,
-    "currency": currency,
-    "confirm": flag,
-    "confirmation_method": one_of("automatic", "manual"),
-    "automatic_payment_methods": nested,
+_DESCRIBING: Schema = {
+    "description": text,
+    "metadata": metadata,
+    "statement_descriptor_suffix": text,
+    "transfer_group": text,
+    "customer": filled,
 }
+
+CREATE_INTENT: Schema = (
+    _CONFIRMING
+    | _DESCRIBING
+    | {
+        "amount": charge_amount,
+        "currency": currency,
+        "confirm": flag,
+        "confirmation_method": one_of("automatic", "manual"),
+        "automatic_payment_methods": nested,
+    }
+)
 CONFIRM_INTENT: Schema = _CONFIRMING | {"client_secret": filled}
-UPDATE_INTENT: Schema = EXPANDABLE | _DESCRIBING | {"amount": charge_amount, "currency": currency,
-                                                    "payment_method": filled, "receipt_email": text}
-CAPTURE_INTENT: Schema = EXPANDABLE | {"amount_to_capture": positive, "metadata": metadata, "final_capture": flag,
-                                       "statement_descriptor_suffix": text}
+UPDATE_INTENT: Schema = (
+    EXPANDABLE
+    | _DESCRIBING
+    | {"amount": charge_amount, "currency": currency, "payment_method": filled, "receipt_email": text}
+)
+CAPTURE_INTENT: Schema = EXPANDABLE | {
+    "amount_to_capture": positive,
+    "metadata": metadata,
+    "final_capture": flag,
+    "statement_descriptor_suffix": text,
+}
 CANCEL_INTENT: Schema = EXPANDABLE | {
-    "cancellation_reason": one_of("duplicate", "fraudulent", "requested_by_customer", "abandoned")}
+    "cancellation_reason": one_of("duplicate", "fraudulent", "requested_by_customer", "abandoned")
+}
 RETRIEVE_INTENT: Schema = EXPANDABLE | {"client_secret": filled}
 LIST_INTENTS: Schema = _PAGED | {"customer": filled}
 SEARCH_INTENTS: Schema = EXPANDABLE | {"query": filled, "limit": page_size, "page": filled}
-CREATE_METHOD: Schema = EXPANDABLE | {"type": one_of("card"), "card": nested, "billing_details": nested,
-                                      "metadata": metadata}
-CREATE_CUSTOMER: Schema = EXPANDABLE | {"name": text, "email": text, "phone": text, "description": text,
-                                        "metadata": metadata, "address": nested}
+CREATE_METHOD: Schema = EXPANDABLE | {
+    "type": one_of("card"),
+    "card": nested,
+    "billing_details": nested,
+    "metadata": metadata,
+}
+CREATE_CUSTOMER: Schema = EXPANDABLE | {
+    "name": text,
+    "email": text,
+    "phone": text,
+    "description": text,
+    "metadata": metadata,
+    "address": nested,
+}
 LIST_CHARGES: Schema = _PAGED | {"payment_intent": filled, "customer": filled}
 CREATE_REFUND: Schema = EXPANDABLE | {
-    "payment_intent": filled, "charge": filled, "amount": positive, "metadata": metadata,
-    "reason": one_of("duplicate", "fraudulent", "requested_by_customer")}
+    "payment_intent": filled,
+    "charge": filled,
+    "amount": positive,
+    "metadata": metadata,
+    "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+}
 LIST_REFUNDS: Schema = _PAGED | {"payment_intent": filled, "charge": filled}
 LIST_TRANSACTIONS: Schema = _PAGED | {"source": filled, "type": filled, "currency": currency}
 LIST_EVENTS: Schema = _PAGED | {"types": texts, "type": filled, "delivery_success": flag}

@@ -42,8 +42,9 @@ def invalid(message: str, param: str | None = None, code: str | None = None, **f
 
 def missing(kind: str, identity: str, param: str = "id") -> GatewayError:
     """Return the 404 of an id nobody knows."""
-    return GatewayError(404, "invalid_request_error", f"No such {kind}: '{identity}'", code="resource_missing",
-                        param=param)
+    return GatewayError(
+        404, "invalid_request_error", f"No such {kind}: '{identity}'", code="resource_missing", param=param
+    )
 
 
 def new_id(prefix: str) -> str:
@@ -114,14 +115,17 @@ class IdempotencyKeys:
             raise GatewayError(400, "idempotency_error", message)
         with self._store.unit():
             if key in self._under_way:
-                message = ("There is currently another in-progress request using this Idempotency-Key. "
-                           "Please try again later.")
+                message = (
+                    "There is currently another in-progress request using this Idempotency-Key. Please try again later."
+                )
                 raise GatewayError(409, "idempotency_error", message, code="idempotency_key_in_use")
             stored = self._store.get("idempotency", key)
             if stored is not None and stored["created"] + KEY_LIFETIME_SECONDS > self._clock.timestamp():
                 if stored["fingerprint"] != fingerprint:
-                    message = (f"Keys for idempotent requests can only be used with the same endpoint and parameters "
-                               f"they were first used with. Try another key than '{key}' for a different request.")
+                    message = (
+                        f"Keys for idempotent requests can only be used with the same endpoint and parameters "
+                        f"they were first used with. Try another key than '{key}' for a different request."
+                    )
                     raise GatewayError(400, "idempotency_error", message)
                 return stored
             self._under_way.add(key)
@@ -129,8 +133,11 @@ class IdempotencyKeys:
 
     def keep(self, key: str, fingerprint: str, status: int, body: bytes) -> None:
         """Store the answer; call it inside the unit of the effect."""
-        self._store.put("idempotency", key, {"fingerprint": fingerprint, "status": status, "body": body.decode(),
-                                             "created": self._clock.timestamp()})
+        self._store.put(
+            "idempotency",
+            key,
+            {"fingerprint": fingerprint, "status": status, "body": body.decode(), "created": self._clock.timestamp()},
+        )
 
     def end(self, key: str) -> None:
         """Let others use the key again."""

@@ -26,12 +26,20 @@ _LINKS = {
     ("refund", "failure_balance_transaction"): "balance_transaction",
     ("balance_transaction", "source"): None,
 }
-_PREFIXES = {"pi": "payment_intent", "ch": "charge", "pm": "payment_method", "cus": "customer", "re": "refund",
-             "txn": "balance_transaction", "evt": "event"}
+_PREFIXES = {
+    "pi": "payment_intent",
+    "ch": "charge",
+    "pm": "payment_method",
+    "cus": "customer",
+    "re": "refund",
+    "txn": "balance_transaction",
+    "evt": "event",
+}
 _CLAUSE = re.compile(
     r"""\s*(?:metadata\[(?P<kq>['"])(?P<key>(?:(?!(?P=kq)).)*)(?P=kq)\]|(?P<field>[a-z_]+))\s*"""
     r"""(?P<op>:|<=|>=|<|>)\s*(?:(?P<vq>['"])(?P<text>(?:(?!(?P=vq)).)*)(?P=vq)|(?P<number>[0-9]+))\s*"""
-    r"""(?:AND\b|and\b|$)""")
+    r"""(?:AND\b|and\b|$)"""
+)
 _SEARCHABLE = frozenset({"amount", "created", "currency", "customer", "status"})
 
 
@@ -40,8 +48,9 @@ def find(store: Store, kind: str, identity: str, param: str = "id", status: int 
     found = store.get(kind, identity)
     if found is None:
         words = kind if kind != "balance_transaction" else "balance transaction"
-        raise GatewayError(status, "invalid_request_error", f"No such {words}: '{identity}'", code="resource_missing",
-                           param=param)
+        raise GatewayError(
+            status, "invalid_request_error", f"No such {words}: '{identity}'", code="resource_missing", param=param
+        )
     return found
 
 
@@ -88,8 +97,9 @@ class Reader:
                 node = value
         return shown
 
-    def page(self, kind: str, url: str, params: Document, matches: Callable[[Document], bool],
-             holding: str | None = None) -> Document:
+    def page(
+        self, kind: str, url: str, params: Document, matches: Callable[[Document], bool], holding: str | None = None
+    ) -> Document:
         """Return one page of a list, newest first, as the SDK walks it with starting_after or ending_before."""
         limit = params.get("limit", _DEFAULT_PAGE)
         after, before = params.get("starting_after"), params.get("ending_before")
@@ -119,17 +129,27 @@ class Reader:
                 if len(found) > start + limit:
                     break
         more = len(found) > start + limit
-        return {"object": "search_result", "url": url, "has_more": more, "total_count": None,
-                "next_page": base64.urlsafe_b64encode(str(start + limit).encode()).decode() if more else None,
-                "data": self._expand_each(found[start:start + limit], params)}
+        return {
+            "object": "search_result",
+            "url": url,
+            "has_more": more,
+            "total_count": None,
+            "next_page": base64.urlsafe_b64encode(str(start + limit).encode()).decode() if more else None,
+            "data": self._expand_each(found[start : start + limit], params),
+        }
 
     def _expand_each(self, documents: list[Document], params: Document) -> list[Document]:
         paths = [path.removeprefix("data.") for path in params.get("expand", [])]
         return [self.expand(each, paths) for each in documents]
 
 
-def _matching(documents: Iterator[Document], cursor: str | None, bounds: dict[str, int],
-              matches: Callable[[Document], bool], most: int) -> list[Document]:
+def _matching(
+    documents: Iterator[Document],
+    cursor: str | None,
+    bounds: dict[str, int],
+    matches: Callable[[Document], bool],
+    most: int,
+) -> list[Document]:
     found: list[Document] = []
     passed = cursor is None
     for document in documents:
@@ -143,8 +163,9 @@ def _matching(documents: Iterator[Document], cursor: str | None, bounds: dict[st
 
 
 def _within(created: int, bounds: dict[str, int]) -> bool:
-    return (bounds.get("gte", created) <= created <= bounds.get("lte", created)
-            and bounds.get("gt", created - 1) < created < bounds.get("lt", created + 1))
+    return bounds.get("gte", created) <= created <= bounds.get("lte", created) and bounds.get(
+        "gt", created - 1
+    ) < created < bounds.get("lt", created + 1)
 
 
 Clause = tuple[str | None, str | None, str, str | int]
@@ -156,7 +177,7 @@ def _clauses(query: str) -> list[Clause]:
     while position < len(query):
         match = _CLAUSE.match(query, position)
         if match is None or match.end() == position:
-            raise invalid(f"Invalid search query near: {query[position:position + 30]}", "query")
+            raise invalid(f"Invalid search query near: {query[position : position + 30]}", "query")
         if match["field"] is not None and match["field"] not in _SEARCHABLE:
             raise invalid(f"Field `{match['field']}` is an unsupported search field.", "query")
         wanted: str | int = match["text"] if match["number"] is None else int(match["number"])

@@ -19,13 +19,19 @@ class Inbox:
     def receive(self, kind: str, to: str, **content: Any) -> Document:
         """Keep one message and return it with its sequence number."""
         with self._store.unit():
-            item = {"seq": self._store.count_up("inbox"), "kind": kind, "to": to, **content,
-                    "at": self._clock.now().isoformat()}
+            item = {
+                "seq": self._store.count_up("inbox"),
+                "kind": kind,
+                "to": to,
+                **content,
+                "at": self._clock.now().isoformat(),
+            }
             self._store.put("message", f"{item['seq']:012d}", item)
         return item
 
-    def list_items(self, to: str | None = None, kind: str | None = None, since: int = 0,
-                   limit: int = 1000) -> list[Document]:
+    def list_items(
+        self, to: str | None = None, kind: str | None = None, since: int = 0, limit: int = 1000
+    ) -> list[Document]:
         """Return up to `limit` of the newest messages after sequence number `since`, newest last."""
         found: list[Document] = []
         for item in self._store.scan("message", newest_first=True, holding=to):

@@ -41,13 +41,23 @@ def blueprint(world: World) -> Blueprint:
     def control() -> str:
         """Show the state of everything, with forms that use the control API."""
         slugs = world.companies.list_slugs()
-        postings = sorted((posting for slug in slugs for posting in world.companies.list_postings(slug)),
-                          key=lambda posting: str(posting["posted_at"]), reverse=True)
-        return _page("control.html", clock=_local(world.clock.now().isoformat()), actions=ACTIONS,
-                     offset=round(world.clock.offset_seconds), faults=world.faults.list_rules()[::-1],
-                     companies={slug: world.companies.count_bills(slug) for slug in slugs},
-                     postings=postings[:_ROWS], intents=world.gateway.list_intents(_ROWS),
-                     webhook_url=world.webhooks.target()[0], deliveries=world.webhooks.list_deliveries(_ROWS))
+        postings = sorted(
+            (posting for slug in slugs for posting in world.companies.list_postings(slug)),
+            key=lambda posting: str(posting["posted_at"]),
+            reverse=True,
+        )
+        return _page(
+            "control.html",
+            clock=_local(world.clock.now().isoformat()),
+            actions=ACTIONS,
+            offset=round(world.clock.offset_seconds),
+            faults=world.faults.list_rules()[::-1],
+            companies={slug: world.companies.count_bills(slug) for slug in slugs},
+            postings=postings[:_ROWS],
+            intents=world.gateway.list_intents(_ROWS),
+            webhook_url=world.webhooks.target()[0],
+            deliveries=world.webhooks.list_deliveries(_ROWS),
+        )
 
     @routes.get("/stripe/authenticate/<intent_id>/<token>")
     def challenge(intent_id: str, token: str) -> str | tuple[str, int]:
@@ -95,6 +105,11 @@ def _local(instant: str) -> str:
 
 def _with_outcome(return_url: str, intent: Document, *, passed: bool) -> str:
     parts = urlsplit(return_url)
-    added = urlencode({"payment_intent": intent["id"], "payment_intent_client_secret": intent["client_secret"],
-                       "redirect_status": "succeeded" if passed else "failed"})
+    added = urlencode(
+        {
+            "payment_intent": intent["id"],
+            "payment_intent_client_secret": intent["client_secret"],
+            "redirect_status": "succeeded" if passed else "failed",
+        }
+    )
     return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))

@@ -51,8 +51,15 @@ class Companies:
                 with file.open(encoding="utf-8-sig", newline="") as lines, self._store.unit():
                     self._found(slug)
                     for row in csv.DictReader(lines):
-                        self.change_bill(slug, {"bill_no": row["bill_no"], "customer_code": row["customer_code"],
-                                                "period": row["period"], "amount_vnd": int(row["amount_vnd"])})
+                        self.change_bill(
+                            slug,
+                            {
+                                "bill_no": row["bill_no"],
+                                "customer_code": row["customer_code"],
+                                "period": row["period"],
+                                "amount_vnd": int(row["amount_vnd"]),
+                            },
+                        )
 
     def list_slugs(self) -> list[str]:
         """Return the companies in the order they appeared."""
@@ -100,8 +107,11 @@ class Companies:
 
     def list_bills(self, slug: str, customer_code: str) -> list[Document]:
         """Return the bills of one customer, oldest first."""
-        return [_shown(bill) for bill in self._store.scan("bill", holding=customer_code)
-                if bill["slug"] == slug and bill["customer_code"] == customer_code]
+        return [
+            _shown(bill)
+            for bill in self._store.scan("bill", holding=customer_code)
+            if bill["slug"] == slug and bill["customer_code"] == customer_code
+        ]
 
     def count_bills(self, slug: str) -> dict[str, int]:
         """Return the number of bills by status."""
@@ -132,9 +142,15 @@ class Companies:
                 raise Refused(409, "amount_differs")
             now = self._clock.now().astimezone(VIETNAM)
             number = self._store.count_up(f"receipt/{slug}")
-            receipt = {"receipt_no": f"{slug.upper()}-{now:%Y%m%d}-{number:06d}", "bill_no": bill_no,
-                       "payment_ref": payment_ref, "amount_vnd": amount, "posted_at": now.isoformat(),
-                       "paid_at": paid_at, "slug": slug}
+            receipt = {
+                "receipt_no": f"{slug.upper()}-{now:%Y%m%d}-{number:06d}",
+                "bill_no": bill_no,
+                "payment_ref": payment_ref,
+                "amount_vnd": amount,
+                "posted_at": now.isoformat(),
+                "paid_at": paid_at,
+                "slug": slug,
+            }
             self._store.put("posting", _posting_id(slug, payment_ref, bill_no), receipt)
             self._keep(slug, bill | {"status": "paid", "paid_channel": "app"})
             return receipt, True
@@ -145,9 +161,12 @@ class Companies:
 
     def list_postings(self, slug: str, on: date | None = None) -> list[Document]:
         """Return the postings, oldest first; `on` is a day in Vietnam."""
-        return [receipt for receipt in self._store.scan("posting")
-                if receipt["slug"] == slug
-                and on in {None, datetime.fromisoformat(receipt["posted_at"]).astimezone(VIETNAM).date()}]
+        return [
+            receipt
+            for receipt in self._store.scan("posting")
+            if receipt["slug"] == slug
+            and on in {None, datetime.fromisoformat(receipt["posted_at"]).astimezone(VIETNAM).date()}
+        ]
 
     def _found(self, slug: str) -> None:
         if self._store.get("company", slug) is None:
@@ -197,6 +216,7 @@ def blueprint(companies: Companies, faults: Faults) -> Blueprint:
     @routes.post("/postings")
     def post(slug: str) -> Response:
         """Take a payment onto a bill, once per payment and bill."""
+
         def work(body: Document) -> tuple[int, Any]:
             receipt, new = companies.post(slug, body)
             return 201 if new else 200, receipt_shown(receipt)
@@ -206,6 +226,7 @@ def blueprint(companies: Companies, faults: Faults) -> Blueprint:
     @routes.post("/postings/query")
     def query_posting(slug: str) -> Response:
         """Say whether a payment was posted, for a caller who never saw the answer."""
+
         def work(body: Document) -> tuple[int, Any]:
             receipt = companies.find_posting(slug, _text(body, "payment_ref"), _text(body, "bill_no"))
             if receipt is None:
@@ -217,6 +238,7 @@ def blueprint(companies: Companies, faults: Faults) -> Blueprint:
     @routes.get("/statements/<day>")
     def statement(slug: str, day: str) -> Response:
         """List everything posted on one day in Vietnam."""
+
         def work(_: Document) -> tuple[int, Any]:
             try:
                 on = date.fromisoformat(day)

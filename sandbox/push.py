@@ -13,10 +13,24 @@ from sandbox.inbox import Inbox
 _TARGETS = ("fid", "token", "topic", "condition")
 # FCM refuses payloads above 4096 bytes; notification and data together count.
 _LARGEST_PAYLOAD = 4096
-_STATUS_NAMES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-                 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}
-_FCM_CODES = {400: "INVALID_ARGUMENT", 401: "THIRD_PARTY_AUTH_ERROR", 403: "SENDER_ID_MISMATCH", 404: "UNREGISTERED",
-              429: "QUOTA_EXCEEDED", 500: "INTERNAL", 503: "UNAVAILABLE"}
+_STATUS_NAMES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
+_FCM_CODES = {
+    400: "INVALID_ARGUMENT",
+    401: "THIRD_PARTY_AUTH_ERROR",
+    403: "SENDER_ID_MISMATCH",
+    404: "UNREGISTERED",
+    429: "QUOTA_EXCEEDED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
 
 
 def blueprint(inbox: Inbox, faults: Faults) -> Blueprint:
@@ -47,8 +61,13 @@ def _deliver(inbox: Inbox, project: str) -> Response:
         return _refuse(404, "Requested entity was not found.")
     if not body.get("validate_only"):
         notification = message.get("notification") or {}
-        inbox.receive("push", address, title=notification.get("title", ""), body=notification.get("body", ""),
-                      data=message.get("data") or {})
+        inbox.receive(
+            "push",
+            address,
+            title=notification.get("title", ""),
+            body=notification.get("body", ""),
+            data=message.get("data") or {},
+        )
     return _json(200, {"name": f"projects/{project}/messages/0:{secrets.token_hex(12)}"})
 
 
@@ -68,10 +87,23 @@ def _problem(message: Mapping[str, Any]) -> str | None:
 
 
 def _refuse(status: int, message: str) -> Response:
-    details = [{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError",
-                "errorCode": _FCM_CODES.get(status, "UNSPECIFIED_ERROR")}]
-    return _json(status, {"error": {"code": status, "message": message, "status": _STATUS_NAMES.get(status, "UNKNOWN"),
-                                    "details": details}})
+    details = [
+        {
+            "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError",
+            "errorCode": _FCM_CODES.get(status, "UNSPECIFIED_ERROR"),
+        }
+    ]
+    return _json(
+        status,
+        {
+            "error": {
+                "code": status,
+                "message": message,
+                "status": _STATUS_NAMES.get(status, "UNKNOWN"),
+                "details": details,
+            }
+        },
+    )
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:

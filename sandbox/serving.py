@@ -135,15 +135,17 @@ class _ThreadedServer(BaseWSGIServer):
 class Server:
     """A running sandbox; `start` and `stop` each may be called once."""
 
-    def __init__(self, app: "WSGIApplication", host: str, port: int, opened: Callable[[], None],
-                 closed: Callable[[], None]) -> None:
+    def __init__(
+        self, app: "WSGIApplication", host: str, port: int, opened: Callable[[], None], closed: Callable[[], None]
+    ) -> None:
         """Bind the port (0 picks a free one); `opened` runs at start and `closed` after the last request."""
         self._http = make_server(host, port, app, threaded=True, request_handler=_Handler)
         self._http.connections = set()  # type: ignore[attr-defined]
         self._opened = opened
         self._closed = closed
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(_NOTICE_STOP_SECONDS,), name="sandbox",
-                                        daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(_NOTICE_STOP_SECONDS,), name="sandbox", daemon=True
+        )
         self.url = f"http://{host}:{self._http.server_port}"
 
     def start(self) -> "Server":

@@ -20,7 +20,7 @@ from sandbox.store import Document, Store
 RETRY_AFTER_SECONDS: tuple[float, ...] = (1, 2, 5, 15, 60, 120, 300, 600, 1800, *([3600] * 14))
 _WORKERS = 4
 _TIMEOUT_SECONDS = (3, 15)
-_FORGER_SECRET = "whsec_somebody_elses_secret"  # noqa: S105 - it protects nothing, that is its purpose
+_FORGER_SECRET = "whsec_somebody_elses_secret"
 
 # The request that causes the events of the running unit: its id and Idempotency-Key.
 CAUSE: ContextVar[tuple[str | None, str | None]] = ContextVar("cause", default=(None, None))
@@ -39,8 +39,9 @@ class Webhooks:
     the sandbox's time, which the receiver shares. There is no promise of order.
     """
 
-    def __init__(self, store: Store, clock: Clock, faults: Faults,
-                 retry_seconds: Sequence[float] = RETRY_AFTER_SECONDS) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, faults: Faults, retry_seconds: Sequence[float] = RETRY_AFTER_SECONDS
+    ) -> None:
         """Load what is still to be delivered; nothing is sent before `start`."""
         self._store = store
         self._clock = clock
@@ -56,11 +57,15 @@ class Webhooks:
 
     def reload(self) -> None:
         """Forget the schedule in memory and read it from the store again."""
-        waiting = [delivery for delivery in self._store.scan("delivery", holding="pending")
-                   if delivery["state"] == "pending"]
+        waiting = [
+            delivery for delivery in self._store.scan("delivery", holding="pending") if delivery["state"] == "pending"
+        ]
         with self._changed:
-            self._held = {delivery["id"] for delivery in waiting
-                          if delivery["plan"] == "out_of_order" and not delivery["attempts"]}
+            self._held = {
+                delivery["id"]
+                for delivery in waiting
+                if delivery["plan"] == "out_of_order" and not delivery["attempts"]
+            }
             self._due = [(delivery["due_at"], delivery["id"]) for delivery in waiting]
             heapq.heapify(self._due)
             self._changed.notify_all()
@@ -94,9 +99,15 @@ class Webhooks:
         request_id, key = CAUSE.get()
         receiver, _ = self.target()
         event: Document = {
-            "id": new_id("evt"), "object": "event", "api_version": API_VERSION, "created": self._clock.timestamp(),
-            "data": {"object": public(subject)}, "livemode": False, "pending_webhooks": 0 if receiver is None else 1,
-            "request": {"id": request_id, "idempotency_key": key}, "type": kind,
+            "id": new_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self._clock.timestamp(),
+            "data": {"object": public(subject)},
+            "livemode": False,
+            "pending_webhooks": 0 if receiver is None else 1,
+            "request": {"id": request_id, "idempotency_key": key},
+            "type": kind,
             "_delivered": receiver is None,
         }
         self._store.put("event", event["id"], event)
@@ -112,10 +123,15 @@ class Webhooks:
         plan = None if rule is None else rule["action"]
         wait = rule["seconds"] if rule is not None and plan in {"late", "out_of_order"} else 0
         delivery: Document = {
-            "id": event["id"].replace("evt_", "dlv_"), "event": event["id"], "type": event["type"], "plan": plan,
+            "id": event["id"].replace("evt_", "dlv_"),
+            "event": event["id"],
+            "type": event["type"],
+            "plan": plan,
             # Lost: the gateway believes it sent it and nobody ever hears of it again.
             "state": "lost" if plan == "lost" else "pending",
-            "copies": 2 if plan == "twice" else 1, "due_at": time.time() + wait, "attempts": [],
+            "copies": 2 if plan == "twice" else 1,
+            "due_at": time.time() + wait,
+            "attempts": [],
         }
         self._store.put("delivery", delivery["id"], delivery)
         if delivery["state"] == "pending":
@@ -161,11 +177,15 @@ class Webhooks:
         self._record(delivery_id, status, forged=forged)
 
     def _send(self, session: requests.Session, url: str, secret: str, body: bytes) -> int:
-        headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Sandbox-Gateway/1.0",
-                   "Stripe-Signature": sign(secret, body, self._clock.timestamp())}
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Sandbox-Gateway/1.0",
+            "Stripe-Signature": sign(secret, body, self._clock.timestamp()),
+        }
         try:
-            with session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS,
-                              allow_redirects=False) as answer:
+            with session.post(
+                url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False
+            ) as answer:
                 return answer.status_code
         except requests.RequestException:
             # No answer counts as a failed attempt, written down as status 0.

@@ -31,7 +31,7 @@ SECRET = b"s" * 32
 @pytest.fixture(autouse=True)
 def own_key(client):
     """The house signs with KEY here, so that a test can sign exactly what it wants to have refused."""
-    before, secret = tokens._signer["own"], derivation._secrets["key"]  # noqa: SLF001 - to put them back
+    before, secret = tokens._signer["own"], derivation._secrets["key"]
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)
     yield
     pem = before.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -315,7 +315,7 @@ def test_only_so_many_tokens_are_remembered(good, monkeypatch):
     for _ in range(10):
         tokens.verify(sign(header(), claims()), lambda _kid: tokens.own_key()[1])
 
-    assert len(tokens._known_claims) == 3  # noqa: SLF001 - memory has no other face
+    assert len(tokens._known_claims) == 3
     assert tokens.verify(good, lambda _kid: tokens.own_key()[1]).role == "citizen"
 
 

@@ -96,7 +96,9 @@ class Citizen:
         self._http.headers.pop("Authorization", None)
         seen = len(self._house.outside.inbox("sms", self.phone))
         challenge = _checked(self.ask("POST", "/v1/auth/phone-challenges", json={"phone": self.phone}), _CREATED)
-        texts = wait_until(lambda: self._house.outside.inbox("sms", self.phone)[seen:], 60, "the code comes")
+        texts = wait_until(
+            lambda: self._house.outside.inbox("sms", self.phone)[seen:], self._patience_seconds, "the code comes"
+        )
         (code,) = re.findall(r"\b\d{6}\b", texts[-1]["text"])
         answer = {"code": code, "device_name": "Điện thoại"}
         signed_in = _checked(self.ask("POST", f"/v1/auth/phone-challenges/{challenge['id']}/answer", json=answer), _OK)
