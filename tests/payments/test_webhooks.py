@@ -178,9 +178,10 @@ def test_the_same_event_fifty_times_at_once_has_one_row_and_one_effect(
     (event,) = events_of(outside, HELD)
 
     answers = all_at_once(50, lambda _number: knock(an.again(), event).status_code)
+    jobs = rows("SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE '%handle_gateway_event%'")
     failures = work()
 
-    assert (answers, failures) == ([200] * 50, [])
+    assert (answers, jobs, failures) == ([200] * 50, [(1,)], [])
     assert _stored() == [event["id"]]
     assert steps(an, waiting["id"]).count("authorised") == 1
     assert len(journals(waiting["id"])) == 2
