@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from tests.faults.citizens import SLUG, Acknowledged, Citizen
+from tests.faults.citizens import SLUG, Town
 from tests.faults.house import House, wait_until
 
 _UNDER_WAY = {
@@ -40,7 +40,6 @@ def await_quiet(house: House, seconds: float) -> None:
     left: dict[str, int] = {}
 
     def is_quiet() -> bool:
-        house.supervise()
         left.clear()
         left.update(under_way(house))
         return not left
@@ -62,9 +61,9 @@ def stories(house: House, payment_ids: Iterable[str]) -> str:
     return "\n".join(story for (story,) in rows(house, query) if story.split()[0] in wanted)
 
 
-def check(house: House, paid: Iterable[tuple[Citizen, Acknowledged]]) -> None:
+def check(house: House, town: Town) -> None:
     """Everything acknowledged was taken, posted and announced exactly once, and nothing else was taken."""
-    paid = list(paid)
+    paid = town.paid
     wanted = {done.id: done.amount_vnd for _citizen, done in paid}
     assert len(wanted) == len(paid), "two answers name the same payment"
 
