@@ -14,13 +14,10 @@ endif
 PG_OPTION_wheel :=
 PG_OPTION_system := --pg=system
 
-# Depends on the planner's statistics at that moment, so it runs apart from the others.
-PLANNER := tests/divisions/test_list_communes.py::test_searching_and_paging_use_their_indexes
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test faults check fix bench demo-journey lock clean
+.PHONY: help run test check fix bench demo-journey lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | while IFS='#' read -r target words; do printf '%-22s %s\n' "$$target" "$$words"; done
@@ -32,10 +29,7 @@ demo-journey: .venv/run.ok ## Pay a bill over HTTP, on the demo that runs or on 
 	@$(VENV_PYTHON) -c 'import sys; from server.demo import run_journey; sys.exit(run_journey())'
 
 test: .venv/test.ok ## Run the tests (PG=system: on the installed PostgreSQL; ARGS="…": more for pytest)
-	$(VENV_PYTHON) -m pytest -n 2 --ignore=tests/faults --deselect=$(PLANNER) $(PG_OPTION_$(PG)) $(ARGS)
-
-faults: .venv/test.ok ## Kill processes and the database while citizens pay, and look at plans on an idle machine
-	$(VENV_PYTHON) -m pytest tests/faults $(PLANNER) $(PG_OPTION_$(PG)) $(ARGS)
+	$(VENV_PYTHON) -m pytest -n 2 $(PG_OPTION_$(PG)) $(ARGS)
 
 check: .venv/test.ok ## Run every check that is not a test
 	@echo '== ruff: rules'

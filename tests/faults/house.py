@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -186,6 +187,16 @@ class House:
         finally:
             os.kill(keeper, signal.SIGCONT)
         wait_until(self._has_database, 60, "the database is back")
+
+    def cut_connections(self, chance: random.Random) -> int:
+        """End some of the connections that others have to the database; returns how many."""
+        with psycopg.connect(self.database_url) as connection:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            found = connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {others} ORDER BY pid").fetchall()
+            chosen = [pid for (pid,) in found if chance.random() < 0.5]
+            for pid in chosen:
+                connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+        return len(chosen)
 
     def _has_database(self) -> bool:
         try:
