@@ -66,8 +66,10 @@ def _measure(house: House, asked: argparse.Namespace) -> None:
         roads = payments.pay(house, households, _WARM_UP)
         if "payments" in asked.parts:
             roads = payments.pay(house, households, each)
+        bills.sign_in_again(house, households)
         if "reads" in asked.parts:
             _tell_reads(reads.read(households, asked.reads))
+        bills.sign_in_again(house, households)
         inside, mine = InProcess(house), households[0].bills
         script = read_script(house, inside, households[0], [mine.pop() for _ in range(_READ)])
         if "profile" in asked.parts:

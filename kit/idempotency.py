@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import delete, select, update
+from sqlalchemy import Table, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -51,6 +52,18 @@ class Outcome:
     replayed: bool
 
 
+# Built once: building them anew for every request would cost twice what running them does.
+_KEYS = cast("Table", IdempotencyKey.__table__)
+_SCOPE = (
+    _KEYS.c.caller == bindparam("for_caller"),
+    _KEYS.c.operation == bindparam("for_operation"),
+    _KEYS.c.key == bindparam("for_key"),
+)
+_CLAIM = insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.key)
+_SETTLE = update(_KEYS).where(*_SCOPE).values(resource_id=bindparam("made"))
+_EARLIER = select(_KEYS.c.fingerprint, _KEYS.c.resource_id).where(*_SCOPE)
+
+
 def once(session: Session, request: RequestKey, make: Callable[[], UUID]) -> Outcome:
     """Run `make` for the first request with this key; give later ones what the first made.
 
@@ -58,16 +71,12 @@ def once(session: Session, request: RequestKey, make: Callable[[], UUID]) -> Out
     takes longer than a lock may be waited for. When `make` raises, the key is rolled back with it, so the caller may
     mend the request and use the key again. Raises IdempotencyKeyReused when the key was used for another request.
     """
-    scope = (
-        IdempotencyKey.caller == request.caller,
-        IdempotencyKey.operation == request.operation,
-        IdempotencyKey.key == request.key,
-    )
+    scope = {"for_caller": request.caller, "for_operation": request.operation, "for_key": request.key}
     if _claim(session, request):
         resource_id = make()
-        session.execute(update(IdempotencyKey).where(*scope).values(resource_id=resource_id))
+        session.execute(_SETTLE, {**scope, "made": resource_id})
         return Outcome(resource_id, replayed=False)
-    earlier = session.execute(select(IdempotencyKey.fingerprint, IdempotencyKey.resource_id).where(*scope)).one()
+    earlier = session.execute(_EARLIER, scope).one()
     if earlier.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
     return Outcome(earlier.resource_id, replayed=True)
@@ -75,20 +84,9 @@ def once(session: Session, request: RequestKey, make: Callable[[], UUID]) -> Out
 
 def _claim(session: Session, request: RequestKey) -> bool:
     """Whether this request is the first with its key."""
-    claim = (
-        insert(IdempotencyKey)
-        .values(
-            caller=request.caller,
-            operation=request.operation,
-            key=request.key,
-            fingerprint=request.fingerprint,
-            created_at=clock.now(),
-        )
-        .on_conflict_do_nothing()
-        .returning(IdempotencyKey.key)
-    )
+    row = {**vars(request), "resource_id": None, "created_at": clock.now()}
     try:
-        return session.execute(claim).one_or_none() is not None
+        return session.execute(_CLAIM, row).one_or_none() is not None
     except OperationalError as exc:
         if isinstance(exc.orig, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
             raise RequestInFlight(retry_after=1) from exc

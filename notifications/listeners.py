@@ -20,7 +20,8 @@ from services.utilities.events import BillsPaid, BillsReturned
 # The app showed these as they happened: they belong into the inbox, but a phone need not buzz for them.
 SEEN_ON_SCREEN = frozenset({
     "card_declined", "insufficient_funds", "card_expired", "wrong_cvc", "authentication_needed",
-    "authentication_failed", "payment_method_invalid", "cancelled_by_citizen",
+    "authentication_failed", "payment_method_invalid", "amount_too_small",
+    "cancelled_by_citizen",
 })  # fmt: skip
 
 

@@ -108,6 +108,10 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "vi": "Thẻ này không dùng được. Bạn hãy kiểm tra lại thông tin hoặc thử thẻ khác.",
             "en": "This card cannot be used. Please check its details or try another card.",
         },
+        "amount_too_small": {
+            "vi": "Số tiền này quá nhỏ để trả bằng thẻ. Bạn có thể trả cùng một hóa đơn khác.",
+            "en": "This amount is too small for a card. You can pay it together with another bill.",
+        },
         "bill_changed": {
             "vi": "Hóa đơn vừa thay đổi. Bạn hãy xem lại số tiền rồi thanh toán lại.",
             "en": "The bill has just changed. Please look at the amount and pay again.",

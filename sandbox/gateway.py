@@ -34,34 +34,12 @@ _INSIDE = frozenset({"delay", "error"})
 _NOT_KEPT = frozenset({409, 429})
 _CHECK_REFUNDS_EVERY_SECONDS = 0.5
 # What an app that holds only the publishable key and the client secret may see of an intent.
-_APP_SEES = frozenset(
-    {
-        "id",
-        "object",
-        "amount",
-        "amount_details",
-        "automatic_payment_methods",
-        "canceled_at",
-        "cancellation_reason",
-        "capture_method",
-        "client_secret",
-        "confirmation_method",
-        "created",
-        "currency",
-        "description",
-        "last_payment_error",
-        "livemode",
-        "next_action",
-        "payment_method",
-        "payment_method_types",
-        "processing",
-        "receipt_email",
-        "setup_future_usage",
-        "shipping",
-        "source",
-        "status",
-    }
-)
+_APP_SEES = frozenset({
+    "id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at", "cancellation_reason",
+    "capture_method", "client_secret", "confirmation_method", "created", "currency", "description",
+    "last_payment_error", "livemode", "next_action", "payment_method", "payment_method_types", "processing",
+    "receipt_email", "setup_future_usage", "shipping", "source", "status",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from typing import Final, NamedTuple
 
 STOP_SECONDS: Final = 30.0
 KEEPER_STOP_SECONDS: Final = STOP_SECONDS + 25  # it falls back on harder signals before it gives up
-_QUICK_CRASHES: Final = 5
-_QUICK_SECONDS: Final = 10.0
+_FAILED_STARTS: Final = 5
 _STATUS_LINE: Final = 7  # of postmaster.pid, counted from 0
 
 
@@ -109,14 +108,18 @@ def ends_with_parent(number: signal.Signals) -> Callable[[], None]:
 
 def ready_pid(cluster: Path) -> int | None:
     """The process that postmaster.pid names, once it takes connections and as long as it lives."""
+    pid = _last_ready_pid(cluster)
+    return pid if pid is not None and is_server(pid, cluster) else None
+
+
+def _last_ready_pid(cluster: Path) -> int | None:
+    """The process that postmaster.pid names, if it ever took connections; a killed server leaves the file behind."""
     try:
         lines = (cluster / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return None
-    if len(lines) <= _STATUS_LINE or lines[_STATUS_LINE].strip() != "ready":
-        return None
-    pid = int(lines[0])
-    return pid if is_server(pid, cluster) else None
+    is_ready = len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
+    return int(lines[0]) if is_ready else None
 
 
 def is_server(pid: int, cluster: Path) -> bool:
@@ -196,7 +199,7 @@ class Keeper:
         os.set_blocking(self._wake, False)
 
     def run(self) -> int:
-        """Keep the server up; gives the exit status: 1 when it crashes again and again, else 0."""
+        """Keep the server up; gives the exit status: 1 when it dies again and again before it is ready, else 0."""
         os.setsid()  # a Ctrl-C at the terminal is for the users; the server ends after them
         keeper = os.open(self._home.keeper, os.O_RDWR | os.O_CREAT, 0o600)
         lock(keeper, fcntl.LOCK_EX, 5, "the former keeper to end")
@@ -206,16 +209,15 @@ class Keeper:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)  # the wake-up pipe carries them
         threading.Thread(target=self._end_after_the_last_user, daemon=True).start()
-        crashes = 0
-        while crashes < _QUICK_CRASHES:
-            born = time.monotonic()
+        failures = 0
+        while failures < _FAILED_STARTS:
             server = self._spawn()
             while server.poll() is None:
                 if self._asked_to_end(None):
                     self._end(server)
                     return 0
-            crashes = crashes + 1 if time.monotonic() - born < _QUICK_SECONDS else 1
-            if self._asked_to_end(0.2 * crashes):
+            failures = 0 if _last_ready_pid(self._home.cluster) == server.pid else failures + 1
+            if self._asked_to_end(0.2 * (failures + 1)):
                 return 0
         return 1
 

@@ -31,9 +31,10 @@ SECRET = b"s" * 32
 @pytest.fixture(autouse=True)
 def own_key(client, signing_key):
     """The house signs with KEY here, so that a test can sign exactly what it wants to have refused."""
+    secret = derivation._secrets["key"]
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)
     yield
-    tokens.use_key(signing_key, issuer=ISSUER, secret=SECRET)
+    tokens.use_key(signing_key, issuer=ISSUER, secret=secret)
 
 
 @pytest.fixture

@@ -52,8 +52,9 @@ class Refused(AssertionError):
 class Citizen:
     """A phone with the app. `troubles` counts what went wrong on the way to an answer: statuses, lost connections."""
 
-    def __init__(self, house: House, number: int, *, patience_seconds: float = 240) -> None:
+    def __init__(self, house: House, town: Town, number: int, *, patience_seconds: float = 240) -> None:
         self.phone = f"+8490{number:07d}"
+        self._town = town
         self.troubles: Counter[str] = Counter()
         self.slowest_seconds = 0.0
         self._house = house
@@ -96,7 +97,9 @@ class Citizen:
         self._http.headers.pop("Authorization", None)
         seen = len(self._house.outside.inbox("sms", self.phone))
         challenge = _checked(self.ask("POST", "/v1/auth/phone-challenges", json={"phone": self.phone}), _CREATED)
-        texts = wait_until(lambda: self._house.outside.inbox("sms", self.phone)[seen:], 60, "the code comes")
+        texts = wait_until(
+            lambda: self._house.outside.inbox("sms", self.phone)[seen:], self._patience_seconds, "the code comes"
+        )
         (code,) = re.findall(r"\b\d{6}\b", texts[-1]["text"])
         answer = {"code": code, "device_name": "Điện thoại"}
         signed_in = _checked(self.ask("POST", f"/v1/auth/phone-challenges/{challenge['id']}/answer", json=answer), _OK)
@@ -123,7 +126,9 @@ class Citizen:
             if payment["state"] != "failed":
                 break
             self.troubles["never sent"] += 1
-        return Acknowledged(payment["id"], payment["state"], {bill["bill_no"]: bill["amount_vnd"] for bill in bills})
+        done = Acknowledged(payment["id"], payment["state"], {bill["bill_no"]: bill["amount_vnd"] for bill in bills})
+        self._town.paid.append((self, done))
+        return done
 
     def messages_about(self, payment_id: str) -> list[str]:
         """The kinds of messages in the inbox about one payment."""
@@ -135,6 +140,7 @@ class Town:
     """The customers of the sample province's power company; each household is given to one citizen only."""
 
     def __init__(self, house: House) -> None:
+        self.paid: list[tuple[Citizen, Acknowledged]] = []  # everything that was acknowledged to anybody
         self._house = house
         self._numbers = count(1)
         with (ROOT / "sample" / f"bills_{SLUG}.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -149,7 +155,7 @@ class Town:
         given = [[self._households.pop() for _ in range(each)] for _ in range(citizens)]
 
         def move_in(mine: list[Household]) -> tuple[Citizen, list[dict[str, Any]]]:
-            citizen = Citizen(self._house, next(self._numbers))
+            citizen = Citizen(self._house, self, next(self._numbers))
             citizen.sign_in()
             return citizen, citizen.link(mine)
 

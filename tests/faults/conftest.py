@@ -30,3 +30,10 @@ def house(
 def town(house: House) -> Town:
     """Where the citizens of these tests come from."""
     return Town(house)
+
+
+@pytest.fixture(autouse=True)
+def everything_runs(house: House) -> Iterator[None]:
+    """Whatever a test does to the house, the next one finds it whole."""
+    yield
+    house.be_whole()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
@@ -30,17 +31,22 @@ _HOST = "127.0.0.1"
 
 
 class Process:
-    """One process with all its descendants, and the log they write."""
+    """One process with all its descendants, and the log they write. While it is wanted, the house brings it back."""
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.log = log
+        self.is_wanted = True
+        self.starts = 0
         self._command = command
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Run it. It ends with the thread that starts it, so start it from the main one."""
+    def bring_back(self) -> None:
+        """Run it if it is wanted and does not run. It ends with the thread that calls this."""
+        if not self.is_wanted or self.is_running():
+            return
+        self.starts += 1
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -58,14 +64,15 @@ class Process:
 
     def kill(self) -> None:
         """kill -9, and its descendants with it."""
-        if self._process is not None:
+        if (process := self._process) is not None:
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def ask_to_end(self) -> None:
-        """SIGTERM, as a supervisor does."""
+        """SIGTERM, as a supervisor does who does not want it any more."""
         assert self._process is not None
+        self.is_wanted = False
         self._process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> int:
@@ -73,12 +80,9 @@ class Process:
         assert self._process is not None
         return self._process.wait(seconds)
 
-    def last_words(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-
 
 class House:
-    """Everything that runs, on free ports, with its data in one folder."""
+    """Everything that runs, on free ports, with its data in one folder, and a supervisor that brings back what ends."""
 
     def __init__(self, folder: Path, signing_key: str, programs: Path | None, *, durable: bool = False) -> None:
         self._folder = folder
@@ -101,7 +105,9 @@ class House:
         }
         self.database: embedded.EmbeddedServer | None = None
         self.database_url = ""
-        self.revived: Counter[str] = Counter()  # what had to be started anew because it had ended by itself
+        self._processes: list[Process] = []
+        self._over = Event()
+        self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
         self._worker_before = 0
 
     def start(self) -> None:
@@ -119,8 +125,7 @@ class House:
         host, port = self.url.removeprefix("http://").split(":")
         self.web = self._process("web", "-m", "server.cli", "run", "--host", host, "--port", port, "--workers", "1")
         self.worker = self._process("worker", "-m", "server.cli", "worker")
-        for process in (self.sandbox, self.web, self.worker):
-            process.start()
+        self._supervisor.start()
         seed = [sys.executable, "-m", "server.cli", "seed"]
         subprocess.run(seed, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, check=True, timeout=120)
         wait_until(lambda: answers(f"{self.sandbox_url}/healthz"), 60, "the sandbox answers")
@@ -128,13 +133,21 @@ class House:
 
     def stop(self) -> None:
         """End everything and remove its data."""
-        for name in ("web", "worker", "sandbox"):
-            process = getattr(self, name, None)
-            if process is not None:
-                process.kill()
+        self._over.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        for process in self._processes:
+            process.kill()
         if self.database is not None:
             self.database.stop()
             embedded.remove(self._folder / "postgres")
+
+    def be_whole(self) -> None:
+        """Everything runs again and no fault is ordered, whatever a test has done."""
+        self.outside.mend()
+        for process in self._processes:
+            process.is_wanted = True
+        wait_until(self.is_web_up, 60, "the web answers")
 
     def is_web_up(self) -> bool:
         return answers(f"{self.url}/readyz")
@@ -153,18 +166,16 @@ class House:
         return items
 
     def strike(self, victim: Process) -> None:
-        """kill -9, and start it again at once."""
+        """kill -9; it is started again at once."""
         if victim is self.worker:
             self._worker_before = self._newest_worker()
         victim.kill()
-        victim.start()
 
-    def supervise(self) -> None:
-        """Start what has ended by itself, as the supervisor of a real house does."""
-        for process in (self.web, self.worker):
-            if not process.is_running():
-                self.revived[process.name] += 1
-                process.start()
+    def _supervise(self) -> None:
+        # One thread for the whole life of the house, because a process ends with the thread that started it.
+        while not self._over.wait(0.02):
+            for process in self._processes:
+                process.bring_back()
 
     @contextmanager
     def without_database(self) -> Iterator[None]:
@@ -179,6 +190,16 @@ class House:
             os.kill(keeper, signal.SIGCONT)
         wait_until(self._has_database, 60, "the database is back")
 
+    def cut_connections(self, chance: random.Random) -> int:
+        """End some of the connections that others have to the database; returns how many."""
+        with psycopg.connect(self.database_url) as connection:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            found = connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {others} ORDER BY pid").fetchall()
+            chosen = [pid for (pid,) in found if chance.random() < 0.5]
+            for pid in chosen:
+                connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+        return len(chosen)
+
     def _has_database(self) -> bool:
         try:
             psycopg.connect(self.database_url).close()
@@ -192,7 +213,9 @@ class House:
         return newest
 
     def _process(self, name: str, *arguments: str) -> Process:
-        return Process(name, [sys.executable, *arguments], self.environment, self._folder / f"{name}.log")
+        process = Process(name, [sys.executable, *arguments], self.environment, self._folder / f"{name}.log")
+        self._processes.append(process)
+        return process
 
 
 def answers(url: str) -> bool:

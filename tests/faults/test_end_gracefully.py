@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from uuid import uuid4
@@ -19,17 +19,6 @@ from tests.faults.house import House, wait_until
 pytestmark = pytest.mark.timeout(300)
 DRAIN_SECONDS = 20
 CLIENTS = 6
-
-
-@pytest.fixture(autouse=True)
-def everything_runs(house: House) -> Iterator[None]:
-    """Web and worker run again for the next test, whatever this one did to them."""
-    yield
-    house.outside.mend()
-    for process in (house.web, house.worker):
-        if not process.is_running():
-            process.start()
-    wait_until(house.is_web_up, 60, "the web answers")
 
 
 def test_payments_that_have_begun_are_answered_before_the_web_ends(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults import books
-from tests.faults.citizens import Acknowledged, Citizen, Town
+from tests.faults.citizens import Citizen, Town
 from tests.faults.house import House, wait_until
 
 pytestmark = [
@@ -20,6 +21,8 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc"),
 ]
 CITIZENS, EACH, DEATHS = 8, 6, 3
+SEED = 20_261_121
+TOLD_TO_WAIT = {"503 service_unavailable", "409 request_in_flight"}
 
 
 def test_payments_go_on_after_the_database_has_died(house: House, town: Town, figure: Callable[[str], None]) -> None:
@@ -32,19 +35,42 @@ def test_payments_go_on_after_the_database_has_died(house: House, town: Town, fi
             with house.without_database():
                 time.sleep(1.5)  # how long the outage lasts
             wait_until(house.is_web_up, 30, "the web is ready")
-        while wait(paying, timeout=0.2).not_done:
-            house.supervise()
-        paid = [each for thread in paying for each in thread.result()]
+        paid = sum(thread.result() for thread in paying)
     books.await_quiet(house, 90)
 
     troubles = sum((citizen.troubles for citizen, _bills in citizens), Counter())
     figure(
-        f"{DEATHS} deaths, {len(paid)} payments, all quiet after {time.monotonic() - began:.0f} s; the apps were told "
-        f"{dict(troubles)}; ended and started again: {dict(house.revived)}"
+        f"{DEATHS} deaths, {paid} payments, all quiet after {time.monotonic() - began:.0f} s; the apps were told "
+        f"{dict(troubles)}; the worker was started {house.worker.starts} times"
     )
-    assert troubles.keys() <= {"503 service_unavailable", "409 request_in_flight"}
+    assert troubles.keys() <= TOLD_TO_WAIT
     assert troubles["503 service_unavailable"] > 0
-    books.check(house, paid)
+    books.check(house, town)
+
+
+def test_payments_go_on_while_connections_are_cut_one_after_the_other(
+    house: House, town: Town, figure: Callable[[str], None]
+) -> None:
+    citizens = town.settle(CITIZENS, each=2)
+    chance = random.Random(SEED)
+    cut, workers = 0, house.worker.starts
+
+    with ThreadPoolExecutor(CITIZENS) as pool:
+        paying = [pool.submit(pay_all, citizen, bills) for citizen, bills in citizens]
+        while not all(each.done() for each in paying):
+            cut += house.cut_connections(chance)
+            time.sleep(chance.uniform(0, 0.2))  # not to wait for something, but to strike anywhere
+        paid = sum(thread.result() for thread in paying)
+    books.await_quiet(house, 90)
+
+    troubles = sum((citizen.troubles for citizen, _bills in citizens), Counter())
+    figure(
+        f"{cut} connections cut (seed {SEED}) during {paid} payments; the apps were told {dict(troubles)}; "
+        f"the worker had to be started again {house.worker.starts - workers} times"
+    )
+    assert cut > CITIZENS
+    assert troubles.keys() <= TOLD_TO_WAIT
+    books.check(house, town)
 
 
 def test_the_web_finds_its_way_back_by_itself(house: House, town: Town, figure: Callable[[str], None]) -> None:
@@ -63,5 +89,5 @@ def statuses(citizen: Citizen, house: House) -> list[int]:
     return [citizen.ask_once("GET", "/v1/me").status_code for _ in range(10)]
 
 
-def pay_all(citizen: Citizen, bills: list[dict[str, Any]]) -> list[tuple[Citizen, Acknowledged]]:
-    return [(citizen, citizen.pay([bills.pop()])) for _ in range(EACH)]
+def pay_all(citizen: Citizen, bills: list[dict[str, Any]]) -> int:
+    return len([citizen.pay([bills.pop()]) for _ in range(EACH)])

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+import payments.flows
+import payments.operations
+from kit.database import transaction
+from payments.events import PaymentDoubtful
+from payments.models import MoneyState
 from services.utilities.models import Bill, BillState
 from tests.factories import bill_now, owe
 from tests.payments.stories import (
@@ -168,6 +173,24 @@ def test_a_bank_that_said_yes_before_the_expiry_reached_it_is_heard(
     paid = told(an, waiting["id"])
     assert (paid["state"], failures) == ("captured", [])
     assert "reason" not in paid
+
+
+def test_an_expiry_that_overtakes_a_capture_ends_the_payment(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    waiting = pay(an, bill, card=None).json
+    payment_id = UUID(waiting["id"])
+    confirm_in_app(outside, waiting["next_action"]["client_secret"])
+    payments.flows.settle(PaymentDoubtful(payment_id))
+    with transaction() as session:
+        payments.operations.begin_capture(session, payment_id)
+
+    # A sweeper that saw it wait a moment ago comes to the gateway before the worker does.
+    payments.flows.cancel(payment_id, MoneyState.EXPIRED, "expired")
+    failures = work()
+
+    assert (told(an, waiting["id"])["state"], failures) == ("expired", [])
+    assert (bill_now(bill).state, outside.intents()[0]["status"]) == (BillState.OPEN, "canceled")
 
 
 def test_the_citizen_may_cancel_while_the_bank_waits(an: Person, bill: Bill, outside: Outside, work: Work) -> None:

@@ -15,7 +15,9 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+import payments.flows
 from kit import clock
+from payments.events import GatewayEventReceived
 from services.utilities.models import Bill
 from tests.conftest import WEBHOOK_SECRET
 from tests.factories import owe
@@ -176,9 +178,10 @@ def test_the_same_event_fifty_times_at_once_has_one_row_and_one_effect(
     (event,) = events_of(outside, HELD)
 
     answers = all_at_once(50, lambda _number: knock(an.again(), event).status_code)
+    jobs = rows("SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE '%handle_gateway_event%'")
     failures = work()
 
-    assert (answers, failures) == ([200] * 50, [])
+    assert (answers, jobs, failures) == ([200] * 50, [(1,)], [])
     assert _stored() == [event["id"]]
     assert steps(an, waiting["id"]).count("authorised") == 1
     assert len(journals(waiting["id"])) == 2
@@ -207,6 +210,27 @@ def test_a_webhook_before_our_own_commit_wins_and_the_late_answer_changes_nothin
     assert (before["state"], failures) == ("captured", [])
     assert (answer.status_code, answer.json["state"]) == (201, "captured")
     assert steps(an, before["id"]) == ["created", "authorised", "capturing", "captured", "posted"]
+
+
+def test_a_call_that_ends_in_silence_does_not_overwrite_what_a_webhook_has_told(
+    an: Person, bill: Bill, outside: Outside, work: Work, hasty: None
+) -> None:
+    outside.spoil("gateway", "timeout_after", match={"method": "POST"}, count=2, seconds=0.5)
+    answers: list[Any] = []
+    paying = Thread(target=lambda: answers.append(pay(an.again(), bill)))
+    paying.start()
+    deadline = time.monotonic() + 5
+    while not (events := events_of(outside, HELD)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    knock(an, events[0])
+    payments.flows.handle_gateway_event(GatewayEventReceived(events[0]["id"]))
+    paying.join(10)
+
+    failures = work()
+
+    (answer,) = answers
+    assert (answer.status_code, answer.json["state"], failures) == (201, "authorised", [])
+    assert steps(an, answer.json["id"]) == ["created", "authorised", "capturing", "captured", "posted"]
 
 
 def test_events_in_any_order_lead_to_the_same_end(an: Person, bill: Bill, outside: Outside, work: Work) -> None:

@@ -16,10 +16,12 @@ from kit.database import transaction
 from kit.events import TryLater
 from payments.events import PaymentAuthorised, PaymentCaptured, PaymentDoubtful
 from payments.operations import apply_intent
+from services.utilities.events import ImportRequested
 from services.utilities.models import Bill, BillState
-from tests.factories import AMOUNT_VND, POWER, WATER, bill_now, owe
+from tests.factories import AMOUNT_VND, POWER, WATER, bill_now, make_provider, owe
 from tests.payments.stories import confirm_in_app, events_of, inbox, journals, knock, pay, rows, steps, sweep, told
-from tests.people import Outside, Person, Work, all_at_once
+from tests.people import Machine, Outside, Person, Work, all_at_once
+from tests.utilities.files import counts, csv_of, send
 
 HELD = "payment_intent.amount_capturable_updated"
 
@@ -160,3 +162,15 @@ def test_a_doubt_that_many_settle_is_settled_once(an: Person, bill: Bill, outsid
     assert (set(results), failures) == ({"settled"}, [])
     assert steps(an, str(payment_id)).count("authorised") == 1
     assert len(journals(payment_id)) == 2
+
+
+def test_a_file_that_many_workers_read_is_counted_once(clean: None, machine: Callable[..., Machine]) -> None:
+    lines = [{"amount_vnd": "x" if place % 50 == 0 else "636768"} for place in range(1, 4001)]
+    clerk = machine(make_provider().id)
+    import_id = UUID(send(clerk, csv_of(*lines)).json["id"])
+
+    all_at_once(4, lambda _number: services.utilities.flows.run_import(ImportRequested(import_id)))
+
+    done = clerk.get(f"/v1/utilities/imports/{import_id}").json
+    assert (done["state"], done["lines_read"], counts(done)) == ("done", 4001, (3920, 0, 0, 80))
+    assert len({error["line"] for error in done["errors"]}) == len(done["errors"]) == 80
