@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from auth import keyring, operations, tokens
+from auth import derivation, keyring, operations, tokens
 from kit import clock
 from kit.database import transaction
 from tests.auth.people import bearer
