@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,42 @@ import stripe
 
 from kit import clock, logs
 from payments.errors import WebhookRefused
+from payments.gateway_answers import (
+    Contested,
+    Intent,
+    Movement,
+    Notice,
+    OutcomeUnknown,
+    Refused,
+    Returned,
+    Transfer,
+)
+
+__all__ = [
+    "Contested",
+    "Intent",
+    "Movement",
+    "Notice",
+    "OutcomeUnknown",
+    "Refused",
+    "Returned",
+    "Transfer",
+    "cancel",
+    "capture",
+    "connect",
+    "create_intent",
+    "find_intent",
+    "find_refund",
+    "list_movements",
+    "list_transfers",
+    "publishable_key",
+    "read_balance",
+    "read_webhook",
+    "refund",
+    "retrieve_dispute",
+    "retrieve_intent",
+    "retrieve_refund",
+]
 
 _API_VERSION = "2026-10-28.endive"
 _TIMEOUT_SECONDS = (3, 12)
@@ -31,43 +67,6 @@ _REASONS = {
     "authentication_required": "authentication_needed",
     "payment_intent_authentication_failure": "authentication_failed",
 }
-
-
-class OutcomeUnknown(Exception):
-    """No answer, or none to rely on: whether the call had its effect has to be read from the gateway."""
-
-
-class Refused(Exception):
-    """The gateway understood and refused for good; the call had no effect. `reason` is a slug of ours."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A PaymentIntent, as far as we care. Amounts in đồng."""
-
-    id: str
-    status: str
-    amount_vnd: int
-    received_vnd: int
-    currency: str
-    payment_id: UUID | None
-    client_secret: str | None
-    redirect_url: str | None
-    decline: str | None
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A verified webhook event; `intent_id` where it speaks of an intent."""
-
-    id: str
-    type: str
-    intent_id: str | None
-    live: bool
 
 
 class _Connection:
@@ -179,6 +178,89 @@ def cancel(intent_id: str) -> Intent:
     return _intent(lambda: _connection.client.v1.payment_intents.cancel(intent_id))
 
 
+def refund(intent_id: str, refund_id: UUID, amount_vnd: int) -> Returned:
+    """Give back `amount_vnd` of what was taken. The same refund id always leads to the same refund at the gateway.
+
+    Raises Refused when nothing was and will be given back, OutcomeUnknown.
+    """
+    wanted: Any = {
+        "payment_intent": intent_id,
+        "amount": amount_vnd,
+        "metadata": {"refund_id": str(refund_id)},
+    }
+    options: Any = {"idempotency_key": f"refund:{refund_id}"}
+    with _translated():
+        return _read_refund(_connection.client.v1.refunds.create(wanted, options))
+
+
+def find_refund(intent_id: str, refund_id: UUID) -> Returned | None:
+    """The refund that carries our id, None when the gateway has none. Raises OutcomeUnknown."""
+    with _translated():
+        for found in _connection.client.v1.refunds.list({"payment_intent": intent_id, "limit": 100}).auto_paging_iter():
+            if (read := _read_refund(found)).refund_id == refund_id:
+                return read
+    return None
+
+
+def retrieve_refund(gateway_id: str) -> Returned:
+    """A refund as it is now. Raises Refused for an id that is none, OutcomeUnknown."""
+    with _translated():
+        return _read_refund(_connection.client.v1.refunds.retrieve(gateway_id))
+
+
+def retrieve_dispute(gateway_id: str) -> Contested:
+    """A dispute as it is now. Raises Refused for an id that is none, OutcomeUnknown."""
+    with _translated():
+        body = _connection.client.v1.disputes.retrieve(gateway_id).to_dict()
+        due = (body.get("evidence_details") or {}).get("due_by")
+        return Contested(
+            body["id"], body["status"], body["amount"], body.get("payment_intent"), body["reason"], _instant(due)
+        )
+
+
+def list_movements(*, since: datetime | None = None, payout_id: str | None = None) -> Iterator[Movement]:
+    """Balance transactions, newest first: made since an instant, or swept into one payout. Raises OutcomeUnknown."""
+    wanted: Any = {"limit": 100}
+    if since is not None:
+        wanted["created"] = {"gte": int(since.timestamp())}
+    if payout_id is not None:
+        wanted["payout"] = payout_id
+    with _translated():
+        for found in _connection.client.v1.balance_transactions.list(wanted).auto_paging_iter():
+            body = found.to_dict()
+            yield Movement(
+                id=body["id"],
+                type=body["type"],
+                category=body["reporting_category"],
+                source=body.get("source"),
+                amount_vnd=body["amount"],
+                fee_vnd=body["fee"],
+                net_vnd=body["net"],
+                currency=body["currency"],
+                made_at=_moment(body["created"]),
+                available_at=_moment(body["available_on"]),
+            )
+
+
+def list_transfers(*, since: datetime) -> Iterator[Transfer]:
+    """Payouts made since an instant, newest first. Raises OutcomeUnknown."""
+    wanted: Any = {"limit": 100, "created": {"gte": int(since.timestamp())}}
+    with _translated():
+        for found in _connection.client.v1.payouts.list(wanted).auto_paging_iter():
+            body = found.to_dict()
+            trace = body.get("trace_id") or {}
+            yield Transfer(
+                body["id"], body["status"], body["amount"], trace.get("value"), _moment(body["arrival_date"])
+            )
+
+
+def read_balance() -> int:
+    """What the gateway says it has of ours, pending and available together, in đồng. Raises OutcomeUnknown."""
+    with _translated():
+        body = _connection.client.v1.balance.retrieve().to_dict()
+        return sum(line["amount"] for part in ("pending", "available") for line in body[part] if line["currency"] == "vnd")
+
+
 def read_webhook(raw: bytes, signature: str | None) -> Notice:
     """The event in a webhook. Raises WebhookRefused unless signed with our secret within five minutes of now."""
     try:
@@ -190,7 +272,7 @@ def read_webhook(raw: bytes, signature: str | None) -> Notice:
         body = event.to_dict()
         thing = body["data"]["object"]
         intent_id = thing["id"] if thing.get("object") == "payment_intent" else thing.get("payment_intent")
-        notice = Notice(str(body["id"]), str(body["type"]), intent_id, bool(body.get("livemode")))
+        notice = Notice(str(body["id"]), str(body["type"]), intent_id, thing.get("id"), bool(body.get("livemode")))
     except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError, KeyError) as exc:
         raise WebhookRefused from exc
     if abs(clock.now().timestamp() - sent) > _WEBHOOK_TOLERANCE.total_seconds():
@@ -243,8 +325,33 @@ def _read(intent: stripe.PaymentIntent, *, decline: str | None = None) -> Intent
         payment_id=_uuid((body.get("metadata") or {}).get("payment_id")),
         client_secret=body.get("client_secret"),
         redirect_url=action.get("url"),
+        charge_id=_id(body.get("latest_charge")),
         decline=decline or (_slug(failure.get("decline_code") or failure.get("code")) if failure else None),
     )
+
+
+def _read_refund(found: stripe.Refund) -> Returned:
+    body = found.to_dict()
+    return Returned(
+        id=body["id"],
+        status=body["status"],
+        amount_vnd=body["amount"],
+        refund_id=_uuid((body.get("metadata") or {}).get("refund_id")),
+        intent_id=_id(body.get("payment_intent")),
+        failure=body.get("failure_reason"),
+    )
+
+
+def _id(reference: Any) -> str | None:  # noqa: ANN401 - an id, or the object that it stands for
+    return reference["id"] if isinstance(reference, dict) else reference
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else _moment(seconds)
 
 
 def _code(exc: stripe.StripeError) -> str | None:

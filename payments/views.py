@@ -90,7 +90,7 @@ class PaymentById(MethodView):
         """See one payment and where its money is (trạng thái thanh toán).
 
         The timeline lists every step with its time: created, authorised, captured, posted by the provider. Steps that
-        lie ahead have no time yet. Ask again until `posting` of every item has left `pending`.
+        lie ahead have no time yet. Ask again until `posting` of every item is `posted` or `rejected`.
         """
         with transaction() as session:
             return operations.get_payment(session, payment_id, current_citizen())

@@ -21,6 +21,7 @@ import notifications.push
 import notifications.sms
 import notifications.views
 import payments.gateway
+import payments.proof
 import payments.views
 import persons.operations
 import persons.views
@@ -66,6 +67,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         secret=settings.secret_key,
         folder=settings.signing_keys_dir,
     )
+    payments.proof.use_key(settings.secret_key)
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
     auth.identity.use_provider(settings.identity)

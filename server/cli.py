@@ -10,6 +10,7 @@ import click
 
 import auth.cli
 import divisions.cli
+import payments.cli
 import persons.cli
 import services.utilities.cli
 from kit.errors import DomainError
@@ -20,6 +21,7 @@ _ROOMS: dict[str, click.Group] = {
     "auth": auth.cli.commands,
     "persons": persons.cli.commands,
     "divisions": divisions.cli.commands,
+    "payments": payments.cli.commands,
     "utilities": services.utilities.cli.commands,
 }
 _PATIENCE_MS = 60_000  # a batch of an import on a busy machine

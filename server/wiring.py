@@ -21,6 +21,7 @@ from payments.events import (
     PaymentCaptured,
     PaymentDoubtful,
     PaymentEnded,
+    RefundRequested,
 )
 from server.holdings import HOLDINGS
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
@@ -36,6 +37,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
+    RefundRequested: [payments.flows.give_back],
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
@@ -46,6 +48,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
 def sweep_payments() -> None:
     """Ask the gateway about every payment whose outcome has been open for too long."""
     payments.flows.sweep()
+    payments.flows.sweep_refunds()
 
 
 def sweep_postings() -> None:
@@ -66,7 +69,11 @@ def tidy() -> None:
 
 PERIODIC = {
     "* * * * * */15": sweep_payments,
+    "* * * * * */5": payments.flows.seal_journal,
     "*/5 * * * *": sweep_postings,
+    "*/10 * * * *": payments.flows.read_movements,
+    "* * * * *": payments.flows.check_books,
+    "7 * * * *": payments.flows.sign_yesterday,
     "17 * * * *": tidy,
 }
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from kit import export
 from kit.errors import DomainError
-from payments.models import ENDED, MoneyState, Payment, PaymentItem, Posting
+from payments.models import ENDED, POSTING_OPEN, MoneyState, Payment, PaymentItem
 from persons.errors import PaymentUnderway
 
 TABLES = frozenset({"payment", "journal_entry"})
@@ -66,7 +66,7 @@ def find_obstacle(session: Session, citizen_id: UUID) -> DomainError | None:
             Payment.citizen_id == citizen_id,
             or_(
                 Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
-                PaymentItem.taken & (PaymentItem.posting == Posting.PENDING),
+                PaymentItem.taken & PaymentItem.posting.in_(POSTING_OPEN),
             ),
         )
         .limit(1)

@@ -11,6 +11,7 @@ import payments.operations
 from kit import clock, logs
 from kit.database import transaction
 from kit.events import TryLater
+from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState
 from services.utilities import bill_file, operations, providers
@@ -37,32 +38,47 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
     except providers.ProviderUnreachable as exc:
         _wait_or_let_go(event.payment_id, exc)
         return
-    if refused:
-        with transaction() as session:
-            operations.drop_bills(session, event.payment_id, refused)
-    payments.flows.capture(event.payment_id)
+    payments.flows.capture(
+        event.payment_id, lambda session: operations.drop_bills(session, event.payment_id, refused)
+    )
 
 
 def post_to_providers(event: PaymentCaptured) -> None:
     """Have every provider of a captured payment write it to its customer's account, until each has answered."""
     with transaction() as session:
+        if event.late:
+            operations.revive_bills(session, event.payment_id, event.amount_vnd)
         work = operations.list_work(session, event.payment_id, taken=True)
-    unanswered = 0
+        calls_before = payments.operations.begin_posting(session, event.payment_id)
+    reach("posting: call committed, provider not asked")
+    answers: list[tuple[Work, providers.Receipt | providers.PostingRefused]] = []
+    silent: set[str] = set()
     for item in work:
+        # A provider that is silent about one bill would only keep the others waiting.
+        if item.item_id not in calls_before or item.slug in silent:
+            continue
         try:
-            _post(event.payment_id, item)
+            answers.append((item, _post(event.payment_id, item, calls_before[item.item_id])))
         except providers.ProviderUnreachable as exc:
-            unanswered += 1
+            silent.add(item.slug)
             logs.logger.warning("provider_unreachable", provider=item.slug, error=str(exc))
+    reach("posting: provider has posted, not committed")
     with transaction() as session:
+        for item, answer in answers:
+            if isinstance(answer, providers.Receipt):
+                operations.record_posted(session, item, receipt_no=answer.receipt_no, posted_at=answer.posted_at)
+            else:
+                operations.record_rejected(session, item, answer.reason)
         operations.tell_when_settled(session, event.payment_id)
-    if unanswered:
+    reach("posting: committed, job not finished")
+    if silent:
         raise TryLater(_ASK_AGAIN_SECONDS)
 
 
 def sweep_postings() -> None:
     """Post again what no provider has confirmed for five minutes, whatever became of the jobs."""
     with transaction() as session:
+        payments.operations.park_postings(session)
         waiting = payments.operations.list_unposted(session, older_than=_POST_AGAIN_AFTER)
     for payment_id in waiting:
         try:
@@ -125,23 +141,14 @@ def _wait_or_let_go(payment_id: UUID, cause: providers.ProviderUnreachable) -> N
         raise TryLater(_ASK_AGAIN_SECONDS) from cause
 
 
-def _post(payment_id: UUID, work: Work) -> None:
-    with transaction() as session:
-        calls_before = payments.operations.begin_posting(session, work.item_id)
-        payment = payments.operations.find_state(session, payment_id)
-    if calls_before is None or payment is None:
-        return
+def _post(payment_id: UUID, work: Work, calls_before: int) -> providers.Receipt | providers.PostingRefused:
+    """The provider's answer, whichever it is. Raises ProviderUnreachable."""
     try:
         # A call whose answer was lost may have been posted: ask before posting again.
         receipt = providers.find_posting(work.slug, payment_id, work.bill_no, work.amount_vnd) if calls_before else None
-        if receipt is None:
-            receipt = providers.post(work.slug, payment_id, work.bill_no, work.amount_vnd, payment.state_since)
+        return receipt or providers.post(work.slug, payment_id, work.bill_no, work.amount_vnd, work.paid_at)
     except providers.PostingRefused as refusal:
-        with transaction() as session:
-            operations.record_rejected(session, work, refusal.reason)
-        return
-    with transaction() as session:
-        operations.record_posted(session, work, receipt_no=receipt.receipt_no, posted_at=receipt.posted_at)
+        return refusal
 
 
 def _batches(

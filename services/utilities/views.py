@@ -9,7 +9,6 @@ from flask import request, url_for
 from flask.views import MethodView
 
 import payments.flows
-import payments.operations
 from auth.errors import DayLimitReached, InsufficientUserAuthentication
 from auth.guard import current_citizen, current_proof, current_provider
 from kit.database import transaction
@@ -232,14 +231,14 @@ class BillPayments(MethodView):
             )
         note(outcome)
         location = url_for("payments.PaymentById", payment_id=outcome.resource_id)
-        payments.flows.submit(
+        told = payments.flows.submit(
             outcome,
+            current_citizen(),
+            amount_vnd=asked["amount_vnd"],
             payment_method=asked["payment_method"],
             return_url=url_for("site.paid", _external=True),
             description="Hóa đơn điện, nước",
         )
-        with transaction() as session:
-            told = payments.operations.get_submitted(session, outcome.resource_id, current_citizen())
         return told, {"Location": location}
 
 

@@ -24,6 +24,7 @@ from services.utilities.operations.bills import (
     record_posted,
     record_rejected,
     release_bills,
+    revive_bills,
     start_payment,
     tell_when_settled,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "record_posted",
     "record_rejected",
     "release_bills",
+    "revive_bills",
     "save_batch",
     "save_providers",
     "save_tariffs",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, union, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, union, update
 from sqlalchemy.orm import Session, contains_eager
 
 import payments.operations
@@ -16,7 +16,7 @@ from auth.assurance import Proof, allow_payment
 from kit import clock, events
 from kit.errors import NotFound
 from kit.pages import Page, page
-from payments.models import ENDED, Payment, PaymentItem, Posting
+from payments.models import ENDED, POSTING_OPEN, Payment, PaymentItem
 from payments.operations import Claim
 from services.utilities.bill_file import whole_amount
 from services.utilities.errors import BillAlreadyPaid, BillBeingPaid, BillChanged, BillWithdrawn, OlderBillOpen
@@ -43,6 +43,7 @@ class Work:
     bill_no: str
     slug: str
     amount_vnd: int
+    paid_at: datetime
 
 
 def list_bills(
@@ -116,21 +117,46 @@ def release_bills(session: Session, payment_id: UUID) -> None:
     session.execute(update(Bill).where(*held).values(state=BillState.OPEN, payment_id=None))
 
 
+_WORK = (
+    select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd, Payment.state_since)
+    .join(Payment, Payment.id == PaymentItem.payment_id)
+    .join(Bill, Bill.id == PaymentItem.subject_id)
+    .join(Provider, Provider.id == Bill.provider_id)
+    .where(
+        PaymentItem.payment_id == bindparam("of_payment"),
+        PaymentItem.live,
+        PaymentItem.taken == bindparam("is_taken"),
+        PaymentItem.posting.in_(POSTING_OPEN),
+    )
+    .order_by(PaymentItem.id)
+)
+_PAID = update(Bill).where(Bill.id == bindparam("paid_bill")).values(state=BillState.PAID)
+
+
 def list_work(session: Session, payment_id: UUID, *, taken: bool) -> Sequence[Work]:
     """The bills of a payment that its providers have to be asked about: before (or after) the money was taken."""
-    rows = session.execute(
-        select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd)
-        .join(Bill, Bill.id == PaymentItem.subject_id)
-        .join(Provider, Provider.id == Bill.provider_id)
-        .where(
-            PaymentItem.payment_id == payment_id,
-            PaymentItem.live,
-            PaymentItem.taken == taken,
-            PaymentItem.posting == Posting.PENDING,
-        )
-        .order_by(PaymentItem.id)
+    return [Work(*row) for row in session.execute(_WORK, {"of_payment": payment_id, "is_taken": taken})]
+
+
+def revive_bills(session: Session, payment_id: UUID, amount_vnd: int) -> None:
+    """Money came after its payment had ended: it pays what of its bills is still owed as before, the rest goes back."""
+    left = amount_vnd
+    bills = (
+        select(Bill, PaymentItem.amount_vnd)
+        .join(PaymentItem, PaymentItem.subject_id == Bill.id)
+        .where(PaymentItem.payment_id == payment_id, ~PaymentItem.taken)
+        .order_by(Bill.id)
+        .with_for_update(of=Bill)
     )
-    return [Work(*row) for row in rows]
+    for bill, owed in session.execute(bills).all():
+        is_free = bill.state is BillState.OPEN or (bill.state is BillState.PAYING and bill.payment_id == payment_id)
+        if not is_free or bill.amount_vnd != owed or owed > left:
+            continue
+        if payments.operations.revive_item(session, payment_id, bill.id):
+            bill.state, bill.payment_id = BillState.PAYING, payment_id
+            left -= owed
+    if left:
+        payments.operations.refund_late(session, payment_id, left)
 
 
 def drop_bills(session: Session, payment_id: UUID, reasons: dict[UUID, tuple[str, int]]) -> None:
@@ -148,7 +174,7 @@ def drop_bills(session: Session, payment_id: UUID, reasons: dict[UUID, tuple[str
 def record_posted(session: Session, work: Work, *, receipt_no: str, posted_at: datetime) -> None:
     """A provider has posted a bill: it is paid. Safe to repeat."""
     if payments.operations.record_posted(session, work.item_id, receipt_no=receipt_no, posted_at=posted_at):
-        session.execute(update(Bill).where(Bill.id == work.bill_id).values(state=BillState.PAID))
+        session.execute(_PAID, {"paid_bill": work.bill_id})
 
 
 def record_rejected(session: Session, work: Work, reason: str) -> None:
@@ -160,16 +186,14 @@ def record_rejected(session: Session, work: Work, reason: str) -> None:
 
 def tell_when_settled(session: Session, payment_id: UUID) -> None:
     """Once every provider of a payment has answered, say so; told twice, it is announced once by those who listen."""
-    items = payments.operations.list_settled_items(session, payment_id)
-    if items is None:
+    settled = payments.operations.find_settled(session, payment_id)
+    if settled is None:
         return
-    payment = session.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
-    posted = sum(item.amount_vnd for item in items if item.posting is Posting.POSTED)
-    if posted:
-        events.emit(session, BillsPaid(payment_id, payment.citizen_id, posted))
-    if kept := payment.captured_vnd - posted:
-        refused = next((item.posting_reason for item in items if item.posting_reason), None)
-        events.emit(session, BillsReturned(payment_id, payment.citizen_id, kept, refused or "taken_in_excess"))
+    if settled.posted_vnd:
+        events.emit(session, BillsPaid(payment_id, settled.citizen_id, settled.posted_vnd))
+    if settled.kept_vnd:
+        reason = settled.refusal or "taken_in_excess"
+        events.emit(session, BillsReturned(payment_id, settled.citizen_id, settled.kept_vnd, reason))
 
 
 def list_provider_payments(

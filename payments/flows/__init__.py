@@ -1,0 +1,33 @@
+"""Conversations with the gateway, and the periodic work around the books."""
+
+from payments.flows.money import (
+    cancel,
+    cancel_by_citizen,
+    capture,
+    give_back,
+    handle_gateway_event,
+    release_hold,
+    settle,
+    submit,
+    sweep,
+    sweep_refunds,
+)
+from payments.flows.settling import check_books, compare_with_gateway, read_movements, seal_journal, sign_yesterday
+
+__all__ = [
+    "cancel",
+    "cancel_by_citizen",
+    "capture",
+    "check_books",
+    "compare_with_gateway",
+    "give_back",
+    "handle_gateway_event",
+    "read_movements",
+    "release_hold",
+    "seal_journal",
+    "settle",
+    "sign_yesterday",
+    "submit",
+    "sweep",
+    "sweep_refunds",
+]
