@@ -1,21 +1,18 @@
-"""The gateway over HTTP: which calls exist, and how one call goes from request to stored answer."""
+"""The gateway over HTTP: how one call goes from request to stored answer."""
 
 import hashlib
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import orjson
 from flask import Blueprint, Response, request
 
-from sandbox import gateway_params as params_of
 from sandbox.clock import Clock
 from sandbox.faults import Faults
-from sandbox.gateway_intents import Intents
-from sandbox.gateway_money import Money
-from sandbox.gateway_params import Schema
-from sandbox.gateway_protocol import (
+from sandbox.gateway.calls import Call, Calls
+from sandbox.gateway.params import read
+from sandbox.gateway.parts import Parts
+from sandbox.gateway.protocol import (
     API_VERSION,
     GatewayError,
     IdempotencyKeys,
@@ -25,36 +22,21 @@ from sandbox.gateway_protocol import (
     new_id,
     public,
 )
-from sandbox.gateway_reading import Reader, check_expansions, find
+from sandbox.gateway.reading import Reader, check_expansions
+from sandbox.gateway.webhooks import CAUSE, Webhooks
 from sandbox.store import Document, Store
-from sandbox.webhooks import CAUSE, Webhooks
 
 # These happen while the gateway works on the request, so its Idempotency-Key is in use or its answer is kept.
 _INSIDE = frozenset({"delay", "error"})
 _NOT_KEPT = frozenset({409, 429})
-_CHECK_REFUNDS_EVERY_SECONDS = 0.5
 # What an app that holds only the publishable key and the client secret may see of an intent.
 _APP_SEES = frozenset({
     "id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at", "cancellation_reason",
     "capture_method", "client_secret", "confirmation_method", "created", "currency", "description",
     "last_payment_error", "livemode", "next_action", "payment_method", "payment_method_types", "processing",
-    "receipt_email", "setup_future_usage", "shipping", "source", "status",
+    "receipt_email", "setup_future_usage", "shipping", "source", "status", "last_setup_error", "usage",
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Call:
-    """One operation of the gateway: `run` gets the id of the path (or "") and the parameters."""
-
-    method: str
-    path: str
-    kind: str
-    schema: Schema
-    run: Callable[[str, Document], Document]
-    required: tuple[str, ...] = ()
-    listed: bool = False
-    # An app may call it with its publishable key, on the intent whose client secret it holds.
-    for_apps: bool = False
+_INTENTS = frozenset({"payment_intent", "setup_intent"})
 
 
 @dataclass(frozen=True)
@@ -82,19 +64,29 @@ class Gateway:
         """Keep everything in the store; nothing runs in the background before `start`."""
         self._store = store
         self._faults = faults
-        self._keys = IdempotencyKeys(store, clock)
-        self._money = Money(store, clock, webhooks.announce)
-        self.intents = Intents(store, clock, self._money, webhooks.announce)
-        self._reader = Reader(store, self._show)
-        self._closing = threading.Event()
+        self._webhooks = webhooks
+        self.keys = IdempotencyKeys(store, clock)
+        self.parts = Parts(store, clock, faults, webhooks.announce)
+        self._reader = Reader(store, public)
 
     def start(self) -> None:
-        """Begin to let refunds to the failing test card fail."""
-        threading.Thread(target=self._watch_refunds, name="refunds", daemon=True).start()
+        """Begin to deliver webhooks and to do what is due."""
+        self._webhooks.start()
+        self.parts.timers.start()
 
     def close(self) -> None:
         """Stop the background work."""
-        self._closing.set()
+        self.parts.timers.close()
+        self._webhooks.close()
+
+    def reload(self) -> None:
+        """Forget the schedules in memory and read them from the store again."""
+        self.parts.timers.reload()
+        self._webhooks.reload()
+
+    def run_due(self) -> int:
+        """Do everything whose time has come; returns how much that was."""
+        return self.parts.timers.run_due()
 
     def list_intents(self, limit: int) -> list[Document]:
         """Return the newest intents, newest first."""
@@ -103,8 +95,8 @@ class Gateway:
 
     def blueprint(self) -> Blueprint:
         """Return the routes under /stripe/v1."""
-        routes = Blueprint("gateway", __name__, url_prefix="/stripe/v1")
-        for call in self._calls():
+        routes = Blueprint("gateway_api", __name__, url_prefix="/stripe/v1")
+        for call in Calls(self.parts, self._reader).table():
 
             def serve(call: Call = call, identity: str = "") -> Response:
                 return self._serve(call, identity)
@@ -124,109 +116,12 @@ class Gateway:
 
         return routes
 
-    def _calls(self) -> list[Call]:
-        intents, money, p = self.intents, self._money, params_of
-        return [
-            Call(
-                "POST",
-                "/payment_intents",
-                "payment_intent",
-                p.CREATE_INTENT,
-                lambda _, params: intents.create(params, _base()),
-                ("amount", "currency"),
-            ),
-            Call(
-                "GET",
-                "/payment_intents",
-                "payment_intent",
-                p.LIST_INTENTS,
-                self._lister("payment_intent", ("customer",)),
-                listed=True,
-            ),
-            Call(
-                "GET",
-                "/payment_intents/search",
-                "payment_intent",
-                p.SEARCH_INTENTS,
-                lambda _, params: self._reader.search("payment_intent", "/v1/payment_intents/search", params),
-                ("query",),
-                listed=True,
-            ),
-            Call(
-                "GET",
-                "/payment_intents/<identity>",
-                "payment_intent",
-                p.RETRIEVE_INTENT,
-                intents.retrieve,
-                for_apps=True,
-            ),
-            Call("POST", "/payment_intents/<identity>", "payment_intent", p.UPDATE_INTENT, intents.update),
-            Call(
-                "POST",
-                "/payment_intents/<identity>/confirm",
-                "payment_intent",
-                p.CONFIRM_INTENT,
-                lambda identity, params: intents.confirm(identity, params, _base()),
-                for_apps=True,
-            ),
-            Call("POST", "/payment_intents/<identity>/capture", "payment_intent", p.CAPTURE_INTENT, intents.capture),
-            Call("POST", "/payment_intents/<identity>/cancel", "payment_intent", p.CANCEL_INTENT, intents.cancel),
-            Call(
-                "POST",
-                "/payment_methods",
-                "payment_method",
-                p.CREATE_METHOD,
-                lambda _, params: intents.create_method(params),
-                ("type",),
-                for_apps=True,
-            ),
-            Call("GET", "/payment_methods/<identity>", "payment_method", p.EXPANDABLE, self._finder("payment_method")),
-            Call(
-                "POST", "/customers", "customer", p.CREATE_CUSTOMER, lambda _, params: intents.create_customer(params)
-            ),
-            Call("GET", "/customers/<identity>", "customer", p.EXPANDABLE, self._finder("customer")),
-            Call(
-                "GET",
-                "/charges",
-                "charge",
-                p.LIST_CHARGES,
-                self._lister("charge", ("payment_intent", "customer")),
-                listed=True,
-            ),
-            Call("GET", "/charges/<identity>", "charge", p.EXPANDABLE, self._finder("charge")),
-            Call("POST", "/refunds", "refund", p.CREATE_REFUND, lambda _, params: money.refund(params)),
-            Call(
-                "GET",
-                "/refunds",
-                "refund",
-                p.LIST_REFUNDS,
-                self._lister("refund", ("payment_intent", "charge")),
-                listed=True,
-            ),
-            Call("GET", "/refunds/<identity>", "refund", p.EXPANDABLE, self._finder("refund")),
-            Call(
-                "GET",
-                "/balance_transactions",
-                "balance_transaction",
-                p.LIST_TRANSACTIONS,
-                self._lister("balance_transaction", ("source", "type", "currency")),
-                listed=True,
-            ),
-            Call(
-                "GET",
-                "/balance_transactions/<identity>",
-                "balance_transaction",
-                p.EXPANDABLE,
-                self._finder("balance_transaction"),
-            ),
-            Call("GET", "/balance", "balance", p.EXPANDABLE, lambda _, __: money.balance()),
-            Call("GET", "/events", "event", p.LIST_EVENTS, self._list_events, listed=True),
-            Call("GET", "/events/<identity>", "event", p.EXPANDABLE, self._finder("event")),
-        ]
-
     def _serve(self, call: Call, identity: str) -> Response:
         request_id = new_id("req")
-        rule = self._faults.take("gateway", {"method": request.method, "path": request.path})
+        # Whatever the clock has brought about meanwhile comes first.
+        self.run_due()
+        facts = {"method": request.method, "path": request.path, "amount": _amount_asked()}
+        rule = self._faults.take("gateway", facts)
         if rule is not None and rule["action"] not in _INSIDE:
             return self._faults.spoil(
                 rule,
@@ -242,26 +137,31 @@ class Gateway:
                 request.headers.get("Authorization", ""),
                 request.authorization.username if request.authorization else None,
             )
-            params = params_of.read(decode(_pairs()), call.schema, call.required)
+            params = read(decode(_pairs()), call.schema, call.required)
             check_expansions(call.kind, params.get("expand", []), listed=call.listed)
             if asker.publishable:
                 _check_app(call, params)
             asked = _Asked(call, identity, params, request_id, key or None, rule)
             status, body, replayed = self._answer_once(asked) if key else (*self._execute(asked), False)
-            return _respond(request_id, status, _narrowed(body, asker, call), key, replayed=replayed)
         except GatewayError as refusal:
             return _respond(request_id, refusal.status, refusal.body(), key)
+        self._webhooks.await_early(request_id)
+        answer = _respond(request_id, status, _narrowed(body, asker, call), key, replayed=replayed)
+        if rule is not None and not rule.get("stored", True):
+            # This failure was not kept, so asking again is worth while.
+            answer.headers["Stripe-Should-Retry"] = "true"
+        return answer
 
     def _answer_once(self, asked: _Asked) -> tuple[int, bytes, bool]:
         """Answer a request that carries an Idempotency-Key: status, body, and whether it is the first answer again."""
         key = str(asked.key)
-        stored = self._keys.begin(key, asked.fingerprint)
+        stored = self.keys.begin(key, asked.fingerprint)
         if stored is not None:
             return stored["status"], stored["body"].encode(), True
         try:
             return (*self._execute(asked), False)
         finally:
-            self._keys.end(key)
+            self.keys.end(key)
 
     def _execute(self, asked: _Asked) -> tuple[int, bytes]:
         fault = asked.rule["action"] if asked.rule is not None else None
@@ -276,8 +176,9 @@ class Gateway:
                 else:
                     status, body = self._run(asked.call, asked.identity, asked.params)
                 # The answer is kept in the commit of its effect: a killed gateway has both or neither.
-                if asked.key is not None and status not in _NOT_KEPT:
-                    self._keys.keep(asked.key, asked.fingerprint, status, body)
+                forgotten = asked.rule is not None and fault == "error" and not asked.rule.get("stored", True)
+                if asked.key is not None and status not in _NOT_KEPT and not forgotten:
+                    self.keys.keep(asked.key, asked.fingerprint, status, body)
         finally:
             CAUSE.reset(cause)
         return status, body
@@ -291,49 +192,6 @@ class Gateway:
         shown = found if call.listed else self._reader.expand(found, params.get("expand", []))
         return 200, orjson.dumps(shown)
 
-    def _show(self, document: Document) -> Document:
-        shown = public(document)
-        return self._money.with_status(shown) if shown["object"] == "balance_transaction" else shown
-
-    def _finder(self, kind: str) -> Callable[[str, Document], Document]:
-        return lambda identity, _: find(self._store, kind, identity)
-
-    def _lister(self, kind: str, filters: tuple[str, ...]) -> Callable[[str, Document], Document]:
-        def run(_: str, params: Document) -> Document:
-            wanted = {name: params[name] for name in filters if name in params}
-            sieve = next(iter(wanted.values()), None)
-            return self._reader.page(
-                kind,
-                f"/v1/{kind}s",
-                params,
-                lambda found: all(found[name] == each for name, each in wanted.items()),
-                sieve,
-            )
-
-        return run
-
-    def _list_events(self, _: str, params: Document) -> Document:
-        types = params.get("types") or ([params["type"]] if "type" in params else [])
-        success = params.get("delivery_success")
-
-        def matches(event: Document) -> bool:
-            named = not types or any(
-                event["type"] == each or (each.endswith(".*") and event["type"].startswith(each[:-1])) for each in types
-            )
-            return named and success in {None, event["_delivered"]}
-
-        return self._reader.page("event", "/v1/events", params, matches)
-
-    def _watch_refunds(self) -> None:
-        while not self._closing.wait(_CHECK_REFUNDS_EVERY_SECONDS):
-            if self._store.ids("failing_refund"):
-                with self._store.unit():
-                    self._money.fail_due_refunds()
-
-
-def _base() -> str:
-    return request.host_url.rstrip("/")
-
 
 def _pairs() -> list[tuple[str, str]]:
     raw = request.get_data() if request.method == "POST" else request.query_string
@@ -345,22 +203,30 @@ def _pairs() -> list[tuple[str, str]]:
         raise invalid("The request's parameters are not UTF-8 or too many.") from wrong
 
 
+def _amount_asked() -> str:
+    """Return the amount of the request as it stands there, for faults that wait for one."""
+    try:
+        return dict(_pairs()).get("amount", "")
+    except GatewayError:
+        return ""
+
+
 def _check_app(call: Call, params: Document) -> None:
     if not call.for_apps:
         message = "This API call cannot be made with a publishable API key. Please use a secret API key."
         raise GatewayError(401, "invalid_request_error", message, code="secret_key_required")
-    if call.kind == "payment_intent" and "client_secret" not in params:
+    if call.kind in _INTENTS and "client_secret" not in params:
         raise invalid("Missing required param: client_secret.", "client_secret", "parameter_missing")
 
 
 def _narrowed(body: bytes, asker: Key, call: Call) -> bytes:
-    if not asker.publishable or call.kind != "payment_intent":
+    if not asker.publishable or call.kind not in _INTENTS:
         return body
     answer = orjson.loads(body)
     if "error" in answer:
-        held = answer["error"].get("payment_intent")
+        held = answer["error"].get(call.kind)
         if held is not None:
-            answer["error"]["payment_intent"] = {name: held[name] for name in held if name in _APP_SEES}
+            answer["error"][call.kind] = {name: held[name] for name in held if name in _APP_SEES}
         return orjson.dumps(answer)
     return orjson.dumps({name: answer[name] for name in answer if name in _APP_SEES})
 
