@@ -76,13 +76,13 @@ def read_amount(cell: str) -> int:
 
 
 def _total(number: int, row: list[str], name: str) -> int:
+    cells = [cell.strip() for cell in row]
     try:
-        label, cell = row[0].strip(), row[1]
-        if label != name:
-            raise ValueError(label)
-        return read_amount(cell)
-    except (ValueError, IndexError) as exc:
+        if len(cells) > 1 and cells[0] == name:
+            return read_amount(cells[1])
+    except ValueError as exc:
         raise StatementRefused(reason=name, line=number) from exc
+    raise StatementRefused(reason=name, line=number)
 
 
 def _line(number: int, row: list[str]) -> Line:

@@ -46,7 +46,9 @@ def verify(key: str | None) -> None:
     with transaction() as session:
         flaws = list(operations.verify(session, public_key=public))
     for flaw in flaws:
-        click.echo(f"ALTERED chain {flaw.chain} position {flaw.position} journal {flaw.journal_id}: {flaw.what}", err=True)
+        click.echo(
+            f"ALTERED chain {flaw.chain} position {flaw.position} journal {flaw.journal_id}: {flaw.what}", err=True
+        )
     if flaws:
         raise click.ClickException("the books were altered")
     click.echo("every seal is as it was made")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -258,7 +257,9 @@ def read_balance() -> int:
     """What the gateway says it has of ours, pending and available together, in đồng. Raises OutcomeUnknown."""
     with _translated():
         body = _connection.client.v1.balance.retrieve().to_dict()
-        return sum(line["amount"] for part in ("pending", "available") for line in body[part] if line["currency"] == "vnd")
+        return sum(
+            line["amount"] for part in ("pending", "available") for line in body[part] if line["currency"] == "vnd"
+        )
 
 
 def read_webhook(raw: bytes, signature: str | None) -> Notice:

@@ -36,7 +36,10 @@ def key_id(public: bytes) -> str:
 
 def canonical(journal: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bytes:
     """One journal as bytes that are the same on every machine: sorted names, no spaces, ids and instants as text."""
-    body = {"journal": _plain(journal), "entries": [_plain(entry) for entry in sorted(entries, key=lambda e: str(e["id"]))]}
+    body = {
+        "journal": _plain(journal),
+        "entries": [_plain(entry) for entry in sorted(entries, key=lambda e: str(e["id"]))],
+    }
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
@@ -77,6 +80,10 @@ def _signed(day: str, root: bytes) -> bytes:
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: value if value is None or isinstance(value, int) else value.isoformat() if hasattr(value, "isoformat") else str(value)
+        name: value
+        if value is None or isinstance(value, int)
+        else value.isoformat()
+        if hasattr(value, "isoformat")
+        else str(value)
         for name, value in row.items()
     }

@@ -81,8 +81,8 @@ class PaymentItemSchema(ma.Schema):
         Posting,
         required=True,
         metadata={
-            "description": "pending, unknown (asked, no answer yet) or parked (silent for a day) until the provider has "
-            "answered; then posted or rejected."
+            "description": "pending, unknown (asked, no answer yet) or parked (silent for a day) until the provider "
+            "has answered; then posted or rejected."
         },
     )
     posting_reason = ma.fields.String(metadata={"description": "Why it was rejected or not taken."})

@@ -33,7 +33,7 @@ _LONGEST_SWEEP_SECONDS = 15.0
 _pause = threading.Event()
 
 
-def submit(  # noqa: PLR0913 - what the gateway needs to hear, and who is to be told
+def submit(
     outcome: Outcome,
     citizen_id: UUID,
     *,

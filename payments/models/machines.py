@@ -43,7 +43,7 @@ REACHED_FROM: Mapping[MoneyState, frozenset[MoneyState]] = {
 class Posting(StrEnum):
     """Whether the payee has written the money to the debtor's account (gạch nợ).
 
-    UNKNOWN: the payee was asked and its answer is not known. PARKED: it has been silent for a day, and a person is told.
+    UNKNOWN: the payee was asked and its answer is not known. PARKED: it has been silent for a day; a person is told.
     """
 
     PENDING = "pending"

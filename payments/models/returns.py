@@ -31,7 +31,9 @@ class Refund(Record):
         CheckConstraint("amount_vnd BETWEEN 1 AND 99999999999", name="amount"),
         CheckConstraint("(origin = 'clerk') = (asked_by IS NOT NULL)", name="clerk_has_a_name"),
         CheckConstraint("approved_by IS NULL OR approved_by <> asked_by", name="two_people"),
-        CheckConstraint("NOT needs_second OR approved_by IS NOT NULL OR state IN ('requested', 'failed')", name="second"),
+        CheckConstraint(
+            "NOT needs_second OR approved_by IS NOT NULL OR state IN ('requested', 'failed')", name="second"
+        ),
         # A rule decides once about each cause, however often it is asked.
         Index("uq_refund_cause", "payment_id", "cause", unique=True, postgresql_where=text("origin = 'rule'")),
         Index("ix_refund_payment", "payment_id", "id"),

@@ -81,7 +81,7 @@ class BankLine(Record):
 
 
 class Discrepancy(Record):
-    """A difference between our books and somebody else's, and how it was explained. Only two people can book it away."""
+    """A difference between our books and somebody else's; it takes two people to book it away."""
 
     __tablename__ = "discrepancy"
     __table_args__ = (

@@ -51,8 +51,9 @@ def close_discrepancies(session: Session, subject: str) -> None:
 
 
 def propose(session: Session, discrepancy_id: UUID, person_id: UUID, *, account: str, explanation: str) -> None:
-    """One person says what a difference is and which account of the chart it belongs to. Raises NotFound,
-    DiscrepancyNotOpen, and ValueError for an account that the chart does not have.
+    """One person says what a difference is, and which account of the chart it belongs to.
+
+    Raises NotFound, DiscrepancyNotOpen, and ValueError for an account that the chart does not have.
     """
     if account not in ledger.ACCOUNTS:
         raise ValueError(f"there is no account {account}")

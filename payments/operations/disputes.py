@@ -13,8 +13,16 @@ from kit import clock, logs
 from kit.database import new_id
 from payments import ledger
 from payments.gateway import Contested
-from payments.models import DISPUTE_FROM, DISPUTE_OPEN, Dispute, JournalKind, Payment, PaymentItem, Posting
-from payments.models import DisputeState as D
+from payments.models import (
+    DISPUTE_FROM,
+    DISPUTE_OPEN,
+    Dispute,
+    DisputeState as D,
+    JournalKind,
+    Payment,
+    PaymentItem,
+    Posting,
+)
 from payments.operations.refunds import unapplied
 from payments.operations.timeline import remember
 

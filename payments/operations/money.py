@@ -130,8 +130,12 @@ def _follow(session: Session, payment_id: UUID, intent: Intent, payment: Payment
             return payment is not None and end(
                 session, payment_id, MoneyState.FAILED, intent.decline, intent_id=intent.id
             )
-        case "processing":
-            return _move(session, statements.AWAIT, payment_id, **_proof(intent)) is not None
+    return _wait(session, payment_id, intent)
+
+
+def _wait(session: Session, payment_id: UUID, intent: Intent) -> bool:
+    if intent.status == "processing":
+        return _move(session, statements.AWAIT, payment_id, **_proof(intent)) is not None
     asked = {"redirect_url": intent.redirect_url, "client_secret": intent.client_secret}
     return _move(session, statements.ASK, payment_id, **_proof(intent), **asked) is not None
 
@@ -241,9 +245,7 @@ def ask_to_cancel(session: Session, payment_id: UUID, reason: str) -> str | None
     return payment.intent_id
 
 
-def end(
-    session: Session, payment_id: UUID, state: MoneyState, reason: str, *, intent_id: str | None = None
-) -> bool:
+def end(session: Session, payment_id: UUID, state: MoneyState, reason: str, *, intent_id: str | None = None) -> bool:
     """End a payment whose money the gateway has let go of, or never held; False when it cannot end so any more."""
     ended = _move(session, statements.END[state], payment_id, reason=reason, intent=intent_id)
     if ended is None:

@@ -70,7 +70,7 @@ def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) 
 
 
 def park_postings(session: Session) -> int:
-    """Set aside what no payee has answered for a day, in sight of a person; returns how many. The money stays booked."""
+    """Set aside what no payee has answered for a day, in sight of a person; returns how many."""
     overdue = select(Payment.id).where(Payment.state_since < clock.now() - PARKED_AFTER)
     parked = session.execute(
         update(PaymentItem)

@@ -1,4 +1,4 @@
-"""Refunds: decided once, reserved in the ledger first, carried out under one key, and told as the gateway tells them."""
+"""Refunds: decided once, reserved in the ledger first, carried out under one key."""
 
 from __future__ import annotations
 
@@ -18,8 +18,17 @@ from payments import ledger
 from payments.errors import PaymentDisputed, RefundNotWaiting, RefundTooLarge, RefundUnderway, SecondPersonNeeded
 from payments.events import PaymentRefunded, RefundRequested
 from payments.gateway import Returned
-from payments.models import REFUND_FROM, JournalKind, MoneyState, Origin, Payment, PaymentItem, Posting, Refund
-from payments.models import RefundState as R
+from payments.models import (
+    REFUND_FROM,
+    JournalKind,
+    MoneyState,
+    Origin,
+    Payment,
+    PaymentItem,
+    Posting,
+    Refund,
+    RefundState as R,
+)
 from payments.operations.timeline import remember
 
 # Above this a second person has to agree (source: decision 0036; the province may set another sum).
@@ -168,7 +177,12 @@ def unapplied(session: Session, payment_id: UUID) -> int:
 
 
 def _reserve(
-    session: Session, payment_id: UUID, amount_vnd: int, *, item_id: UUID | None, **decision: Any  # noqa: ANN401
+    session: Session,
+    payment_id: UUID,
+    amount_vnd: int,
+    *,
+    item_id: UUID | None,
+    **decision: Any,  # noqa: ANN401
 ) -> UUID:
     """Take the amount out of reach of any other decision, and write this one down."""
     reserved = session.execute(
@@ -299,4 +313,3 @@ def _move(session: Session, refund_id: UUID, to: R, **values: object) -> UUID | 
         .values(state=to, state_since=clock.now(), **values)
         .returning(Refund.payment_id)
     ).scalar_one_or_none()
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
@@ -25,7 +25,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # behind the last one sealed; those of the whole day are looked for before its root is signed.
 _LOOK_BEHIND = 20_000
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('sealer of the ledger', 0))")
-_ENTRIES = "SELECT id, journal_id, account, payee_id, citizen_id, amount_vnd FROM journal_entry WHERE journal_id = ANY(:ids)"
+_ENTRIES = (
+    "SELECT id, journal_id, account, payee_id, citizen_id, amount_vnd FROM journal_entry WHERE journal_id = ANY(:ids)"
+)
 _JOURNAL = "j.id, j.created_at, j.number, j.kind, j.subject, j.payment_id, j.payee_id, j.discrepancy_id"
 _UNSEALED = text(f"""
 SELECT {_JOURNAL} FROM journal j
@@ -125,7 +127,9 @@ def find_unsigned_day(session: Session) -> date | None:
     if session.get(DailyRoot, yesterday) is not None:
         return None
     end = datetime.combine(clock.today(), time.min, clock.ZONE)
-    began = session.execute(text("SELECT EXISTS (SELECT FROM journal WHERE created_at < :at)"), {"at": end}).scalar_one()
+    began = session.execute(
+        text("SELECT EXISTS (SELECT FROM journal WHERE created_at < :at)"), {"at": end}
+    ).scalar_one()
     return yesterday if began else None
 
 
@@ -137,17 +141,7 @@ def verify(session: Session, *, public_key: bytes) -> Iterator[Flaw]:
     """
     digests: dict[tuple[str, int], bytes] = {}
     for chain, rows in groupby(_all_seals(session), key=lambda each: each.row.chain):
-        before, expected = proof.START, 1
-        for row, entries in ((each.row, each.entries) for each in rows):
-            content = proof.canonical(_journal(row), entries)
-            if row.position != expected:
-                yield Flaw(chain, expected, None, "seal is missing")
-            if row.found is None:
-                yield Flaw(chain, row.position, row.journal_id, "journal is missing")
-            elif proof.link(before, content) != row.digest:
-                yield Flaw(chain, row.position, row.journal_id, "journal or its entries were altered")
-            before, expected = row.digest, row.position + 1
-            digests[chain, row.position] = row.digest
+        yield from _verify_chain(chain, rows, digests)
     for root in session.execute(select(DailyRoot).order_by(DailyRoot.day)).scalars():
         heads = {chain: (position, bytes.fromhex(digest)) for chain, (position, digest) in root.heads.items()}
         day = root.day.isoformat()
@@ -156,12 +150,21 @@ def verify(session: Session, *, public_key: bytes) -> Iterator[Flaw]:
         for chain, (position, digest) in heads.items():
             if digests.get((chain, position)) != digest:
                 yield Flaw(chain, position, None, f"is not what was signed on {day}")
-    unsealed = text(
-        "SELECT j.id FROM journal j WHERE j.created_at < :at "
-        "AND NOT EXISTS (SELECT FROM seal s WHERE s.journal_number = j.number)"
-    )
-    for journal_id in session.execute(unsealed, {"at": clock.now() - timedelta(minutes=5)}).scalars():
+    for journal_id in session.execute(_FORGOTTEN, {"at": clock.now() - timedelta(minutes=5)}).scalars():
         yield Flaw("", 0, journal_id, "journal was never sealed")
+
+
+def _verify_chain(chain: str, rows: Iterable[_Sealed], digests: dict[tuple[str, int], bytes]) -> Iterator[Flaw]:
+    before, expected = proof.START, 1
+    for row, entries in ((each.row, each.entries) for each in rows):
+        if row.position != expected:
+            yield Flaw(chain, expected, None, "seal is missing")
+        if row.found is None:
+            yield Flaw(chain, row.position, row.journal_id, "journal is missing")
+        elif proof.link(before, proof.canonical(_journal(row), entries)) != row.digest:
+            yield Flaw(chain, row.position, row.journal_id, "journal or its entries were altered")
+        before, expected = bytes(row.digest), row.position + 1
+        digests[chain, row.position] = before
 
 
 def list_places(session: Session, payment_id: UUID) -> list[Place]:
@@ -170,11 +173,14 @@ def list_places(session: Session, payment_id: UUID) -> list[Place]:
         "SELECT j.kind, s.chain, s.position, s.digest, s.sealed_at FROM journal j "
         "JOIN seal s ON s.journal_number = j.number WHERE j.payment_id = :id ORDER BY j.number"
     )
-    return [Place(row.kind, row.chain, row.position, bytes(row.digest), row.sealed_at) for row in session.execute(query, {"id": payment_id})]
+    rows = session.execute(query, {"id": payment_id})
+    return [Place(row.kind, row.chain, row.position, bytes(row.digest), row.sealed_at) for row in rows]
 
 
 def _heads(session: Session) -> dict[str, tuple[int, bytes]]:
-    last = select(Seal.chain, Seal.position, Seal.digest).distinct(Seal.chain).order_by(Seal.chain, Seal.position.desc())
+    last = (
+        select(Seal.chain, Seal.position, Seal.digest).distinct(Seal.chain).order_by(Seal.chain, Seal.position.desc())
+    )
     return {row.chain: (row.position, bytes(row.digest)) for row in session.execute(last)}
 
 
@@ -194,7 +200,10 @@ def _entries_of(session: Session, ids: list[UUID]) -> dict[UUID, list[dict[str, 
 
 
 def _journal(row: Row[Any]) -> dict[str, Any]:
-    journal = {name: getattr(row, name) for name in ("id", "number", "kind", "subject", "payment_id", "payee_id", "discrepancy_id")}
+    journal = {
+        name: getattr(row, name)
+        for name in ("id", "number", "kind", "subject", "payment_id", "payee_id", "discrepancy_id")
+    }
     # To the microsecond in UTC: that is what the database keeps, whatever zone it tells it in.
     at = row.created_at
     return journal | {"created_at": None if at is None else (at - _EPOCH) // timedelta(microseconds=1)}

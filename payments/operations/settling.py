@@ -1,4 +1,4 @@
-"""The gateway's movements, its payouts and the bank's lines, matched to the đồng; what does not match is written down."""
+"""The gateway's movements, its payouts and the bank's lines, matched to the đồng or written down as differences."""
 
 from __future__ import annotations
 
@@ -177,7 +177,9 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
     if statement_id is None:
         return None
     known = set(
-        session.scalars(select(BankLine.reference).where(BankLine.reference.in_([x.reference for x in statement.lines])))
+        session.scalars(
+            select(BankLine.reference).where(BankLine.reference.in_([x.reference for x in statement.lines]))
+        )
     )
     for line in statement.lines:
         if line.reference not in known:
@@ -197,10 +199,15 @@ def match_late(session: Session) -> int:
 
 def _match(session: Session, statement_id: UUID, line: Line) -> None:
     line_id = new_id()
-    values = {"reference": line.reference, "booked_on": line.booked_on, "amount_vnd": line.amount_vnd}
+    values = {name: getattr(line, name) for name in ("reference", "booked_on", "amount_vnd", "purpose")}
     session.execute(
         insert(BankLine).values(
-            id=line_id, created_at=clock.now(), statement_id=statement_id, line=line.number, purpose=line.purpose, **values
+            id=line_id,
+            created_at=clock.now(),
+            statement_id=statement_id,
+            line=line.number,
+            purpose=line.purpose,
+            **values,
         )
     )
     if not _match_payout(session, line_id, line):
@@ -246,9 +253,7 @@ def _trouble_with(session: Session, movement: BalanceTransaction) -> str | None:
         "payout": (JournalKind.PAYOUT, ledger.IN_TRANSIT, ledger.GATEWAY_AVAILABLE, -net),
         # Fees that are billed for a month in one line: a cost of the house, under the gateway's own id.
         "stripe_fee": (JournalKind.FEE, ledger.GATEWAY_FEE, ledger.GATEWAY_AVAILABLE, -net),
-        **dict.fromkeys(
-            _PAYOUTS_BACK, (JournalKind.PAYOUT_FAILED, ledger.GATEWAY_AVAILABLE, ledger.IN_TRANSIT, net)
-        ),
+        **dict.fromkeys(_PAYOUTS_BACK, (JournalKind.PAYOUT_FAILED, ledger.GATEWAY_AVAILABLE, ledger.IN_TRANSIT, net)),
     }.get(kind)
     if booked is None:
         return "UNKNOWN_TYPE"
@@ -258,9 +263,7 @@ def _trouble_with(session: Session, movement: BalanceTransaction) -> str | None:
 
 
 def _trouble_with_charge(session: Session, movement: BalanceTransaction, source: str) -> str | None:
-    payment = session.execute(
-        select(Payment.id, Payment.captured_vnd).where(Payment.charge_id == source)
-    ).one_or_none()
+    payment = session.execute(select(Payment.id, Payment.captured_vnd).where(Payment.charge_id == source)).one_or_none()
     if payment is None or not payment.captured_vnd:
         return "MISSING_IN_LEDGER"
     if movement.fee_vnd:

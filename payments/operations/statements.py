@@ -77,7 +77,11 @@ ASK = _move(
 )
 END = {
     state: _move(
-        state, ", reason = :reason, intent_id = coalesce(intent_id, CAST(:intent AS text))", "", _LET_GO, reason=":reason"
+        state,
+        ", reason = :reason, intent_id = coalesce(intent_id, CAST(:intent AS text))",
+        "",
+        _LET_GO,
+        reason=":reason",
     )
     for state in (MoneyState.FAILED, MoneyState.CANCELLED, MoneyState.EXPIRED)
 }

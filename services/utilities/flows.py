@@ -38,9 +38,7 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
     except providers.ProviderUnreachable as exc:
         _wait_or_let_go(event.payment_id, exc)
         return
-    payments.flows.capture(
-        event.payment_id, lambda session: operations.drop_bills(session, event.payment_id, refused)
-    )
+    payments.flows.capture(event.payment_id, lambda session: operations.drop_bills(session, event.payment_id, refused))
 
 
 def post_to_providers(event: PaymentCaptured) -> None:
