@@ -344,7 +344,8 @@ def _read_refund(found: stripe.Refund) -> Returned:
 
 
 def _id(reference: Any) -> str | None:  # noqa: ANN401 - an id, or the object that it stands for
-    return reference["id"] if isinstance(reference, dict) else reference
+    found = reference["id"] if isinstance(reference, dict) else reference
+    return None if found is None else str(found)
 
 
 def _moment(seconds: int) -> datetime:

@@ -85,8 +85,8 @@ PROMISES: Mapping[str, str] = {
         "SELECT payee_id FROM (SELECT payee_id, -sum(amount_vnd) AS owed FROM journal_entry WHERE account = '2110' "
         "GROUP BY 1) o FULL JOIN (SELECT payee_id, sum(amount_vnd - refunded_vnd) AS due FROM payment_item "
         "WHERE posting = 'posted' GROUP BY 1) d USING (payee_id) LEFT JOIN "
-        "(SELECT e.payee_id, sum(e.amount_vnd) AS paid FROM journal j JOIN journal_entry e ON e.journal_id = j.id WHERE j.kind IN ('remitted', 'adjustment') "
-        "AND e.account = '2110' GROUP BY 1) r USING (payee_id) "
+        "(SELECT e.payee_id, sum(e.amount_vnd) AS paid FROM journal j JOIN journal_entry e ON e.journal_id = j.id "
+        "WHERE j.kind IN ('remitted', 'adjustment') AND e.account = '2110' GROUP BY 1) r USING (payee_id) "
         "WHERE coalesce(owed, 0) <> coalesce(due, 0) - coalesce(paid, 0)"
     ),
     "what is a citizen's is never negative": (

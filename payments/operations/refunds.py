@@ -198,7 +198,7 @@ def _reserve(
     ).one_or_none()
     if reserved is None:
         raise _why_not(session, payment_id)
-    refund_id, now = new_id(), clock.now()
+    refund_id, now, payee_id = new_id(), clock.now(), None
     if item_id is not None:
         payee_id = _take_back(session, payment_id, item_id, amount_vnd)
     elif (left := unapplied(session, payment_id)) < amount_vnd:

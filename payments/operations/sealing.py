@@ -28,6 +28,10 @@ _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('sealer of the l
 _ENTRIES = (
     "SELECT id, journal_id, account, payee_id, citizen_id, amount_vnd FROM journal_entry WHERE journal_id = ANY(:ids)"
 )
+_FORGOTTEN = text(
+    "SELECT j.id FROM journal j WHERE j.created_at < :at "
+    "AND NOT EXISTS (SELECT FROM seal s WHERE s.journal_number = j.number)"
+)
 _JOURNAL = "j.id, j.created_at, j.number, j.kind, j.subject, j.payment_id, j.payee_id, j.discrepancy_id"
 _UNSEALED = text(f"""
 SELECT {_JOURNAL} FROM journal j
