@@ -9,7 +9,7 @@ import payments.flows
 import persons.holdings
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import PhoneChallengeStarted
+from auth.events import MemberInvited, PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -34,6 +34,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
+    MemberInvited: [notifications.flows.send_invitation],
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
@@ -64,6 +65,8 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.forget_old_assertions(session)
+        auth.operations.forget_old_invitations(session)
         auth.operations.advance_signing_keys(session)
 
 
