@@ -13,7 +13,7 @@ from kit.events import emit
 from notifications import operations
 from notifications.events import MessagePosted
 from notifications.models import MessageKind
-from payments.events import PaymentEnded
+from payments.events import PaymentEnded, PaymentRefunded
 from payments.models import PaymentItem, Posting
 from services.utilities.events import BillsPaid, BillsReturned
 
@@ -50,6 +50,21 @@ def tell_bills_returned(session: Session, event: BillsReturned) -> None:
     refused = [item for item in items if item.posting is not Posting.POSTED]
     params = {"bills": _names(refused or items), "amount_vnd": event.amount_vnd, "reason": event.reason}
     _tell(session, event, MessageKind.BILLS_RETURNED, params)
+
+
+def tell_refunded(session: Session, event: PaymentRefunded) -> None:
+    """A provider has given money back of its own accord; what a rule gives back was announced with its cause."""
+    if event.by_clerk:
+        params = {
+            "bills": _names(payments.operations.get_payment(session, event.payment_id, event.citizen_id).items),
+            "amount_vnd": event.amount_vnd,
+            "reason": "refunded_by_provider",
+        }
+        message_id = operations.post_message(
+            session, event.citizen_id, MessageKind.BILLS_RETURNED, event.refund_id, params
+        )
+        if message_id is not None:
+            emit(session, MessagePosted(message_id))
 
 
 def _items(session: Session, event: PaymentEnded | BillsPaid | BillsReturned) -> Sequence[PaymentItem]:

@@ -166,6 +166,14 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "vi": "Nhà cung cấp không còn hóa đơn này.",
             "en": "The provider no longer knows this bill.",
         },
+        "refunded_by_provider": {
+            "vi": "Đơn vị cung cấp hoàn tiền cho bạn.",
+            "en": "The provider gives you money back.",
+        },
+        "came_too_late": {
+            "vi": "Khoản thanh toán đến khi hóa đơn không còn cần trả.",
+            "en": "The payment came through when the bill was no longer to be paid.",
+        },
         "taken_in_excess": {
             "vi": "Khoản đã trừ nhiều hơn số còn nợ.",
             "en": "More was taken than was still owed.",
@@ -192,6 +200,9 @@ INVITATION: Mapping[str, str] = {
     "vi": "{organisation} mời bạn làm thành viên. Mở ứng dụng trước ngày {until} để trả lời.",
     "en": "{organisation} invites you to work with them. Open the app before {until} to answer.",
 }
+
+# To the province's own operator; what it is about stands in the log and in `citizen payments check`, not on a phone.
+ALARM = "Sổ kép báo động: {count} điều không khớp. Chạy: citizen payments check"
 
 
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:

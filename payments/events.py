@@ -74,6 +74,7 @@ class PaymentRefunded(Event):
     citizen_id: UUID
     refund_id: UUID
     amount_vnd: int
+    by_clerk: bool
 
 
 @dataclass(frozen=True)

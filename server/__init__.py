@@ -18,6 +18,7 @@ import auth.passkeys
 import auth.tokens
 import auth.views
 import divisions.views
+import notifications.flows
 import notifications.push
 import notifications.sms
 import notifications.views
@@ -88,6 +89,7 @@ def connect_outside(settings: Settings) -> None:
         url=settings.stripe_url,
     )
     notifications.sms.connect(settings.sms_url, settings.sms_key)
+    notifications.flows.alarm_to(settings.alarm_phone)
     notifications.push.connect(settings.push_project, url=settings.push_url, credentials=settings.push_credentials)
     services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)
 

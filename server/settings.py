@@ -67,6 +67,7 @@ class Settings:
     passkeys: RelyingParty = field(default_factory=RelyingParty)
     identity: Provider | None = None  # national identity; None: not offered
     paying_limits: PayingLimits = field(default_factory=PayingLimits)
+    alarm_phone: str | None = None  # who is told at once when the books are not in order
 
     @property
     def in_sandbox(self) -> bool:
@@ -94,6 +95,7 @@ def load() -> Settings:
         "push_credentials": env.str("PUSH_CREDENTIALS_FILE", None),
         "sms_url": env.str("SMS_URL", f"{simulated}/sms" if simulated else ""),
         "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
+        "alarm_phone": env.str("ALARM_PHONE", "+84900000113" if simulated else None),
         "provider_endpoints": env.json("PROVIDER_ENDPOINTS", {}),
         "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 6_000 if simulated else 600),
         "codes_per_address": env.int("CODES_PER_ADDRESS", 100_000 if simulated else 30),

@@ -15,12 +15,14 @@ from kit.database import transaction
 from kit.events import Event, Flow, Listener
 from notifications.events import MessagePosted
 from payments.events import (
+    BooksBroken,
     GatewayEventReceived,
     HoldUnwanted,
     PaymentAuthorised,
     PaymentCaptured,
     PaymentDoubtful,
     PaymentEnded,
+    PaymentRefunded,
     RefundRequested,
 )
 from server.holdings import HOLDINGS
@@ -31,6 +33,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
+    PaymentRefunded: [notifications.listeners.tell_refunded],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -42,6 +45,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
+    BooksBroken: [notifications.flows.alarm_operator],
     MessagePosted: [notifications.flows.push_message],
 }
 

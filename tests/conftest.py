@@ -119,6 +119,7 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         pool_size=24,
         database_pooled=False,
         follow_clock=False,
+        alarm_phone="+84900000113",
         paying_limits=PayingLimits(device_age=timedelta()),
     )
 

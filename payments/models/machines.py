@@ -59,7 +59,7 @@ POSTING_OPEN = frozenset({_P.PENDING, _P.UNKNOWN, _P.PARKED})
 POSTING_FROM: Mapping[Posting, frozenset[Posting]] = {
     # Money that was taken after the payment had ended is applied after all.
     _P.PENDING: frozenset({_P.NOT_TAKEN}),
-    _P.UNKNOWN: POSTING_OPEN,
+    _P.UNKNOWN: frozenset({_P.PENDING, _P.UNKNOWN}),
     _P.PARKED: frozenset({_P.PENDING, _P.UNKNOWN}),
     _P.POSTED: POSTING_OPEN,
     _P.REJECTED: POSTING_OPEN,

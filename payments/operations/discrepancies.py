@@ -19,7 +19,7 @@ from payments.models import Discrepancy, DiscrepancyState, JournalKind
 _OPEN = (DiscrepancyState.OPEN, DiscrepancyState.PROPOSED)
 
 
-def open_discrepancy(session: Session, kind: str, subject: str, amount_vnd: int) -> UUID:
+def open_discrepancy(session: Session, kind: str, amount_vnd: int, *, subject: str) -> UUID:
     """Write a difference down, once; returns its id."""
     new = session.execute(
         insert_or_skip(Discrepancy)
@@ -50,7 +50,7 @@ def close_discrepancies(session: Session, subject: str) -> None:
     )
 
 
-def propose(session: Session, discrepancy_id: UUID, person_id: UUID, *, account: str, explanation: str) -> None:
+def propose(session: Session, discrepancy_id: UUID, person_id: UUID, *, account: str, explanation: str) -> Discrepancy:
     """One person says what a difference is, and which account of the chart it belongs to.
 
     Raises NotFound, DiscrepancyNotOpen, and ValueError for an account that the chart does not have.
@@ -61,13 +61,14 @@ def propose(session: Session, discrepancy_id: UUID, person_id: UUID, *, account:
         update(Discrepancy)
         .where(Discrepancy.id == discrepancy_id, Discrepancy.state.in_(_OPEN))
         .values(state=DiscrepancyState.PROPOSED, proposed_by=person_id, account=account, explanation=explanation)
-        .returning(Discrepancy.id)
+        .returning(Discrepancy)
     ).scalar_one_or_none()
     if proposed is None:
         raise _why_not(session, discrepancy_id)
+    return proposed
 
 
-def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> None:
+def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepancy:
     """Another person agrees, and the difference is booked (J12): at the gateway, or at the bank for a line of it.
 
     Raises NotFound, DiscrepancyNotOpen, and SecondPersonNeeded for the one who proposed it.
@@ -81,10 +82,14 @@ def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> None:
         raise SecondPersonNeeded
     found.state, found.approved_by = DiscrepancyState.RESOLVED, person_id
     session.flush()
+    if found.kind == "PAYOUT_SUM":
+        # Every movement in it is booked by itself: two people have seen why the list differs, and no money moves.
+        return found
     # A line of the bank stands on 2910 since it came in; what the gateway moved is in no account of ours yet.
     place = ledger.UNIDENTIFIED if found.kind == "BANK_UNIDENTIFIED" else ledger.GATEWAY_AVAILABLE
     legs = ledger.move(place, found.account, found.amount_vnd)
     ledger.book(session, JournalKind.ADJUSTMENT, discrepancy_id, legs, discrepancy_id=discrepancy_id)
+    return found
 
 
 def list_discrepancies(session: Session, *, limit: int, cursor: str | None) -> Page:

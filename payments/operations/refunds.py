@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from kit import clock, events, logs
 from kit.database import new_id
 from kit.errors import NotFound
+from kit.pages import Page, page
 from payments import ledger
 from payments.errors import PaymentDisputed, RefundNotWaiting, RefundTooLarge, RefundUnderway, SecondPersonNeeded
 from payments.events import PaymentRefunded, RefundRequested
@@ -72,15 +73,20 @@ def refund_by_rule(session: Session, payment_id: UUID, amount_vnd: int, *, cause
 
 
 def ask_refund(
-    session: Session, payment_id: UUID, amount_vnd: int, *, clerk_id: UUID, reason: str, item_id: UUID | None = None
+    session: Session, payment_id: UUID, amount_vnd: int, *, clerk_id: UUID, reason: str, item_id: UUID, payee_id: UUID
 ) -> UUID:
-    """A clerk gives back all or part of what a payee has posted (`item_id`), or of what is the citizen's anyway.
+    """A payee's clerk gives back all or part of what the payee has posted.
 
     The money is reserved at once. Above SECOND_PERSON_ABOVE_VND it waits for a second person. Raises NotFound,
     RefundTooLarge, PaymentDisputed, and RefundUnderway while another refund of the payment has no answer: that may be
     the very one the clerk means.
     """
     session.execute(select(Payment.id).where(Payment.id == payment_id).with_for_update())
+    own = select(PaymentItem.id).where(
+        PaymentItem.id == item_id, PaymentItem.payment_id == payment_id, PaymentItem.payee_id == payee_id
+    )
+    if session.scalar(own) is None:
+        raise NotFound
     underway = select(Refund.id).where(Refund.payment_id == payment_id, Refund.state.in_(_UNDERWAY)).limit(1)
     if session.scalar(underway) is not None:
         raise RefundUnderway(retry_after=30)
@@ -95,6 +101,21 @@ def ask_refund(
         asked_by=clerk_id,
         needs_second=amount_vnd > SECOND_PERSON_ABOVE_VND,
     )
+
+
+def get_refund(session: Session, refund_id: UUID, payee_id: UUID) -> Refund:
+    """A refund of what a payee has posted. Raises NotFound for any other."""
+    query = select(Refund).join(PaymentItem, PaymentItem.id == Refund.item_id)
+    found = session.execute(query.where(Refund.id == refund_id, PaymentItem.payee_id == payee_id)).scalar_one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def list_payee_refunds(session: Session, payee_id: UUID, *, limit: int, cursor: str | None) -> Page:
+    """What a payee's clerks have decided to give back, the newest first."""
+    query = select(Refund).join(PaymentItem, PaymentItem.id == Refund.item_id).where(PaymentItem.payee_id == payee_id)
+    return page(session, query, by=[Refund.id], limit=limit, cursor=cursor, question=("refunds", payee_id))
 
 
 def approve_refund(session: Session, refund_id: UUID, clerk_id: UUID) -> None:
@@ -148,7 +169,8 @@ def apply_refund(session: Session, refund_id: UUID, told: Returned) -> None:
     ledger.book(session, JournalKind.REFUND_DONE, refund_id, legs, payment_id=refund.payment_id)
     remember(session, refund.payment_id, "refunded", reason=refund.reason)
     citizen_id = session.execute(select(Payment.citizen_id).where(Payment.id == refund.payment_id)).scalar_one()
-    events.emit(session, PaymentRefunded(refund.payment_id, citizen_id, refund_id, refund.amount_vnd))
+    by_clerk = refund.origin is Origin.CLERK
+    events.emit(session, PaymentRefunded(refund.payment_id, citizen_id, refund_id, refund.amount_vnd, by_clerk))
 
 
 def refuse_refund(session: Session, refund_id: UUID, reason: str) -> None:

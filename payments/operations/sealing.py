@@ -14,8 +14,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from kit import clock
+from kit.errors import NotFound
+from kit.pages import Page, page
 from payments import proof
-from payments.models import DailyRoot, Seal
+from payments.models import DailyRoot, Payment, Seal
 
 # What concerns no single provider stands in a chain of its own.
 HOUSE = "house"
@@ -179,6 +181,19 @@ def list_places(session: Session, payment_id: UUID) -> list[Place]:
     )
     rows = session.execute(query, {"id": payment_id})
     return [Place(row.kind, row.chain, row.position, bytes(row.digest), row.sealed_at) for row in rows]
+
+
+def get_places(session: Session, payment_id: UUID, citizen_id: UUID) -> list[Place]:
+    """Where the journals of a citizen's own payment stand. Raises NotFound for anybody else's."""
+    own = select(Payment.id).where(Payment.id == payment_id, Payment.citizen_id == citizen_id)
+    if session.scalar(own) is None:
+        raise NotFound
+    return list_places(session, payment_id)
+
+
+def list_roots(session: Session, *, limit: int, cursor: str | None) -> Page:
+    """Signed roots, the newest first."""
+    return page(session, select(DailyRoot), by=[DailyRoot.day], limit=limit, cursor=cursor, question="roots")
 
 
 def _heads(session: Session) -> dict[str, tuple[int, bytes]]:

@@ -20,6 +20,8 @@ from payments.models import (
     BalanceTransaction,
     BankLine,
     BankStatement,
+    Discrepancy,
+    DiscrepancyState,
     Dispute,
     Journal,
     JournalKind,
@@ -84,7 +86,11 @@ def explain(session: Session) -> int:
     an hour it is a discrepancy as well: an unknown type is not a line in a log.
     """
     left = 0
-    found = select(BalanceTransaction).where(~BalanceTransaction.explained)
+    # What two people have explained is booked, and must not be explained a second time.
+    settled = select(Discrepancy.id).where(
+        Discrepancy.subject == BalanceTransaction.id, Discrepancy.state == DiscrepancyState.RESOLVED
+    )
+    found = select(BalanceTransaction).where(~BalanceTransaction.explained, ~settled.exists())
     for movement in session.scalars(found.order_by(BalanceTransaction.made_at).limit(_BATCH).with_for_update()):
         trouble = _trouble_with(session, movement)
         if trouble is None:
@@ -93,7 +99,7 @@ def explain(session: Session) -> int:
         else:
             left += 1
             if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
-                open_discrepancy(session, trouble, movement.id, movement.net_vnd)
+                open_discrepancy(session, *trouble, subject=movement.id)
     session.flush()
     return left
 
@@ -150,7 +156,7 @@ def list_payout(session: Session, payout_id: str, movements: Sequence[Movement])
     )
     payout.listed = True
     if (total := sum(movement.net_vnd for movement in parts)) != payout.amount_vnd:
-        open_discrepancy(session, "PAYOUT_SUM", payout_id, payout.amount_vnd - total)
+        open_discrepancy(session, "PAYOUT_SUM", payout.amount_vnd - total, subject=payout_id)
     for payment_id in _payments_of(session, payout_id):
         _settle(session, payment_id, Settlement.IN_PAYOUT, Settlement.IN_PAYOUT)
 
@@ -211,7 +217,7 @@ def _match(session: Session, statement_id: UUID, line: Line) -> None:
         )
     )
     if not _match_payout(session, line_id, line):
-        discrepancy = open_discrepancy(session, "BANK_UNIDENTIFIED", line.reference, line.amount_vnd)
+        discrepancy = open_discrepancy(session, "BANK_UNIDENTIFIED", line.amount_vnd, subject=line.reference)
         legs = ledger.move(ledger.BANK, ledger.UNIDENTIFIED, line.amount_vnd)
         ledger.book(session, JournalKind.BANK_UNIDENTIFIED, line.reference, legs, discrepancy_id=discrepancy)
 
@@ -239,14 +245,17 @@ def _match_payout(session: Session, line_id: UUID, line: Line | BankLine, *, is_
     return False
 
 
-def _trouble_with(session: Session, movement: BalanceTransaction) -> str | None:
-    """Book what a movement costs or moves; the class of discrepancy when nothing of ours stands behind it."""
+_Trouble = tuple[str, int] | None
+
+
+def _trouble_with(session: Session, movement: BalanceTransaction) -> _Trouble:
+    """Book what a movement costs or moves; class and sum of the difference when nothing of ours stands behind it."""
     kind, source, net = movement.type, movement.source or "", movement.net_vnd
     if kind in _CHARGES:
         return _trouble_with_charge(session, movement, source)
     if kind in _REFUNDS | _REFUND_FAILURES:
         wanted = (Refund.gateway_id == source, Refund.amount_vnd == abs(movement.amount_vnd))
-        return None if session.scalar(select(Refund.id).where(*wanted)) else "REFUND_UNMATCHED"
+        return None if session.scalar(select(Refund.id).where(*wanted)) else ("REFUND_UNMATCHED", net)
     if kind == "adjustment" and movement.category.startswith("dispute"):
         return _trouble_with_dispute(session, movement, source)
     booked = {
@@ -256,28 +265,29 @@ def _trouble_with(session: Session, movement: BalanceTransaction) -> str | None:
         **dict.fromkeys(_PAYOUTS_BACK, (JournalKind.PAYOUT_FAILED, ledger.GATEWAY_AVAILABLE, ledger.IN_TRANSIT, net)),
     }.get(kind)
     if booked is None:
-        return "UNKNOWN_TYPE"
+        return "UNKNOWN_TYPE", net
     journal, debit, credit, amount = booked
     ledger.book(session, journal, movement.id, ledger.move(debit, credit, amount))
     return None
 
 
-def _trouble_with_charge(session: Session, movement: BalanceTransaction, source: str) -> str | None:
+def _trouble_with_charge(session: Session, movement: BalanceTransaction, source: str) -> _Trouble:
     payment = session.execute(select(Payment.id, Payment.captured_vnd).where(Payment.charge_id == source)).one_or_none()
     if payment is None or not payment.captured_vnd:
-        return "MISSING_IN_LEDGER"
+        return "MISSING_IN_LEDGER", movement.net_vnd
     if movement.fee_vnd:
         legs = ledger.move(ledger.GATEWAY_FEE, ledger.GATEWAY_PENDING, movement.fee_vnd)
         ledger.book(session, JournalKind.FEE, movement.id, legs, payment_id=payment.id)
-    if movement.amount_vnd == payment.captured_vnd:
+    difference = movement.amount_vnd - payment.captured_vnd
+    if not difference:
         return None
-    return "AMOUNT_OVER" if movement.amount_vnd > payment.captured_vnd else "AMOUNT_UNDER"
+    return "AMOUNT_OVER" if difference > 0 else "AMOUNT_UNDER", difference
 
 
-def _trouble_with_dispute(session: Session, movement: BalanceTransaction, source: str) -> str | None:
+def _trouble_with_dispute(session: Session, movement: BalanceTransaction, source: str) -> _Trouble:
     dispute = session.execute(select(Dispute.id, Dispute.payment_id).where(Dispute.gateway_id == source)).one_or_none()
     if dispute is None:
-        return "DISPUTE_UNBOOKED"
+        return "DISPUTE_UNBOOKED", movement.net_vnd
     if movement.fee_vnd:
         legs = ledger.move(ledger.DISPUTE_FEE, ledger.GATEWAY_AVAILABLE, movement.fee_vnd)
         ledger.book(session, JournalKind.DISPUTE_FEE, movement.id, legs, payment_id=dispute.payment_id)

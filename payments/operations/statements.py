@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from sqlalchemy import TextClause, text
 
 from payments import ledger
-from payments.models import POSTING_FROM, REACHED_FROM, MoneyState, Posting
+from payments.models import POSTING_FROM, POSTING_OPEN, REACHED_FROM, MoneyState, Posting
 
 
 def _quoted(states: Iterable[str]) -> str:
@@ -116,8 +116,8 @@ SELECT moved.citizen_id, moved.owed_vnd, (SELECT count(*) FROM items) AS applied
 """)
 
 BEGIN_POSTING = text(f"""
-UPDATE payment_item SET posting = 'unknown', posting_attempts = posting_attempts + 1
-WHERE payment_id = :id AND taken AND live AND posting IN ({_quoted(POSTING_FROM[Posting.UNKNOWN])})
+UPDATE payment_item SET posting = CASE posting WHEN 'parked' THEN 'parked' ELSE 'unknown' END, posting_attempts = posting_attempts + 1
+WHERE payment_id = :id AND taken AND live AND posting IN ({_quoted(POSTING_OPEN)})
 RETURNING id, posting_attempts - 1 AS calls_before
 """)
 

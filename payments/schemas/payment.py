@@ -1,4 +1,4 @@
-"""What the payments operations take and give."""
+"""A payment as its citizen reads it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,39 @@
+"""What the payments operations take and give."""
+
+from payments.schemas.clerks import (
+    DISCREPANCY_EXAMPLE,
+    PLACE_EXAMPLE,
+    PUBLIC_KEY_EXAMPLE,
+    REFUND_EXAMPLE,
+    ROOT_EXAMPLE,
+    AskRefundSchema,
+    DiscrepancyPageSchema,
+    DiscrepancySchema,
+    PlaceSchema,
+    ProofSchema,
+    ProposalSchema,
+    RefundPageSchema,
+    RefundSchema,
+    RootPageSchema,
+)
+from payments.schemas.payment import PAYMENT_EXAMPLE, PaymentPageSchema, PaymentSchema
+
+__all__ = [
+    "DISCREPANCY_EXAMPLE",
+    "PAYMENT_EXAMPLE",
+    "PLACE_EXAMPLE",
+    "PUBLIC_KEY_EXAMPLE",
+    "REFUND_EXAMPLE",
+    "ROOT_EXAMPLE",
+    "AskRefundSchema",
+    "DiscrepancyPageSchema",
+    "DiscrepancySchema",
+    "PaymentPageSchema",
+    "PaymentSchema",
+    "PlaceSchema",
+    "ProofSchema",
+    "ProposalSchema",
+    "RefundPageSchema",
+    "RefundSchema",
+    "RootPageSchema",
+]
