@@ -212,7 +212,6 @@ def _match(session: Session, statement_id: UUID, line: Line) -> None:
             created_at=clock.now(),
             statement_id=statement_id,
             line=line.number,
-            purpose=line.purpose,
             **values,
         )
     )

@@ -116,7 +116,8 @@ SELECT moved.citizen_id, moved.owed_vnd, (SELECT count(*) FROM items) AS applied
 """)
 
 BEGIN_POSTING = text(f"""
-UPDATE payment_item SET posting = CASE posting WHEN 'parked' THEN 'parked' ELSE 'unknown' END, posting_attempts = posting_attempts + 1
+UPDATE payment_item
+SET posting = CASE posting WHEN 'parked' THEN 'parked' ELSE 'unknown' END, posting_attempts = posting_attempts + 1
 WHERE payment_id = :id AND taken AND live AND posting IN ({_quoted(POSTING_OPEN)})
 RETURNING id, posting_attempts - 1 AS calls_before
 """)

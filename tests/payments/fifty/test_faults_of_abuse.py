@@ -19,6 +19,7 @@ from tests.factories import AMOUNT_VND, owe
 from tests.payments.stories import inbox, pay, rows
 from tests.people import Outside, Person, StaffMember, Work
 
+ALTERED = "journal or its entries were altered"
 Later = Callable[[timedelta], None]
 
 
@@ -119,7 +120,7 @@ def test_46_nobody_approves_their_own_adjustment_or_refund(
     [
         (
             "UPDATE journal_entry SET amount_vnd = amount_vnd * 2 WHERE journal_id = :id",
-            "journal or its entries were altered",
+            ALTERED,
         ),
         ("UPDATE journal SET subject = 'other' WHERE id = :id", "journal or its entries were altered"),
         ("DELETE FROM seal WHERE journal_id = :id", "seal is missing"),
@@ -137,7 +138,6 @@ def test_47_a_row_that_a_superuser_alters_is_named_with_its_place(
     victim = rows("SELECT journal_id, chain, position FROM seal WHERE position = 2 AND chain <> 'house' LIMIT 1")[0]
 
     tables = ("journal", "journal_entry", "seal")
-    steps = [f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in tables if table == "seal"]
     with transaction() as session:
         for table in tables:
             session.execute(text(f"GRANT UPDATE, DELETE ON {table} TO CURRENT_USER"))
@@ -150,7 +150,6 @@ def test_47_a_row_that_a_superuser_alters_is_named_with_its_place(
 
     found = _flaws()
     said = CliRunner().invoke(commands, ["verify"])
-    assert steps
     assert (found[0].chain, found[0].position, found[0].what) == (victim.chain, victim.position, what)
     assert said.exit_code == 1
     assert f"chain {victim.chain} position {victim.position}" in said.output

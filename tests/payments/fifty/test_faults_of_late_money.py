@@ -1,4 +1,4 @@
-"""Faults 32 to 34: money that comes after the end, a second try while the first is open, a guard that gets no answer."""
+"""Faults 32 to 34: money that comes after the end, a second try while the first is open, a guard without an answer."""
 
 from __future__ import annotations
 
