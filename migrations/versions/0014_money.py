@@ -162,14 +162,11 @@ def upgrade() -> None:
 
     # Payments: what was given back, what is disputed, how far the money has come.
     for table in ('payment', 'payment_item'):
-        op.add_column(table, sa.Column('refunded_vnd', sa.BigInteger(), server_default='0', nullable=False))
-        op.alter_column(table, 'refunded_vnd', server_default=None)
+        op.add_column(table, sa.Column('refunded_vnd', sa.BigInteger(), server_default=sa.text('0'), nullable=False))
     op.create_check_constraint(op.f('ck_payment_refunded'), 'payment', 'refunded_vnd BETWEEN 0 AND captured_vnd')
     op.create_check_constraint(op.f('ck_payment_item_refunded'), 'payment_item', 'refunded_vnd BETWEEN 0 AND amount_vnd')
-    op.add_column('payment', sa.Column('disputed', sa.Boolean(), server_default='false', nullable=False))
-    op.alter_column('payment', 'disputed', server_default=None)
+    op.add_column('payment', sa.Column('disputed', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('payment', sa.Column('settlement', sa.String(32), server_default='unsettled', nullable=False))
-    op.alter_column('payment', 'settlement', server_default=None)
     op.create_check_constraint(op.f('ck_payment_settlement'), 'payment', "settlement IN ('unsettled', 'in_payout', 'bank_matched', 'remitted', 'confirmed')")
     op.add_column('payment', sa.Column('charge_id', sa.Text(), nullable=True))
     op.create_unique_constraint(op.f('uq_payment_charge_id'), 'payment', ['charge_id'])

@@ -35,11 +35,11 @@ class Payment(Record):
     amount_vnd: Mapped[int]
     capture_vnd: Mapped[int | None]
     captured_vnd: Mapped[int] = mapped_column(default=0)
-    refunded_vnd: Mapped[int] = mapped_column(default=0)
-    disputed: Mapped[bool] = mapped_column(default=False)
+    refunded_vnd: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    disputed: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     state: Mapped[MoneyState] = mapped_column(default=MoneyState.CREATED)
     state_since: Mapped[datetime]
-    settlement: Mapped[Settlement] = mapped_column(default=Settlement.UNSETTLED)
+    settlement: Mapped[Settlement] = mapped_column(default=Settlement.UNSETTLED, server_default=text("'unsettled'"))
     reason: Mapped[str | None]
     intent_id: Mapped[str | None] = mapped_column(unique=True)
     charge_id: Mapped[str | None] = mapped_column(unique=True)
@@ -79,7 +79,7 @@ class PaymentItem(Record):
     posting_reason: Mapped[str | None]
     receipt_no: Mapped[str | None]
     posted_at: Mapped[datetime | None]
-    refunded_vnd: Mapped[int] = mapped_column(default=0)
+    refunded_vnd: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class PaymentEvent(Record):

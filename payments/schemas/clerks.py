@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import Choice, Instant, Line, Vnd
+from kit.fields import MAX_VND, Choice, Instant, Line, Vnd
 from kit.pages import page_schema
 from payments import ledger, proof
 from payments.models import DiscrepancyState, RefundState
@@ -101,7 +101,7 @@ class DiscrepancySchema(ma.Schema):
     created_at = Instant(required=True)
     kind = ma.fields.String(required=True)
     subject = ma.fields.String(required=True, metadata={"description": "The gateway's or the bank's id of it."})
-    amount_vnd = ma.fields.Integer(required=True, metadata={"description": "Theirs less ours."})
+    amount_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "Theirs less ours."})
     state = Choice(DiscrepancyState, required=True)
     account = ma.fields.String()
     explanation = ma.fields.String()

@@ -250,8 +250,16 @@ class Money(RuleBasedStateMachine):
 @pytest.mark.tampered
 @pytest.mark.timeout(900)
 def test_whatever_happens_in_whatever_order_no_dong_is_lost_doubled_or_unexplained(
-    app: Flask, outside: Outside, settings: Settings, hasty: None, figure: Callable[[str], None]
+    app: Flask,
+    outside: Outside,
+    settings: Settings,
+    hasty: None,
+    figure: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Waits that are kind to others would only make a thousand steps longer.
+    monkeypatch.setattr("payments.flows.money._LONGEST_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.005)
     Money.world = (app, outside, settings)
     figure(f"{STEPS} steps, SEED_OF_MONEY={_SEED}")
 

@@ -51,7 +51,7 @@ def _take_late(payment_id: object, outside: Outside) -> None:
         amount_vnd=intent["amount"],
         received_vnd=intent["amount_received"],
         currency="vnd",
-        payment_id=payment_id,  # type: ignore[arg-type]
+        payment_id=payment_id,
         client_secret=None,
         redirect_url=None,
         decline=None,
