@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from kit import export
 from kit.errors import DomainError
-from payments.models import ENDED, POSTING_OPEN, MoneyState, Payment, PaymentItem
+from payments.models import ENDED, POSTING_OPEN, MoneyState, Payment, PaymentItem, Refund, RefundState
 from persons.errors import PaymentUnderway
 
 TABLES = frozenset({"payment", "journal_entry"})
 
 
 def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
-    """Every payment and what it was for."""
+    """Every payment, what it was for, and what was given back."""
     payments = (
         select(
             Payment.id,
@@ -47,7 +47,14 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(Payment.citizen_id == citizen_id)
         .order_by(PaymentItem.id)
     )
-    return {"payments": export.rows(session, payments), "items": export.rows(session, items)}
+    refunds = (
+        select(Refund.id, Refund.created_at, Refund.payment_id, Refund.amount_vnd, Refund.state, Refund.reason)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Payment.citizen_id == citizen_id)
+        .order_by(Refund.id)
+    )
+    told = {"payments": payments, "items": items, "refunds": refunds}
+    return {name: export.rows(session, query) for name, query in told.items()}
 
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
@@ -62,11 +69,14 @@ def find_obstacle(session: Session, citizen_id: UUID) -> DomainError | None:
     underway = session.scalar(
         select(Payment.id)
         .outerjoin(PaymentItem, PaymentItem.payment_id == Payment.id)
+        .outerjoin(Refund, Refund.payment_id == Payment.id)
         .where(
             Payment.citizen_id == citizen_id,
             or_(
                 Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
                 PaymentItem.taken & PaymentItem.posting.in_(POSTING_OPEN),
+                Refund.state.not_in([RefundState.SUCCEEDED, RefundState.FAILED]),
+                Payment.disputed,
             ),
         )
         .limit(1)

@@ -96,6 +96,7 @@ def arrive(person: Person, payment_id: UUID) -> None:
         )
         session.execute(update(PaymentItem).values(taken=True, posting=Posting.POSTED, posted_at=clock.now()))
         journal = {"id": uuid4(), "payment_id": payment_id, "kind": JournalKind.CAPTURED, "created_at": clock.now()}
+        journal["subject"] = str(payment_id)
         session.execute(insert(Journal).values(**journal))
         sides = [("card", None, 636_768), ("owed_to_payees", person.id, -636_768)]
         session.execute(
