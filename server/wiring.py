@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.listeners
 import auth.operations
 import notifications.flows
 import notifications.listeners
@@ -9,7 +10,7 @@ import payments.flows
 import persons.holdings
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import MemberInvited, PhoneChallengeStarted
+from auth.events import CitizensJoined, MemberInvited, PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -30,6 +31,7 @@ from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
+    CitizensJoined: [auth.listeners.move_memberships],
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
