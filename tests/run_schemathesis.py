@@ -7,8 +7,6 @@ openapi.yaml says. Bounded in time, and the same requests at every run: the seed
 
 from __future__ import annotations
 
-from base64 import b64encode
-import base64
 import os
 import secrets
 import socket
@@ -16,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -60,7 +59,7 @@ def application(folder: Path) -> Iterator[str]:
             "DATABASE_URL": postgres.database("citizen"),
             "BASE_URL": f"http://127.0.0.1:{port}",
             "SANDBOX_URL": outside.url,
-            "SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "SECRET_KEY": b64encode(secrets.token_bytes(32)).decode(),
             "SIGNING_KEY_FILE": str(key_file),
             "VAULT_KEY": b64encode(bytes(range(32))).decode(),
             "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
