@@ -143,6 +143,29 @@ def find_owner(session: Session, field: str, value: str) -> UUID | None:
     )
 
 
+def hand_over(session: Session, from_id: UUID, to_id: UUID) -> None:
+    """Give the values of one person to another, as whom they go on; doing it again changes nothing.
+
+    Where both have one, the proved one stays, and of two proved ones the receiver's. The giver's key stays: rooms may
+    have sealed rows of their own with it.
+    """
+    given = session.execute(
+        select(VaultEntry.field, VaultEntry.sealed, VaultEntry.proved_by, VaultEntry.lookup)
+        .where(VaultEntry.owner_id == from_id)
+        .with_for_update()
+    ).all()
+    if not given:
+        return
+    key = get_key(session, from_id)
+    own = list_proofs(session, to_id)
+    session.execute(delete(VaultEntry).where(VaultEntry.owner_id == from_id))
+    for row in given:
+        if row.field in own and (own[row.field] is not None or row.proved_by is None):
+            continue
+        value = key.unseal(row.field, row.sealed)
+        put(session, to_id, row.field, value, proved_by=row.proved_by, alone=row.lookup is not None)
+
+
 def remove(session: Session, owner_id: UUID, fields: Iterable[str]) -> None:
     """Forget some values of a person."""
     session.execute(delete(VaultEntry).where(VaultEntry.owner_id == owner_id, VaultEntry.field.in_(list(fields))))

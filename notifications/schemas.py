@@ -47,7 +47,8 @@ class MessageSchema(ma.Schema):
     id = ma.fields.UUID(required=True)
     kind = Choice(MessageKind, required=True, metadata={"description": "What it is about. More kinds will come."})
     subject_id = ma.fields.UUID(
-        required=True, metadata={"description": "The id of what it is about; of all kinds so far: the payment's."}
+        required=True,
+        metadata={"description": "The id of what it is about: a payment, session, passkey or mandate."},
     )
     title = ma.fields.String(required=True)
     body = ma.fields.String(required=True)

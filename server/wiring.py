@@ -6,10 +6,12 @@ import auth.operations
 import notifications.flows
 import notifications.listeners
 import payments.flows
+import payments.listeners
 import persons.holdings
+import persons.listeners
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import PhoneChallengeStarted
+from auth.events import CitizensJoined, DeviceSignedIn, PasskeyAdded, PhoneChallengeStarted, SessionEndedByReuse
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -22,6 +24,7 @@ from payments.events import (
     PaymentDoubtful,
     PaymentEnded,
 )
+from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
@@ -30,6 +33,18 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
+    DeviceSignedIn: [notifications.listeners.tell_new_device],
+    SessionEndedByReuse: [notifications.listeners.tell_session_closed],
+    PasskeyAdded: [notifications.listeners.tell_passkey_added],
+    MandateAccepted: [notifications.listeners.tell_mandate_accepted],
+    MandateRevoked: [notifications.listeners.tell_mandate_revoked],
+    # Every room with rows of citizens.
+    CitizensJoined: [
+        persons.listeners.follow_citizen,
+        payments.listeners.follow_citizen,
+        services.utilities.listeners.follow_citizen,
+        notifications.listeners.follow_citizen,
+    ],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -61,6 +76,7 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.repeat_joins(session)
         auth.operations.advance_signing_keys(session)
 
 

@@ -9,10 +9,19 @@ from auth.operations.challenges import (
     limit_codes,
     start_challenge,
 )
-from auth.operations.citizens import find_phone, get_citizen, get_language, welcome_citizen
+from auth.operations.citizens import (
+    find_phone,
+    find_present_id,
+    find_recipient,
+    get_citizen,
+    get_language,
+    take_with_joined,
+    welcome_citizen,
+)
 from auth.operations.clients import ClientToken, create_client, issue_client_token, revoke_client
 from auth.operations.identities import (
     forget_old_attempts,
+    repeat_joins,
     sign_in_with_identity,
     spend_identity_attempt,
     start_identity_attempt,
@@ -45,6 +54,7 @@ from auth.operations.sessions import (
     SteppedUp,
     end_other_sessions,
     end_session,
+    find_sign_in_time,
     forget_old_sessions,
     get_session,
     list_revoked,
@@ -67,6 +77,9 @@ __all__ = [
     "end_other_sessions",
     "end_session",
     "find_phone",
+    "find_present_id",
+    "find_recipient",
+    "find_sign_in_time",
     "find_signing_key",
     "forget_old_attempts",
     "forget_old_challenges",
@@ -90,6 +103,7 @@ __all__ = [
     "register_passkey",
     "remove_passkey",
     "rename_session",
+    "repeat_joins",
     "revoke_client",
     "rotate_signing_keys",
     "sign_in_with_identity",
@@ -104,6 +118,7 @@ __all__ = [
     "step_up",
     "step_up_with_identity",
     "step_up_with_passkey",
+    "take_with_joined",
     "welcome_citizen",
     "withdraw_signing_key",
 ]

@@ -39,6 +39,41 @@ def get_citizen(session: Session, citizen_id: UUID) -> Citizen:
     return citizen
 
 
+def find_present_id(session: Session, citizen_id: UUID) -> UUID:
+    """Whom a citizen goes on as: the one they were joined into, at the end of the chain, else themselves.
+
+    Until this transaction ends nobody joins that one into yet another: what is written under the id stays with them.
+    """
+    while True:
+        joined_into = session.execute(
+            select(Citizen.joined_into).where(Citizen.id == citizen_id).with_for_update(read=True)
+        ).scalar_one_or_none()
+        if joined_into is None:
+            return citizen_id
+        citizen_id = joined_into
+
+
+def find_recipient(session: Session, citizen_id: UUID) -> UUID | None:
+    """Whom to tell what a citizen is to be told: as whom they go on; None for one who was erased, or is unknown."""
+    present_id = find_present_id(session, citizen_id)
+    is_here = select(Citizen.id).where(Citizen.id == present_id, Citizen.erased_at.is_(None))
+    return session.execute(is_here).scalar_one_or_none()
+
+
+def take_with_joined(session: Session, citizen_id: UUID) -> list[UUID]:
+    """The citizen and everybody who was joined into them, at whatever distance; all locked until this transaction ends.
+
+    Raises NotSignedIn for a citizen who is no longer with us.
+    """
+    session.execute(select(Citizen.id).where(Citizen.id == citizen_id).with_for_update())
+    get_citizen(session, citizen_id)
+    found = [citizen_id]
+    for one in found:
+        joined = select(Citizen.id).where(Citizen.joined_into == one).order_by(Citizen.id).with_for_update()
+        found.extend(session.execute(joined).scalars())
+    return found
+
+
 def find_phone(session: Session, citizen_id: UUID) -> str | None:
     """The E.164 number of a citizen, for sending; it may stand in no log and no URL."""
     return sealed.read(session, citizen_id, [PHONE]).get(PHONE)

@@ -17,6 +17,7 @@ from auth.assurance import Proof
 from auth.errors import SessionOver
 from auth.events import DeviceSignedIn, SessionEndedByReuse
 from auth.models import Assurance, KeyState, MachineClient, RefreshToken, SessionEnd, SigningKey, SignInSession
+from auth.operations.citizens import find_present_id
 from auth.operations.keys import issue_token
 from kit import clock, events, logs
 from kit.errors import NotFound, NotSignedIn
@@ -62,6 +63,8 @@ def start_session(
     When they are signed in elsewhere and the device is new, the others are told (DeviceSignedIn).
     """
     now = clock.now()
+    # Two citizens may be joined while one of them signs in: nobody may come in as the one that was given up.
+    citizen_id = find_present_id(session, citizen_id)
     proof = proof or Proof(Assurance.PHONE, authenticated_at=now, known_since=now)
     is_elsewhere = is_new_device and session.execute(select(_live(citizen_id).exists())).scalar_one()
     opened = SignInSession(
@@ -158,6 +161,11 @@ def get_session(session: Session, session_id: UUID, citizen_id: UUID) -> SignInS
     if found is None:
         raise NotFound
     return found
+
+
+def find_sign_in_time(session: Session, session_id: UUID) -> datetime | None:
+    """When a session was opened; None when it is not remembered any more."""
+    return session.execute(select(SignInSession.created_at).where(SignInSession.id == session_id)).scalar_one_or_none()
 
 
 def rename_session(session: Session, named: SignInSession, device_name: str) -> SignInSession:

@@ -13,6 +13,7 @@ from persons.operations.household import (
     verify_member,
 )
 from persons.operations.identity import Identity, change_identity, find_citizen, get_identity, rewrap_keys
+from persons.operations.joining import join_citizens
 from persons.operations.mandates import (
     LONGEST,
     SeenMandate,
@@ -63,6 +64,7 @@ __all__ = [
     "give_consent",
     "has_consented",
     "is_over",
+    "join_citizens",
     "list_accesses",
     "list_consents",
     "list_members",

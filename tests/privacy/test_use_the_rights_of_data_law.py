@@ -28,6 +28,11 @@ from tests.privacy.clear_text import places_of
 NAME, BORN, CCCD, INSURANCE = "Nguyễn Văn Thử Nghiệm", "1985-03-21", "034085009876", "DN4340123459999"
 MOTHER, MOTHER_CCCD = "Trần Thị Kiểm Tra", "034155007777"
 ALL = (NAME, BORN, CCCD, INSURANCE, MOTHER, MOTHER_CCCD, "912345678")
+PAID = {
+    "bills": [{"vi": "Tiền điện 10/2026", "en": "Electricity 10/2026"}],
+    "amount_vnd": 636_768,
+    "posted_on": "2026-11-20",
+}
 CONFIRMED = {"confirm": "erase everything"}
 
 
@@ -51,7 +56,7 @@ def tell_everything(person: Person) -> UUID:
         payment_id = payments.operations.open_payment(session, person.id, [claim])
         device = notifications.operations.Registration("fid-of-an", AddressKind.FID, Platform.ANDROID, Language.VI)
         notifications.operations.register_device(session, person.id, device)
-        notifications.operations.post_message(session, person.id, MessageKind.BILLS_PAID, payment_id, {})
+        notifications.operations.post_message(session, person.id, MessageKind.BILLS_PAID, payment_id, PAID)
         persons.operations.record_access(
             session,
             person.id,
