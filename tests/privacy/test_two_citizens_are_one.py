@@ -15,58 +15,29 @@ from auth.errors import IdentityOfAnother
 from auth.events import CitizensJoined
 from auth.identity import Person as VerifiedPerson
 from auth.models import Citizen, Language, LinkedIdentity
-from auth.operations import SignIn
 from kit import clock, sealed
 from kit.database import transaction
 from kit.errors import NotFound
+from notifications.listeners import tell_payment_ended
 from notifications.models import AddressKind, Device, MessageKind, Platform
+from payments.events import PaymentEnded
 from payments.models import Payment
 from persons.models import ConsentAction, ConsentEvent, Mandate
 from server import wiring
 from services.utilities.models import Account, Lookup
 from tests.factories import link, make_bill, make_provider
-from tests.people import Caller, Person, all_at_once
+from tests.people import Person, all_at_once
 from tests.privacy.clear_text import places_of
+from tests.privacy.joining import AN, CCCD, sign_in, step_up, tell_again
 from tests.privacy.test_act_for_somebody import empower, offer
 from tests.privacy.test_use_the_rights_of_data_law import CONFIRMED, INSURANCE, MOTHER, books, tell_everything
 
-CCCD = "000090000001"
-AN = VerifiedPerson("https://id.example", "an", "2", {"name": "Nguyễn Văn An", "cccd": CCCD})
 # What keeps the old id for good: the citizen who was given up, what was booked, how they signed in, and the key that
 # rooms may have sealed rows with. The queue's table of jobs is empty by then.
 STAYS = {
     "citizen.id", "sign_in_session.citizen_id", "journal_entry.citizen_id", "vault_key.owner_id",
     "idempotency_key.caller",
 }  # fmt: skip
-
-
-def sign_in(http, person: VerifiedPerson = AN) -> Person:
-    """Somebody whom national identity has verified, with the app in hand."""
-    with transaction() as session:
-        opened = auth.operations.sign_in_with_identity(session, person, device_name=None, language=Language.VI)
-    return with_app(http, opened)
-
-
-def step_up(person: Person, verified: VerifiedPerson = AN) -> Person:
-    """The same citizen, or the one they turn out to be."""
-    with transaction() as session:
-        session_id = auth.operations.list_sessions(session, person.id)[0].id
-        opened = auth.operations.step_up_with_identity(session, verified, citizen_id=person.id, session_id=session_id)
-    return with_app(person.http, opened)
-
-
-def with_app(http, opened: SignIn) -> Person:
-    person = Person.__new__(Person)
-    Caller.__init__(person, http, opened.access_token)
-    person.id = opened.citizen_id
-    return person
-
-
-def tell_again(kept: Person, joined: Person) -> None:
-    """Every room hears of it once more."""
-    for follow in wiring.LISTENERS[CitizensJoined]:
-        with transaction() as session:
-            follow(session, CitizensJoined(kept.id, joined.id))
 
 
 def kept_of(person: Person) -> dict[str, str]:
@@ -354,8 +325,7 @@ def test_what_happened_to_the_one_before_is_told_to_the_other(client, an, work):
 
     with transaction() as session:
         notifications.operations.erase_citizen(session, kept.id)
-        event = wiring.PaymentEnded(payment_id, an.id, "failed", "expired")
-        wiring.notifications.listeners.tell_payment_ended(session, event)
+        tell_payment_ended(session, PaymentEnded(payment_id, an.id, "failed", "expired"))
 
     (told,) = after.get("/v1/messages").json["items"]
     assert told["subject_id"] == str(payment_id)
@@ -363,7 +333,8 @@ def test_what_happened_to_the_one_before_is_told_to_the_other(client, an, work):
 
 def test_who_is_erased_is_erased_with_what_no_room_has_moved_yet(client, an, work):
     tell_everything(an)
-    after = step_up_first(client, an)
+    sign_in(client())
+    after = step_up(an)  # and no room has heard of it
 
     answered = after.post("/v1/me/erasure", json=CONFIRMED)
     assert work() == []
@@ -376,12 +347,6 @@ def test_who_is_erased_is_erased_with_what_no_room_has_moved_yet(client, an, wor
         assert auth.operations.find_recipient(session, an.id) is None
         with pytest.raises(NotFound):
             auth.operations.get_language(session, UUID(int=0))
-
-
-def step_up_first(client, an) -> Person:
-    """Joined, and no room has heard of it."""
-    sign_in(client())
-    return step_up(an)
 
 
 def test_who_is_proved_to_be_two_persons_is_not_joined(client, an, work):
