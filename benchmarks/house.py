@@ -58,6 +58,8 @@ class House:
             "SANDBOX_URL": self.sandbox_url,
             "SECRET_KEY": b64encode(secrets.token_bytes(32)).decode(),
             "SIGNING_KEY_FILE": str(key),
+            "VAULT_KEY": b64encode(secrets.token_bytes(32)).decode(),
+            "VAULT_INDEX_KEY": b64encode(secrets.token_bytes(32)).decode(),
             "REQUESTS_PER_MINUTE": "100000000",
             "NO_PROXY": HOST,
         }

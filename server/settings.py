@@ -110,7 +110,7 @@ def load() -> Settings:
         ),
     }
     found["passkeys"] = _relying_party(env, found["base_url"])
-    found["identity"] = _identity(env, simulated)
+    found["identity"] = _identity(env, simulated, found["base_url"])
     keys = env.str("SIGNING_KEYS_DIR", None)
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
@@ -144,7 +144,7 @@ def _relying_party(env: Env, base_url: str) -> RelyingParty:
     )
 
 
-def _identity(env: Env, simulated: str | None) -> Provider | None:
+def _identity(env: Env, simulated: str | None, base_url: str) -> Provider | None:
     """The provider of national identity, where one is named; in the sandbox there is one."""
     issuer = env.str("IDENTITY_ISSUER", f"{simulated}/identity" if simulated else None)
     client_id = env.str("IDENTITY_CLIENT_ID", "citizen" if simulated else "")
@@ -154,7 +154,7 @@ def _identity(env: Env, simulated: str | None) -> Provider | None:
         issuer=issuer.rstrip("/"),
         client_id=client_id,
         client_secret=env.str("IDENTITY_CLIENT_SECRET", "sandbox-secret-of-citizen" if simulated else ""),
-        redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", ["http://localhost:8000/identity"])),
+        redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", [f"{base_url}/identity"] if simulated else [])),
         acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
         scope=env.str("IDENTITY_SCOPE", Provider.scope),
     )
@@ -250,10 +250,20 @@ def _problems_of_ways_in(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "IDENTITY_ISSUER", "https in live mode"
     if provider and (not provider.client_secret or "sandbox" in provider.client_secret):
         yield "IDENTITY_CLIENT_SECRET", "needed in live mode, and not a test value"
+    if provider and not (provider.redirect_uris and all(map(_is_way_back, provider.redirect_uris))):
+        yield "IDENTITY_REDIRECT_URIS", "needed in live mode: https, or an app's own scheme with a dot in it"
     # Where nothing else is said, the origin is our own page; what is wrong with that is told of BASE_URL.
     is_base_fine = found["base_url"].startswith("https://")
     if is_base_fine and not all(origin.startswith(("https://", "android:")) for origin in found["passkeys"].origins):
         yield "PASSKEY_ORIGINS", "https or android: in live mode"
+
+
+def _is_way_back(address: str) -> bool:
+    """Whether citizens may be sent back there: https, or a scheme that an app has to itself (RFC 8252 section 7.1)."""
+    parts = urlsplit(address)
+    if parts.fragment or parts.username is not None or any(word in address for word in _OF_A_TEST):
+        return False
+    return bool(parts.hostname) if parts.scheme == "https" else "." in parts.scheme
 
 
 def _is_signing_key(pem: str) -> bool:

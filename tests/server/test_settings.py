@@ -209,6 +209,50 @@ def test_no_value_of_a_test_stands_in_live_mode(live: Boot, name: str, value: st
     assert problems(live, **{name: value}) == {name}
 
 
+IDENTITY = {
+    "IDENTITY_ISSUER": "https://identity.example",
+    "IDENTITY_CLIENT_ID": "tinh",
+    "IDENTITY_CLIENT_SECRET": "a secret of the province",
+    "IDENTITY_REDIRECT_URIS": "https://api.tinh.vn/identity,vn.tinh.app:/identity",
+}
+
+
+def test_a_province_may_offer_national_identity(live: Boot) -> None:
+    offered = live(**IDENTITY).identity
+
+    assert live().identity is None
+    assert offered.redirect_uris == ("https://api.tinh.vn/identity", "vn.tinh.app:/identity")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IDENTITY_ISSUER", "http://identity.example"),
+        ("IDENTITY_CLIENT_SECRET", "sandbox-secret-of-citizen"),
+        ("IDENTITY_CLIENT_SECRET", None),
+        ("IDENTITY_REDIRECT_URIS", None),
+        ("IDENTITY_REDIRECT_URIS", "http://api.tinh.vn/identity"),
+        ("IDENTITY_REDIRECT_URIS", "http://localhost:8000/identity"),
+        ("IDENTITY_REDIRECT_URIS", "https://api.tinh.vn/identity,http://api.tinh.vn/identity"),
+        ("IDENTITY_REDIRECT_URIS", "https://somebody@api.tinh.vn/identity"),
+        ("IDENTITY_REDIRECT_URIS", "https://api.tinh.vn/identity#here"),
+        ("IDENTITY_REDIRECT_URIS", "citizen:/identity"),
+        ("IDENTITY_REDIRECT_URIS", "javascript:alert(1)"),
+        ("IDENTITY_REDIRECT_URIS", "https:///identity"),
+        ("PASSKEY_ORIGINS", "http://citizen.tinh.vn"),
+    ],
+)
+def test_national_identity_of_a_test_stands_in_no_province(live: Boot, name: str, value: str | None) -> None:
+    assert problems(live, **(IDENTITY | {name: value})) == {name}
+
+
+def test_in_the_sandbox_citizens_come_back_to_our_own_address(boot: Boot) -> None:
+    settings = boot(BASE_URL="http://127.0.0.1:8765")
+
+    assert settings.identity.redirect_uris == ("http://127.0.0.1:8765/identity",)
+    assert settings.identity.issuer == "http://127.0.0.1:8001/identity"
+
+
 def test_no_problem_is_told_with_a_secret(live: Boot) -> None:
     planted = {
         "STRIPE_SECRET_KEY": "sk_test_planted",
