@@ -36,6 +36,7 @@ class SessionEnd(StrEnum):
     SIGNED_OUT = "signed_out"
     ENDED_ELSEWHERE = "ended_elsewhere"  # by its citizen, on another device
     TOKEN_REUSED = "token_reused"  # noqa: S105 - a reason, not a secret
+    PASSKEY_REMOVED = "passkey_removed"
 
 
 class KeyState(StrEnum):
@@ -114,6 +115,9 @@ class SignInSession(Record):
     assurance: Mapped[Assurance] = mapped_column(default=Assurance.PHONE)
     authenticated_at: Mapped[datetime]
     known_since: Mapped[datetime]
+    # No foreign keys: what these passkeys have opened or raised has to be found when they are gone.
+    opened_by_passkey_id: Mapped[UUID | None]
+    raised_by_passkey_id: Mapped[UUID | None]
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -174,18 +178,21 @@ class PasskeyChallenge(Record):
 
 
 class LinkedIdentity(Record):
-    """A person as a national identity provider knows them: `subject` is its name for them towards us."""
+    """A person as a national identity provider knows them: `subject_index` finds them by its name for them towards us.
+
+    The name itself is needed nowhere, so it is not kept: only its blind index.
+    """
 
     __tablename__ = "linked_identity"
     __table_args__ = (
-        UniqueConstraint("issuer", "subject", name="uq_linked_identity_account"),
+        UniqueConstraint("issuer", "subject_index", name="uq_linked_identity_account"),
         # One person has one account there.
         UniqueConstraint("citizen_id", "issuer", name="uq_linked_identity_citizen"),
     )
 
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"))
     issuer: Mapped[str]
-    subject: Mapped[str]
+    subject_index: Mapped[bytes]
     level: Mapped[str]  # as the provider words it
     verified_at: Mapped[datetime]
 

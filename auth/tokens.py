@@ -16,10 +16,10 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
-from auth import derivation, keyring
+from auth import keyring
 from auth.keyring import Jwk
 from auth.models import Assurance
-from kit import clock
+from kit import clock, keyed
 from kit.database import new_id
 from kit.errors import NotSignedIn
 
@@ -64,7 +64,7 @@ def use_key(pem: str, *, issuer: str, secret: bytes, folder: Path | None = None)
     """
     keyring.use(pem, folder)
     _issuer["own"] = issuer
-    derivation.use_key(secret)
+    keyed.use_key(secret)
     with _lock:
         _known_keys.clear()
         _known_claims.clear()

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, delete, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    TypeDecorator,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -16,6 +27,29 @@ from kit.database import Base
 from kit.vault import DataKey, Unreadable, WrappedKey
 
 _BATCH = 500
+_NO_ROW = UUID(int=0)
+
+
+class SealedText(TypeDecorator[str]):
+    """A column of text that stands sealed in the table: for secrets of others that live for minutes, of no person.
+
+    Sealed by the master key for one `purpose`, so a value of one kind opens in no column of another.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__()
+        self.purpose = purpose
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - SQLAlchemy's
+        """The text as it is stored."""
+        return None if value is None else vault.seal_briefly(self.purpose, _NO_ROW, value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
+        """The text again."""
+        return None if value is None else vault.unseal_briefly(self.purpose, _NO_ROW, value)
 
 
 class VaultKey(Base):

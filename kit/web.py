@@ -19,7 +19,7 @@ from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from kit import logs
+from kit import keyed, logs
 from kit.errors import (
     CODES,
     BadRequest,
@@ -291,7 +291,8 @@ def request_key(asked: object) -> RequestKey:
         caller=g.caller_key,
         operation=g.operation_id,
         key=g.idempotency_key,
-        fingerprint=hashlib.sha256(meaning).hexdigest(),
+        # What was asked holds amounts, codes and numbers that could be guessed from a plain hash.
+        fingerprint=keyed.derive("request fingerprint", meaning).hex(),
     )
 
 

@@ -16,7 +16,7 @@ from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations.citizens import PHONE, find_phone, find_present_id
 from auth.operations.sessions import SignIn, end_other_sessions, end_session, start_session
-from kit import clock, events, sealed
+from kit import clock, events, sealed, vault
 from kit.database import new_id
 from kit.errors import NotSignedIn
 
@@ -119,10 +119,14 @@ def _take_turn(session: Session, person: Person) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"identity of {name}", 0))))
 
 
+def _index(person: Person) -> bytes:
+    return vault.blind_index("identity subject", f"{person.issuer} {person.subject}")
+
+
 def _find_citizen(session: Session, person: Person) -> UUID | None:
     linked = session.execute(
         select(LinkedIdentity.citizen_id).where(
-            LinkedIdentity.issuer == person.issuer, LinkedIdentity.subject == person.subject
+            LinkedIdentity.issuer == person.issuer, LinkedIdentity.subject_index == _index(person)
         )
     ).scalar_one_or_none()
     if linked is None and CCCD in person.facts:
@@ -136,12 +140,12 @@ def _is_somebody_else(session: Session, citizen_id: UUID, person: Person) -> boo
     is_proved = sealed.list_proofs(session, citizen_id).get(CCCD) == _PROVED_BY
     if is_proved and person.facts.get(CCCD) not in {None, sealed.read(session, citizen_id, [CCCD])[CCCD]}:
         return True
-    subject = session.execute(
-        select(LinkedIdentity.subject).where(
+    index = session.execute(
+        select(LinkedIdentity.subject_index).where(
             LinkedIdentity.citizen_id == citizen_id, LinkedIdentity.issuer == person.issuer
         )
     ).scalar_one_or_none()
-    return subject not in {None, person.subject}
+    return index not in {None, _index(person)}
 
 
 def _link(session: Session, citizen_id: UUID, person: Person) -> None:
@@ -155,12 +159,12 @@ def _link(session: Session, citizen_id: UUID, person: Person) -> None:
             created_at=now,
             citizen_id=citizen_id,
             issuer=person.issuer,
-            subject=person.subject,
+            subject_index=_index(person),
             level=person.level,
             verified_at=now,
         )
         .on_conflict_do_update(
-            index_elements=[LinkedIdentity.issuer, LinkedIdentity.subject],
+            index_elements=[LinkedIdentity.issuer, LinkedIdentity.subject_index],
             set_={"level": person.level, "verified_at": now},
         )
     )

@@ -38,7 +38,7 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .order_by(Passkey.id)
     )
     linked = (
-        select(LinkedIdentity.issuer, LinkedIdentity.subject, LinkedIdentity.level, LinkedIdentity.verified_at)
+        select(LinkedIdentity.issuer, LinkedIdentity.level, LinkedIdentity.verified_at)
         .where(LinkedIdentity.citizen_id == citizen_id)
         .order_by(LinkedIdentity.id)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, delete, func, select, union_all, update
+from sqlalchemy import Select, String, case, cast, delete, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -76,6 +76,7 @@ def start_session(
         assurance=proof.level,
         authenticated_at=proof.authenticated_at,
         known_since=proof.known_since,
+        opened_by_passkey_id=proof.passkey_id,
     )
     session.add(opened)
     session.flush()
@@ -103,7 +104,12 @@ def step_up(session: Session, session_id: UUID, citizen_id: UUID, proof: Proof) 
             SignInSession.ended_at.is_(None),
             SignInSession.expires_at > clock.now(),
         )
-        .values(assurance=proof.level, authenticated_at=proof.authenticated_at, known_since=known_since)
+        .values(
+            assurance=proof.level,
+            authenticated_at=proof.authenticated_at,
+            known_since=known_since,
+            raised_by_passkey_id=proof.passkey_id,
+        )
         .returning(SignInSession),
         execution_options={"populate_existing": True},
     ).scalar_one_or_none()
@@ -209,6 +215,25 @@ def end_other_sessions(session: Session, citizen_id: UUID, *, but: UUID | None) 
         .returning(SignInSession.refreshed_at)
     )
     return sum(row.refreshed_at > clock.now() - IDLE for row in ended)
+
+
+def forget_passkey(session: Session, passkey_id: UUID, citizen_id: UUID) -> None:
+    """End the sessions that a passkey has opened, and take back what it has raised others to.
+
+    Whoever held the passkey is out: access tokens of what it has opened end within ten seconds.
+    """
+    live = (SignInSession.citizen_id == citizen_id, SignInSession.ended_at.is_(None))
+    session.execute(
+        update(SignInSession)
+        .where(*live, SignInSession.opened_by_passkey_id == passkey_id)
+        .values(ended_at=clock.now(), ended_by=SessionEnd.PASSKEY_REMOVED)
+    )
+    opened_as = case((SignInSession.opened_by_passkey_id.is_(None), Assurance.PHONE), else_=Assurance.PASSKEY)
+    session.execute(
+        update(SignInSession)
+        .where(*live, SignInSession.raised_by_passkey_id == passkey_id)
+        .values(assurance=opened_as, authenticated_at=SignInSession.created_at, raised_by_passkey_id=None)
+    )
 
 
 def list_revoked(session: Session) -> frozenset[str]:

@@ -166,7 +166,8 @@ class PasskeyById(MethodView):
     def delete(self, passkey_id: UUID) -> None:
         """Remove a passkey (xóa khóa truy cập).
 
-        Needs a passkey or national identity used in the last five minutes. The last way in stays.
+        Needs a passkey or national identity used in the last five minutes. The last way in stays. Sessions that were
+        opened with this passkey end, this one too if it was; what it has raised is as sure as it was before.
         """
         with transaction() as session:
             found = operations.get_passkey(session, passkey_id, current_citizen())

@@ -41,6 +41,12 @@ def upgrade() -> None:
     op.add_column('citizen', sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True))
     op.drop_column('phone_challenge', 'phone')
     op.add_column('phone_challenge', sa.Column('phone_sealed', sa.LargeBinary(), nullable=False))
+    # Likewise what was hashed without a key, and the doors to the gateway that stood open in clear
+    op.execute('DELETE FROM lookup')
+    op.execute('DELETE FROM idempotency_key')
+    for column in ('redirect_url', 'client_secret'):
+        op.drop_column('payment', column)
+        op.add_column('payment', sa.Column(column, sa.LargeBinary(), nullable=True))
     # Household, mandates, consents, requests, accesses
     op.create_table('household_member',
     sa.Column('citizen_id', sa.Uuid(), nullable=False),

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from auth import derivation, keyring, operations, tokens
-from kit import clock
+from auth import keyring, operations, tokens
+from kit import clock, keyed
 from kit.database import transaction
 from tests.auth.people import bearer
 
@@ -31,7 +31,7 @@ SECRET = b"s" * 32
 @pytest.fixture(autouse=True)
 def own_key(client, signing_key):
     """The house signs with KEY here, so that a test can sign exactly what it wants to have refused."""
-    secret = derivation._secrets["key"]
+    secret = keyed._secrets["key"]
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)
     yield
     tokens.use_key(signing_key, issuer=ISSUER, secret=secret)

@@ -80,7 +80,7 @@ def tell_everything(person: Person) -> UUID:
                     known_since=clock.now(),
                 ),
                 LinkedIdentity(
-                    citizen_id=person.id, issuer="https://id", subject="s-1", level="2", verified_at=clock.now()
+                    citizen_id=person.id, issuer="https://id", subject_index=b"s-1", level="2", verified_at=clock.now()
                 ),
             ]
         )

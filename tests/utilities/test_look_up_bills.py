@@ -227,4 +227,4 @@ def _someone(person: Person, number: int) -> Person:
 
 def _sign_in_again(person: Person) -> None:
     with transaction() as session:
-        person.token = auth.operations.start_session(session, person.id, None).access_token
+        person.token = auth.operations.start_session(session, person.id, None, is_new_device=False).access_token
