@@ -11,7 +11,14 @@ import persons.holdings
 import persons.listeners
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import CitizensJoined, DeviceSignedIn, PasskeyAdded, PhoneChallengeStarted, SessionEndedByReuse
+from auth.events import (
+    CitizensJoined,
+    DeviceSignedIn,
+    MemberInvited,
+    PasskeyAdded,
+    PhoneChallengeStarted,
+    SessionEndedByReuse,
+)
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -48,6 +55,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
+    MemberInvited: [notifications.flows.send_invitation],
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
@@ -77,6 +85,8 @@ def tidy() -> None:
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
         auth.operations.repeat_joins(session)
+        auth.operations.forget_old_assertions(session)
+        auth.operations.forget_old_invitations(session)
         auth.operations.advance_signing_keys(session)
 
 

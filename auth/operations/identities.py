@@ -15,6 +15,7 @@ from auth.events import CitizensJoined
 from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations.citizens import PHONE, find_phone, find_present_id
+from auth.operations.members import move_memberships
 from auth.operations.sessions import SignIn, end_other_sessions, end_session, start_session
 from kit import clock, events, sealed, vault
 from kit.database import new_id
@@ -187,6 +188,7 @@ def _join(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
     theirs = LinkedIdentity.citizen_id == joined_id
     session.execute(delete(LinkedIdentity).where(theirs, LinkedIdentity.issuer.in_(providers)))
     session.execute(update(LinkedIdentity).where(theirs).values(citizen_id=kept_id))
+    move_memberships(session, kept_id=kept_id, joined_id=joined_id)
     end_other_sessions(session, joined_id, but=None)
     session.execute(update(Citizen).where(Citizen.id == joined_id).values(joined_into=kept_id))
     events.emit(session, CitizensJoined(kept_id, joined_id))
