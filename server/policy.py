@@ -33,6 +33,15 @@ def _provider(scope: str) -> Rule:
     )
 
 
+# A company's system that was granted it, or an operator of the company.
+WEBHOOKS = Rule(
+    frozenset({Role.PROVIDER}),
+    scope="webhooks:manage",
+    staff=frozenset({StaffRole.OPERATOR}),
+    kinds=frozenset({OrganisationKind.PROVIDER}),
+)
+
+
 def _by_mandate(scope: str) -> Rule:
     return Rule(frozenset({Role.CITIZEN}), act_for=scope)
 
@@ -88,6 +97,18 @@ POLICY: dict[str, Rule] = {
     "listPayments": CITIZEN,
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
+    # webhooks
+    "createWebhookEndpoint": WEBHOOKS,
+    "listWebhookEndpoints": WEBHOOKS,
+    "getWebhookEndpoint": WEBHOOKS,
+    "changeWebhookEndpoint": WEBHOOKS,
+    "removeWebhookEndpoint": WEBHOOKS,
+    "rotateWebhookSecret": WEBHOOKS,
+    "testWebhookEndpoint": WEBHOOKS,
+    "listWebhookDeliveries": WEBHOOKS,
+    "getWebhookDelivery": WEBHOOKS,
+    "replayWebhookDelivery": WEBHOOKS,
+    "listProviderEvents": _provider("payments:read"),
     # notifications
     "listMessages": CITIZEN,
     "getMessage": CITIZEN,

@@ -9,6 +9,9 @@ import payments.flows
 import persons.holdings
 import services.utilities.flows
 import services.utilities.listeners
+import webhooks.flows
+import webhooks.listeners
+import webhooks.operations
 from auth.events import PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
@@ -24,12 +27,14 @@ from payments.events import (
 )
 from server.holdings import HOLDINGS
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
-    BillsPaid: [notifications.listeners.tell_bills_paid],
-    BillsReturned: [notifications.listeners.tell_bills_returned],
+    PaymentCaptured: [webhooks.listeners.log_captured],
+    BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
+    BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -40,6 +45,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
     MessagePosted: [notifications.flows.push_message],
+    DeliveryDue: [webhooks.flows.deliver],
 }
 
 
@@ -62,6 +68,7 @@ def tidy() -> None:
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
         auth.operations.advance_signing_keys(session)
+        webhooks.operations.forget_old_events(session)
 
 
 PERIODIC = {
