@@ -148,7 +148,7 @@ def test_what_is_not_heard_is_told_again_ten_times_and_then_given_up(
     assert len(waits) == 9
     for wait, rung in zip(waits, operations.LADDER[1:], strict=True):
         assert isinstance(wait, TryLater)
-        assert 0.85 * rung <= wait.seconds <= 1.15 * rung
+        assert int(0.9 * rung) <= wait.seconds <= 1.1 * rung
 
 
 def test_an_address_that_is_gone_is_disabled_and_can_be_enabled(
