@@ -89,6 +89,8 @@ POLICY: dict[str, Rule] = {
     "listBills": _by_mandate("bills:read"),
     "getBill": _by_mandate("bills:read"),
     "payBills": _by_mandate("bills:pay"),
+    "putProviderBill": _provider("bills:write"),
+    "closeProviderBill": _provider("bills:write"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),

@@ -7,7 +7,6 @@ openapi.yaml says. Bounded in time, and the same requests at every run: the seed
 
 from __future__ import annotations
 
-from base64 import b64encode
 import base64
 import os
 import secrets
@@ -16,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
