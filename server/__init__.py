@@ -28,7 +28,9 @@ import persons.operations
 import persons.views
 import services.utilities.providers
 import services.utilities.views
-from kit import database, logs, pages, vault, web
+import webhooks.signing
+import webhooks.views
+from kit import database, egress, logs, pages, vault, web
 from kit.errors import TooManyRequests
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
@@ -44,6 +46,7 @@ BLUEPRINTS = (
     divisions.views.blueprint,
     services.utilities.views.blueprint,
     payments.views.blueprint,
+    webhooks.views.blueprint,
     notifications.views.blueprint,
 )
 
@@ -72,6 +75,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
     auth.identity.use_provider(settings.identity)
+    webhooks.signing.use_key(settings.secret_key)
     auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
     connect_outside(settings)
     wiring.wire()
@@ -85,6 +89,7 @@ def connect_outside(settings: Settings) -> None:
         webhook_secret=settings.stripe_webhook_secret,
         url=settings.stripe_url,
     )
+    egress.configure(allowed=settings.sandbox_url)
     notifications.sms.connect(settings.sms_url, settings.sms_key)
     notifications.push.connect(settings.push_project, url=settings.push_url, credentials=settings.push_credentials)
     services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)

@@ -11,6 +11,7 @@ import notifications.models
 import payments.models
 import persons.models
 import services.utilities.models
+import webhooks.models
 from kit.database import Base
 
 METADATA = Base.metadata
@@ -23,5 +24,6 @@ ROOMS = (
     persons.models,
     payments.models,
     services.utilities.models,
+    webhooks.models,
     notifications.models,
 )

@@ -36,6 +36,14 @@ def _provider(scope: str) -> Rule:
 # Those who look after the members and systems of their own organisation; the province's, of any.
 OPERATORS = _staff(None, StaffRole.OPERATOR)
 
+# A company's system that was granted it, or an operator of the company.
+WEBHOOKS = Rule(
+    frozenset({Role.PROVIDER}),
+    scope="webhooks:manage",
+    staff=frozenset({StaffRole.OPERATOR}),
+    kinds=frozenset({OrganisationKind.PROVIDER}),
+)
+
 
 def _by_mandate(scope: str) -> Rule:
     return Rule(frozenset({Role.CITIZEN}), act_for=scope)
@@ -108,6 +116,8 @@ POLICY: dict[str, Rule] = {
     "listBills": _by_mandate("bills:read"),
     "getBill": _by_mandate("bills:read"),
     "payBills": _by_mandate("bills:pay"),
+    "putProviderBill": _provider("bills:write"),
+    "closeProviderBill": _provider("bills:write"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
@@ -116,6 +126,18 @@ POLICY: dict[str, Rule] = {
     "listPayments": CITIZEN,
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
+    # webhooks
+    "createWebhookEndpoint": WEBHOOKS,
+    "listWebhookEndpoints": WEBHOOKS,
+    "getWebhookEndpoint": WEBHOOKS,
+    "changeWebhookEndpoint": WEBHOOKS,
+    "removeWebhookEndpoint": WEBHOOKS,
+    "rotateWebhookSecret": WEBHOOKS,
+    "testWebhookEndpoint": WEBHOOKS,
+    "listWebhookDeliveries": WEBHOOKS,
+    "getWebhookDelivery": WEBHOOKS,
+    "replayWebhookDelivery": WEBHOOKS,
+    "listProviderEvents": _provider("payments:read"),
     # notifications
     "listMessages": CITIZEN,
     "getMessage": CITIZEN,

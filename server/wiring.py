@@ -11,6 +11,9 @@ import persons.holdings
 import persons.listeners
 import services.utilities.flows
 import services.utilities.listeners
+import webhooks.flows
+import webhooks.listeners
+import webhooks.operations
 from auth.events import (
     CitizensJoined,
     DeviceSignedIn,
@@ -34,12 +37,11 @@ from payments.events import (
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
-    BillsPaid: [notifications.listeners.tell_bills_paid],
-    BillsReturned: [notifications.listeners.tell_bills_returned],
     DeviceSignedIn: [notifications.listeners.tell_new_device],
     SessionEndedByReuse: [notifications.listeners.tell_session_closed],
     PasskeyAdded: [notifications.listeners.tell_passkey_added],
@@ -52,6 +54,9 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         services.utilities.listeners.follow_citizen,
         notifications.listeners.follow_citizen,
     ],
+    PaymentCaptured: [webhooks.listeners.log_captured],
+    BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
+    BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -63,6 +68,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
     MessagePosted: [notifications.flows.push_message],
+    DeliveryDue: [webhooks.flows.deliver],
 }
 
 
@@ -88,6 +94,7 @@ def tidy() -> None:
         auth.operations.forget_old_assertions(session)
         auth.operations.forget_old_invitations(session)
         auth.operations.advance_signing_keys(session)
+        webhooks.operations.forget_old_events(session)
 
 
 PERIODIC = {

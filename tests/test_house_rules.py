@@ -26,7 +26,7 @@ from kit.errors import CODES, DomainError
 from kit.events import Event
 
 ROOT = Path(__file__).parents[1]
-OURS = ("server", "kit", "auth", "persons", "payments", "divisions", "services", "notifications")
+OURS = ("server", "kit", "auth", "persons", "payments", "divisions", "services", "webhooks", "notifications")
 PACKAGES = (*OURS, "sandbox", "sample")
 LONGEST_FILE = 400
 NOT_NAMES_OF_MODULES = {
