@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
-revision = '0015'
-down_revision = "0009"
+revision = '0010'
+down_revision = '0009'
 
 
 def upgrade() -> None:
