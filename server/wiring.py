@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.listeners
 import auth.operations
 import notifications.flows
 import notifications.listeners
@@ -49,6 +50,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     MandateRevoked: [notifications.listeners.tell_mandate_revoked],
     # Every room with rows of citizens.
     CitizensJoined: [
+        auth.listeners.move_memberships,
         persons.listeners.follow_citizen,
         payments.listeners.follow_citizen,
         services.utilities.listeners.follow_citizen,
