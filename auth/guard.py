@@ -12,9 +12,11 @@ from uuid import UUID
 from flask import Flask, Response, g, request
 
 from auth import assurance, operations, tokens
+from auth.app_scopes import SCOPES
 from auth.assurance import Proof
 from auth.keyring import Jwk
 from auth.models import Assurance
+from auth.operations import grants
 from kit import clock
 from kit.database import transaction
 from kit.errors import NotAllowed, NotFound, NotSignedIn, TooManyRequests
@@ -46,6 +48,7 @@ class Rule:
     A citizen also needs to have proved who they are by `assurance` or better, at most `max_age` ago.
     `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
     operation takes `own_credentials`. `act_for` is the scope of a mandate by which a citizen may do it for another.
+    `app` is the scope by which an app of others may do it for a citizen who has allowed it; without one no app may.
     """
 
     roles: frozenset[Role]
@@ -55,11 +58,12 @@ class Rule:
     assurance: Assurance | None = None
     max_age: timedelta | None = None
     act_for: str | None = None
+    app: str | None = None
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The one who asks: `subject` is the citizen's or the machine client's id."""
+    """The one who asks: `subject` is the citizen's, the machine client's or the app's id."""
 
     role: Role
     subject: UUID | None = None
@@ -67,7 +71,11 @@ class Caller:
     session_id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     proof: Proof | None = None  # of citizens only
-    acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this very operation
+    acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this operation, or allowed the app
+    # Of apps of others only: the consent they call by, what its citizen is called towards them, their own name.
+    grant_id: UUID | None = None
+    alias: UUID | None = None
+    app_name: str | None = None
 
     @property
     def assurance(self) -> Assurance | None:
@@ -77,6 +85,8 @@ class Caller:
     @property
     def key(self) -> str:
         """What idempotency keys, cursors and quotas are bound to."""
+        if self.alias:
+            return f"{self.role}:{self.subject} for {self.alias}"
         if self.acts_for:
             return f"{self.role}:{self.subject} for {self.acts_for}"
         return f"{self.role}:{self.subject}" if self.subject else "anonymous"
@@ -87,14 +97,32 @@ ANYBODY = Caller(Role.ANONYMOUS)
 MayAct = Callable[[UUID, UUID, str, str], bool]
 
 
-def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *, may_act: MayAct) -> None:
+@dataclass(frozen=True)
+class AppLook:
+    """An app of others that is about to be shown something of a citizen, by a scope they have allowed."""
+
+    citizen_id: UUID
+    app_id: UUID
+    app_name: str
+    scope: str
+    operation: str
+
+
+def install(
+    app: Flask,
+    api: Api,
+    policy: Mapping[str, Rule],
+    quotas: Quotas,
+    *,
+    may_act: MayAct,
+    app_looks: Callable[[AppLook], None],
+) -> None:
     """Put the guard before every operation of `api`; raises LookupError for an operation without a rule.
 
-    `may_act` is asked, and writes down for the principal, when the header Act-For names somebody.
+    `may_act` is asked, and writes down for the principal, when the header Act-For names somebody. `app_looks` writes
+    down for the citizen what an app is about to see.
     """
-    unruled = sorted(set(api.operations.values()) - set(policy))
-    if unruled:
-        raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
+    _check(policy, api)
 
     @app.before_request
     def admit() -> None:
@@ -111,7 +139,10 @@ def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *,
             raise
         g.caller_key = g.caller.key
         _spend(quotas, g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
+        g.caller = _on_behalf(g.caller)
         _admit(g.caller, rule)
+        if g.caller.app_name and rule.app and not rule.open:
+            app_looks(AppLook(g.caller.acts_for, g.caller.subject, g.caller.app_name, rule.app, operation))
         if ACT_FOR in request.headers and not rule.open:
             g.caller = _stand_in(g.caller, rule, operation, may_act)
             g.caller_key = g.caller.key
@@ -125,6 +156,15 @@ def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *,
         return response
 
 
+def _check(policy: Mapping[str, Rule], api: Api) -> None:
+    unruled = sorted(set(api.operations.values()) - set(policy))
+    if unruled:
+        raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
+    for operation, rule in policy.items():
+        if rule.app is not None and (rule.app not in SCOPES or rule.assurance is not None):
+            raise LookupError(f"{operation}: no citizen is asked for {rule.app}, or an app would have to step up")
+
+
 def current_caller() -> Caller:
     """Who makes the current request."""
     caller: Caller = g.caller
@@ -132,7 +172,12 @@ def current_caller() -> Caller:
 
 
 def current_citizen() -> UUID:
-    """The citizen whose things the current request is about: who makes it, or whom they act for by mandate."""
+    """The citizen whose things the current request is about: who makes it, or whom they act for by mandate.
+
+    When an app of others makes it, the citizen who has allowed it.
+    """
+    if current_caller().role is Role.DEVELOPER:
+        return _subject(lambda caller: caller.acts_for, Role.DEVELOPER)
     return _subject(lambda caller: caller.acts_for or caller.subject, Role.CITIZEN)
 
 
@@ -192,6 +237,16 @@ def _identify(rule: Rule) -> Caller:
     claims = tokens.verify(token.strip(), _find_key)
     if _revoked.holds(claims.kid, str(claims.session_id), str(claims.subject)):
         raise NotSignedIn("ended")
+    if (claims.role == Role.DEVELOPER) is (claims.client_id is None):
+        raise NotSignedIn("malformed")  # an app's token, and no other, names its app
+    if claims.client_id is not None:
+        return Caller(
+            role=Role.DEVELOPER,
+            subject=claims.client_id,
+            scopes=claims.scopes,
+            grant_id=claims.session_id,
+            alias=claims.subject,
+        )
     return Caller(
         role=Role(claims.role),
         subject=claims.subject,
@@ -206,6 +261,19 @@ def _proof(claims: tokens.Claims) -> Proof | None:
     if claims.assurance is None or claims.authenticated_at is None:
         return None
     return Proof(claims.assurance, claims.authenticated_at, claims.known_since or claims.authenticated_at)
+
+
+def _on_behalf(caller: Caller) -> Caller:
+    """An app of others, with the citizen who has allowed it: asked anew each time. Anybody else as they are."""
+    if caller.role is not Role.DEVELOPER:
+        return caller
+    if caller.grant_id is None or caller.subject is None or caller.alias is None:
+        raise NotSignedIn("malformed")
+    with transaction() as session:
+        grant = grants.find_live_grant(session, caller.grant_id, caller.subject, caller.alias)
+    if grant is None:
+        raise NotSignedIn("ended")
+    return replace(caller, acts_for=grant.citizen_id, app_name=grant.app_name, scopes=caller.scopes & grant.scopes)
 
 
 def _find_key(kid: str) -> Jwk | None:
@@ -241,6 +309,9 @@ _revoked = _Revoked()
 
 
 def _admit(caller: Caller, rule: Rule) -> None:
+    if caller.role is Role.DEVELOPER:
+        _admit_app(caller, rule)
+        return
     if rule.open or caller.role in rule.roles:
         if rule.assurance and caller.role is Role.CITIZEN:
             assurance.require(caller.proof, rule.assurance, rule.max_age)
@@ -250,3 +321,12 @@ def _admit(caller: Caller, rule: Rule) -> None:
     if caller.role is Role.ANONYMOUS:
         raise NotSignedIn
     raise NotAllowed
+
+
+def _admit_app(app: Caller, rule: Rule) -> None:
+    if rule.open or (rule.app is not None and rule.app in app.scopes):
+        return
+    refusal = NotAllowed(scope=rule.app) if rule.app else NotAllowed()
+    if rule.app:
+        refusal.headers["WWW-Authenticate"] = f'Bearer realm="citizen", error="insufficient_scope", scope="{rule.app}"'
+    raise refusal

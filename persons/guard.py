@@ -8,8 +8,8 @@ from persons.errors import PurposeMissing
 from persons.models import AccessPurpose
 
 HEADER = "Access-Purpose"
-# An agent's purpose is the mandate: nobody may claim one.
-STATED = frozenset(AccessPurpose) - {AccessPurpose.MANDATE}
+# An agent's purpose is the mandate and an app's the consent: nobody may claim one.
+STATED = frozenset(AccessPurpose) - {AccessPurpose.MANDATE, AccessPurpose.APP}
 PARAMETER = {
     "in": "header",
     "name": HEADER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.app_models
 import auth.models
 import divisions.models
 import kit.idempotency
@@ -17,6 +18,7 @@ ROOMS = (
     kit.idempotency,
     kit.sealed,
     auth.models,
+    auth.app_models,
     divisions.models,
     persons.models,
     payments.models,

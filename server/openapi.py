@@ -8,6 +8,7 @@ import orjson
 import yaml
 from flask import Flask
 
+from auth.app_scopes import SCOPES
 from auth.guard import ACT_FOR, Role, Rule
 from kit.errors import (
     DomainError,
@@ -36,6 +37,7 @@ the company has posted it.
 - **Money** is whole đồng. **Time** is RFC 3339, given in +07:00.
 - Ignore properties you do not know; values of enumerations may grow.
 - **Signing in**: `startPhoneSignIn`, `answerPhoneChallenge`, then `Authorization: Bearer …`.
+- **Apps of others**: `registerApp`, then OAuth 2.1 as `getServerMetadata` tells, with a consent page at `/authorize`.
 """
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Citizen API",
@@ -66,6 +68,18 @@ _SECURITY = {
                     "bills:write": "Send bills and read what became of them.",
                     "payments:read": "Read payments of one's own bills.",
                 },
+            }
+        },
+    },
+    "app": {
+        "type": "oauth2",
+        "description": "An app of others, for a citizen who has allowed it. The token lives for five minutes.",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "/authorize",
+                "tokenUrl": "/token",
+                "refreshUrl": "/token",
+                "scopes": {scope.name: f"{scope.title_en}. {scope.body_en}" for scope in SCOPES.values()},
             }
         },
     },
@@ -126,7 +140,10 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["security"] = [
             {"provider": [rule.scope]} if role is Role.PROVIDER else {"citizen": []} for role in sorted(rule.roles)
         ]
-    operation["x-roles"] = [role.value for role in sorted(Role if rule.open else rule.roles)]
+        if rule.app:
+            operation["security"].append({"app": [rule.app]})
+    roles = rule.roles | {Role.DEVELOPER} if rule.app else rule.roles
+    operation["x-roles"] = [role.value for role in sorted(Role if rule.open else roles)]
     # What is rendered once more has the header already.
     declared = [one for one in operation.get("parameters", []) if one.get("name") != ACT_FOR]
     if "requestBody" in operation:

@@ -12,14 +12,21 @@ NEWCOMER = Rule(frozenset(Role), open=True, own_credentials=True)
 CITIZEN = Rule(frozenset({Role.CITIZEN}))
 # What would let a thief stay in, or see all there is: proved anew, and by more than a code to the phone.
 STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
+# Who reviews for the province.
+REVIEWER = Rule(frozenset({Role.OPERATOR}))
 
 
 def _provider(scope: str) -> Rule:
     return Rule(frozenset({Role.PROVIDER}), scope=scope)
 
 
-def _by_mandate(scope: str) -> Rule:
-    return Rule(frozenset({Role.CITIZEN}), act_for=scope)
+def _by_mandate(scope: str, *, app: str | None = None) -> Rule:
+    return Rule(frozenset({Role.CITIZEN}), act_for=scope, app=app)
+
+
+def _by_app(scope: str) -> Rule:
+    """The citizen, and an app of others that the citizen has allowed this scope; without an entry no app may."""
+    return Rule(frozenset({Role.CITIZEN}), app=scope)
 
 
 POLICY: dict[str, Rule] = {
@@ -30,7 +37,7 @@ POLICY: dict[str, Rule] = {
     "issueClientToken": NEWCOMER,
     "listSigningKeys": PUBLIC,
     "signOut": CITIZEN,
-    "getMe": CITIZEN,
+    "getMe": _by_app("profile:read"),
     "listSessions": CITIZEN,
     "getSession": CITIZEN,
     "renameSession": CITIZEN,
@@ -49,6 +56,21 @@ POLICY: dict[str, Rule] = {
     "listPasskeys": CITIZEN,
     "getPasskey": CITIZEN,
     "removePasskey": STRONG,
+    # apps of others
+    "getServerMetadata": PUBLIC,
+    "issueAppTokens": NEWCOMER,
+    "revokeAppToken": NEWCOMER,
+    "registerApp": CITIZEN,
+    "listOwnApps": CITIZEN,
+    "getOwnApp": CITIZEN,
+    "changeOwnApp": CITIZEN,
+    "removeOwnApp": CITIZEN,
+    "issueAppSecret": STRONG,
+    "listAppsToReview": REVIEWER,
+    "getAppToReview": REVIEWER,
+    "reviewApp": REVIEWER,
+    "listMyApps": CITIZEN,
+    "withdrawApp": CITIZEN,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,
@@ -59,18 +81,19 @@ POLICY: dict[str, Rule] = {
     "listProviders": PUBLIC,
     "lookUpBills": CITIZEN,
     "linkAccount": CITIZEN,
-    "listAccounts": CITIZEN,
-    "getAccount": CITIZEN,
+    "listAccounts": _by_app("bills:read"),
+    "getAccount": _by_app("bills:read"),
     "unlinkAccount": CITIZEN,
-    "listBills": _by_mandate("bills:read"),
-    "getBill": _by_mandate("bills:read"),
+    "listBills": _by_mandate("bills:read", app="bills:read"),
+    "getBill": _by_mandate("bills:read", app="bills:read"),
     "payBills": _by_mandate("bills:pay"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
     # payments
+    # It holds what a payment is confirmed with: an app sees the list alone.
     "getPayment": _by_mandate("bills:pay"),
-    "listPayments": CITIZEN,
+    "listPayments": _by_app("payments:read"),
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
     # notifications
@@ -81,7 +104,7 @@ POLICY: dict[str, Rule] = {
     "listDevices": CITIZEN,
     "removeDevice": CITIZEN,
     # persons
-    "getMyIdentity": CITIZEN,
+    "getMyIdentity": _by_app("identity:read"),
     "changeMyIdentity": CITIZEN,
     "exportMyData": CITIZEN,
     "eraseMe": Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PHONE, max_age=FRESH),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import auth.operations
+import auth.operations.authorizations
+import auth.operations.grants
 import notifications.flows
 import notifications.listeners
 import payments.flows
@@ -61,6 +63,8 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.authorizations.forget_old_authorizations(session)
+        auth.operations.grants.forget_old_grants(session)
         auth.operations.advance_signing_keys(session)
 
 

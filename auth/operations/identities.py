@@ -14,7 +14,9 @@ from auth.errors import IdentityAttemptOver, IdentityOfAnother
 from auth.events import CitizensJoined
 from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
+from auth.operations.apps import hand_over_apps
 from auth.operations.citizens import PHONE, find_phone
+from auth.operations.grants import end_grants_of
 from auth.operations.sessions import SignIn, end_other_sessions, end_session, start_session
 from kit import clock, events, sealed
 from kit.database import new_id
@@ -161,6 +163,8 @@ def _join(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
         sealed.put(session, kept_id, PHONE, phone, proved_by="phone_code", alone=True)
     session.execute(update(Passkey).where(Passkey.citizen_id == joined_id).values(citizen_id=kept_id))
     end_other_sessions(session, joined_id, but=None)
+    end_grants_of(session, joined_id)
+    hand_over_apps(session, joined_id, kept_id)
     session.execute(update(Citizen).where(Citizen.id == joined_id).values(joined_into=kept_id))
     events.emit(session, CitizensJoined(kept_id, joined_id))
 

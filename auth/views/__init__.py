@@ -1,6 +1,32 @@
-"""The doors of sign-in: one file a noun, one blueprint."""
+"""The doors of sign-in: one file a noun, one blueprint; a second one for apps of others, and the page they send to."""
 
-from auth.views import identities, machines, me, passkeys, phones, sessions
-from auth.views.door import blueprint
+from auth.views import (
+    allowed_apps,
+    app_reviews,
+    apps,
+    identities,
+    machines,
+    me,
+    oauth,
+    passkeys,
+    phones,
+    sessions,
+)
+from auth.views.authorize import pages
+from auth.views.door import apps as apps_blueprint, blueprint
 
-__all__ = ["blueprint", "identities", "machines", "me", "passkeys", "phones", "sessions"]
+__all__ = [
+    "allowed_apps",
+    "app_reviews",
+    "apps",
+    "apps_blueprint",
+    "blueprint",
+    "identities",
+    "machines",
+    "me",
+    "oauth",
+    "pages",
+    "passkeys",
+    "phones",
+    "sessions",
+]

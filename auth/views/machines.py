@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_plus
 
-from flask import request
 from flask.views import MethodView
 
 from auth import operations
 from auth.errors import InvalidClient, InvalidScope, UnsupportedGrantType
 from auth.operations import ClientToken
 from auth.schemas import ClientTokenRequestSchema, ClientTokenSchema, SigningKeysSchema
+from auth.views.credentials import client_credentials
 from auth.views.door import SIGN_IN_EXAMPLE, blueprint
 from kit.database import transaction
 from kit.errors import MalformedRequest
-from kit.parsing import Flaw
 from kit.web import public
 
 _CLIENT = {
@@ -64,7 +62,7 @@ class ClientTokens(MethodView):
         """
         if asked["grant_type"] != "client_credentials":
             raise UnsupportedGrantType
-        client_id, secret = _client_credentials(asked)
+        client_id, secret = client_credentials(asked)
         with transaction() as session:
             return operations.issue_client_token(session, client_id, secret, asked.get("scope"))
 
@@ -84,16 +82,3 @@ class SigningKeys(MethodView):
             keys = operations.list_signing_keys(session)
         public(300)
         return {"keys": keys}
-
-
-def _client_credentials(asked: dict[str, str]) -> tuple[str, str]:
-    shown = request.authorization
-    if shown is None or shown.type != "basic":
-        return asked.get("client_id", ""), asked.get("client_secret", "")
-    if "client_id" in asked or "client_secret" in asked:
-        flaw = Flaw(
-            "/client_id", "twice", "Chỉ gửi thông tin hệ thống ở một nơi.", "Send the credentials in one place."
-        )
-        raise MalformedRequest(errors=[flaw])
-    # RFC 6749 section 2.3.1: both are form-encoded before they become user name and password.
-    return unquote_plus(shown.username or ""), unquote_plus(shown.password or "")
