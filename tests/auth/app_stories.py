@@ -17,8 +17,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from auth import operations
-from auth.app_models import AppState, AuthorizationRequest, Review
-from auth.models import Language
+from auth.app_models import AppState, Review
+from auth.models import Language, PhoneChallenge
 from auth.operations import apps
 from kit.database import transaction
 from tests.auth.people import AN, read_code
@@ -72,9 +72,9 @@ class ThirdParty:
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": self.verifier, **changes}
         return self.send("/token", **form)
 
-    def refresh(self, token: str, **changes: str | None) -> TestResponse:
+    def refresh(self, token: str, headers: dict[str, str] | None = None, **changes: str | None) -> TestResponse:
         """A refresh token for new ones."""
-        return self.send("/token", **{"grant_type": "refresh_token", "refresh_token": token, **changes})
+        return self.send("/token", headers, **{"grant_type": "refresh_token", "refresh_token": token, **changes})
 
     def revoke(self, token: str, **changes: str | None) -> TestResponse:
         """A token given back."""
@@ -164,11 +164,9 @@ def told_by(answer: TestResponse) -> dict[str, str]:
 
 
 def code_sent() -> str:
-    """The code of the question that was asked last, as the text message carries it."""
+    """The code that was sent last, as the text message carries it."""
     with transaction() as session:
-        challenge = session.scalars(
-            select(AuthorizationRequest.challenge_id).order_by(AuthorizationRequest.id.desc()).limit(1)
-        ).one()
+        challenge = session.scalars(select(PhoneChallenge.id).order_by(PhoneChallenge.id.desc()).limit(1)).one()
     return read_code(str(challenge))
 
 
@@ -198,3 +196,15 @@ def sign_in(app: ThirdParty, client: Callable[[], FlaskClient], number: str = AN
     given = app.redeem(browser.decide()["code"])
     assert given.status_code == 200, given.json
     return given.json
+
+
+def allow(client: Callable[[], FlaskClient], app: ThirdParty, **asked: str) -> str:
+    """The code of a citizen who has said yes, not redeemed yet."""
+    browser = Browser(client())
+    browser.open(app.question(**asked))
+    browser.prove()
+    return browser.decide()["code"]
+
+
+def assert_refused(answer: TestResponse, error: str = "invalid_grant", status: int = 400) -> None:
+    assert (answer.status_code, answer.json["error"]) == (status, error), answer.json

@@ -67,7 +67,7 @@ def test_the_page_says_what_the_app_wants_who_is_behind_it_and_for_how_long(app_
         "Cho phép “Sổ chi tiêu” xem dữ liệu của bạn?",
         "Xem hóa đơn của bạn",
         "Biết bạn là ai trong ứng dụng",
-        "Không trả tiền, không thay đổi gì thay bạn",
+        "Ứng dụng không trả tiền, không thay đổi gì thay bạn được",
         "Công ty TNHH Sổ Chi Tiêu",
         "so-chi-tieu.example",
         f"{until:%d/%m/%Y}",
