@@ -83,11 +83,16 @@ def give_grant(session: Session, request: AuthorizationRequest) -> str:
             code_hash=_hash(code),
             code_challenge=request.code_challenge,
             code_expires_at=now + CODE_LIFETIME,
-            ends_at=now + CONSENT_LIFETIME,
+            ends_at=end_of_consent(request),
         )
     )
     session.flush()
     return code
+
+
+def end_of_consent(request: AuthorizationRequest) -> datetime:
+    """When a consent to this question ends by itself: the same at every look, so that what was read is what holds."""
+    return (request.proved_at or clock.now()) + CONSENT_LIFETIME
 
 
 def redeem_code(

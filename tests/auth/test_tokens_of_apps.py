@@ -71,7 +71,9 @@ def test_a_code_without_its_verifier_is_worth_nothing(app_of_others, code, verif
 
 
 def test_the_challenge_itself_is_no_verifier(app_of_others, code):
-    assert_refused(app_of_others.redeem(code, code_verifier=challenge_of(app_of_others.verifier)))
+    refused = app_of_others.redeem(code, code_verifier=challenge_of(app_of_others.verifier))
+
+    assert (refused.status_code, refused.json["error"]) == (400, "invalid_grant")
 
 
 @pytest.mark.parametrize("back", ["https://so-chi-tieu.example/other", f"{BACK}/", "https://evil.example/back"])
@@ -79,7 +81,8 @@ def test_a_code_is_bound_to_the_way_it_came(client, back):
     app = register(client(), redirect_uris=[BACK, "https://so-chi-tieu.example/other"])
     code = allow(client, app)
 
-    assert_refused(app.redeem(code, redirect_uri=back))
+    assert app.redeem(code, redirect_uri=back).json["error"] == "invalid_grant"
+    assert app.redeem(code).json["error"] == "invalid_grant"
 
 
 def test_a_code_may_be_redeemed_with_the_way_it_came_or_without_a_word_of_it(client, app_of_others):
@@ -99,7 +102,7 @@ def test_a_code_is_good_for_a_minute(app_of_others, client, later):
 
 @pytest.mark.parametrize("guess", ["x" * 43, "' OR 1=1 --", "đ"])
 def test_a_guessed_code_is_refused(app_of_others, guess):
-    assert_refused(app_of_others.redeem(guess))
+    assert app_of_others.redeem(guess).json["error"] == "invalid_grant"
 
 
 def test_of_twenty_who_redeem_one_code_at_once_at_most_one_is_given_tokens_and_none_lives_on(app, app_of_others, code):
@@ -199,7 +202,7 @@ def test_a_family_ends_after_thirty_idle_days(app_of_others, code, later):
 
 @pytest.mark.parametrize("token", ["x" * 43, "' OR 1=1 --", "đ"])
 def test_an_unknown_refresh_token_is_refused(app_of_others, token):
-    assert_refused(app_of_others.refresh(token))
+    assert app_of_others.refresh(token).json["error"] == "invalid_grant"
 
 
 def test_a_citizens_own_refresh_token_is_of_no_use_to_an_app_nor_the_other_way_round(app_of_others, code, phone):
