@@ -28,6 +28,12 @@ def secret_of(purpose: str, attempt_id: UUID) -> str:
     return urlsafe_b64encode(keyed.derive(f"identity {purpose}", attempt_id.bytes)).rstrip(b"=").decode()
 
 
+def form_secret_of(request_id: UUID, browser: str) -> str:
+    """What the forms of an app's question carry in the browser that holds the cookie `browser`; 43 characters."""
+    derived = keyed.derive("form of an authorization", request_id.bytes + browser.encode())
+    return urlsafe_b64encode(derived).rstrip(b"=").decode()
+
+
 def successor_of(refresh_token: str) -> str:
     """The refresh token that follows this one: always the same, and unknowable to who holds only the token."""
     return urlsafe_b64encode(keyed.derive("refresh token", refresh_token.encode())).rstrip(b"=").decode()

@@ -266,10 +266,10 @@ class InvalidClient(DomainError):
 
 
 class UnsupportedGrantType(DomainError):
-    """This grant type is not supported. Send grant_type=client_credentials."""
+    """This grant type is not supported. Send the one that the API document names for this address."""
 
     status = 400
-    vi = "Loại cấp quyền này không được hỗ trợ. Vui lòng gửi grant_type=client_credentials."
+    vi = "Loại cấp quyền này không được hỗ trợ. Vui lòng gửi grant_type mà tài liệu API nêu cho địa chỉ này."
 
     def __init__(self, **members: Any) -> None:  # noqa: ANN401 - JSON members
         super().__init__(error=self.code, **members)

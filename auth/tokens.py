@@ -44,6 +44,7 @@ class Claims:
     provider_id: UUID | None
     session_id: UUID | None
     credential_id: UUID | None
+    client_id: UUID | None  # the app of others that holds it; then `subject` is what the citizen is called towards it
     scopes: frozenset[str]
     assurance: Assurance | None
     authenticated_at: datetime | None
@@ -79,6 +80,7 @@ def issue(
     session_id: UUID | None = None,
     credential_id: UUID | None = None,
     provider_id: UUID | None = None,
+    client_id: UUID | None = None,
     scopes: Iterable[str] = (),
     assurance: str | None = None,
     authenticated_at: datetime | None = None,
@@ -104,9 +106,15 @@ def issue(
         "sid": str(session_id) if session_id else None,
         "credential_id": str(credential_id) if credential_id else None,
         "provider_id": str(provider_id) if provider_id else None,
+        "client_id": str(client_id) if client_id else None,
     }
     present = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(present, own.private_key, _ALGORITHM, headers={"kid": own.kid, "typ": _TYPE})
+
+
+def issuer() -> str:
+    """Our name in tokens and towards apps: the address we are known by."""
+    return _issuer["own"]
 
 
 def verify(token: str, find_key: Callable[[str], Jwk | None]) -> Claims:
@@ -204,6 +212,7 @@ def _claims(payload: dict[str, Any], now: datetime, kid: str) -> Claims:
             provider_id=UUID(_text(payload, "provider_id")) if "provider_id" in payload else None,
             session_id=UUID(_text(payload, "sid")) if "sid" in payload else None,
             credential_id=UUID(_text(payload, "credential_id")) if "credential_id" in payload else None,
+            client_id=UUID(_text(payload, "client_id")) if "client_id" in payload else None,
             scopes=frozenset(_text(payload, "scope").split()) if "scope" in payload else frozenset(),
             assurance=Assurance(_text(payload, "acr")) if "acr" in payload else None,
             authenticated_at=_instant(payload, "auth_time") if "auth_time" in payload else None,

@@ -266,8 +266,15 @@ def example_of(error: type[DomainError]) -> dict[str, Any]:
     }
 
 
+def speak(language: str) -> None:
+    """Answer the present request in "vi" or "en", whatever its Accept-Language: who asks has said so elsewhere."""
+    g.spoken = language
+
+
 def language() -> str:
     """The caller's language: "vi" unless English, of whatever country, is preferred."""
+    if "spoken" in g:
+        return str(g.spoken)
     for tag_asked, quality in request.accept_languages:
         if quality > 0 and (asked := tag_asked.partition("-")[0].lower()) in LANGUAGES:
             return asked

@@ -168,6 +168,7 @@ class AccessPurpose(StrEnum):
     """Why somebody looked; staff must name one."""
 
     MANDATE = "mandate"
+    APP = "app"
     BILLING = "billing"
     CITIZEN_REQUEST = "citizen_request"
     CARE = "care"

@@ -30,6 +30,7 @@ import services.utilities.providers
 import services.utilities.views
 import webhooks.signing
 import webhooks.views
+from auth.guard import AppLook
 from kit import database, egress, logs, pages, vault, web
 from kit.errors import TooManyRequests
 from kit.quotas import Quotas
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 BLUEPRINTS = (
     auth.views.blueprint,
+    auth.views.apps_blueprint,
     persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
@@ -120,12 +122,21 @@ def assemble(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     quotas = Quotas(settings.requests_per_minute)
-    auth.guard.install(app, api, POLICY, quotas, may_act=_may_act, state_purpose=persons.guard.stated_purpose)
-    _meter_strays(app, quotas)
+    auth.guard.install(
+        app,
+        api,
+        POLICY,
+        quotas,
+        may_act=_may_act,
+        state_purpose=persons.guard.stated_purpose,
+        app_looks=_app_looks,
+    )
+    _meter_others(app, quotas)
     app.before_request(api.read_strictly)
     app.extensions["api"] = api
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
+    app.register_blueprint(auth.views.pages)
     app.config["SANDBOX_URL"] = settings.sandbox_url
     return app
 
@@ -141,15 +152,27 @@ def _known_as(base_url: str, wsgi: WSGIApplication) -> WSGIApplication:
     return named
 
 
-def _meter_strays(app: Flask, quotas: Quotas) -> None:
-    """Count by network address what no operation answers to: guessing paths is not free either."""
+def _meter_others(app: Flask, quotas: Quotas) -> None:
+    """Count by network address what the guard doesn't: guessing paths is not free either, nor is the page of apps."""
 
     @app.before_request
     def meter() -> None:
-        if request.url_rule is None:
+        if request.url_rule is None or request.blueprint == auth.views.pages.name:
             g.quota = quotas.spend(f"address:{request.remote_addr}")
             if g.quota.exceeded:
                 raise TooManyRequests(retry_after=g.quota.reset_seconds)
+
+
+def _app_looks(look: AppLook) -> None:
+    with database.transaction() as session:
+        persons.operations.record_app_look(
+            session,
+            look.citizen_id,
+            app_id=look.app_id,
+            app_name=look.app_name,
+            scope=look.scope,
+            operation=look.operation,
+        )
 
 
 def _may_act(agent_id: UUID, principal_id: UUID, scope: str, operation: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.app_models
 import auth.models
 import auth.organisation_models
 import divisions.models
@@ -20,6 +21,7 @@ ROOMS = (
     kit.sealed,
     auth.models,
     auth.organisation_models,
+    auth.app_models,
     divisions.models,
     persons.models,
     payments.models,

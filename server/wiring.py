@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import auth.listeners
 import auth.operations
+import auth.operations.authorizations
+import auth.operations.grants
 import notifications.flows
 import notifications.listeners
 import payments.flows
@@ -95,6 +97,8 @@ def tidy() -> None:
         auth.operations.repeat_joins(session)
         auth.operations.forget_old_assertions(session)
         auth.operations.forget_old_invitations(session)
+        auth.operations.authorizations.forget_old_authorizations(session)
+        auth.operations.grants.forget_old_grants(session)
         auth.operations.advance_signing_keys(session)
         webhooks.operations.forget_old_events(session)
 

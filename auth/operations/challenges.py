@@ -103,7 +103,13 @@ def get_code_to_send(session: Session, challenge_id: UUID) -> CodeToSend:
 def answer_challenge(
     session: Session, challenge_id: UUID, code: str, *, device_name: str | None = None
 ) -> SignIn | WrongCode | ChallengeOver:
-    """Sign in whoever knows the code; a first sign-in makes the citizen.
+    """Sign in whoever knows the code, by the rules of `prove_phone`."""
+    proved = prove_phone(session, challenge_id, code)
+    return start_session(session, proved, device_name) if isinstance(proved, UUID) else proved
+
+
+def prove_phone(session: Session, challenge_id: UUID, code: str) -> UUID | WrongCode | ChallengeOver:
+    """The id of the citizen who knows the code; the first time makes them one.
 
     Each answer costs one of five tries before it is compared, and concurrent answers wait for each other, so that at
     most five are ever compared. A refusal is returned, not raised, because the try it cost must be committed. Raises
@@ -128,8 +134,7 @@ def answer_challenge(
         return WrongCode(tries_left=tried.tries_left)
     session.execute(update(PhoneChallenge).where(PhoneChallenge.id == challenge_id).values(spent_at=now))
     phone = vault.unseal_briefly(_PURPOSE, challenge_id, tried.phone_sealed)
-    citizen_id = welcome_citizen(session, phone, tried.language)
-    return start_session(session, citizen_id, device_name)
+    return welcome_citizen(session, phone, tried.language)
 
 
 def forget_old_challenges(session: Session) -> None:

@@ -16,6 +16,12 @@ blueprint = Blueprint(
     url_prefix="",
     description="Sign-in by phone, passkey and national identity; sessions, organisations, systems and signing keys.",
 )
+apps = Blueprint(
+    "apps",
+    __name__,
+    url_prefix="",
+    description="Apps of others: registered, reviewed, allowed by citizens, and their tokens by OAuth 2.1.",
+)
 SIGN_IN_EXAMPLE: dict[str, Any] = {
     "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiIsInR5cCI6ImF0K2p3dCJ9.e30.c2lnbmF0dXJl",
     "token_type": "Bearer",

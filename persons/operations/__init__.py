@@ -1,6 +1,6 @@
 """All SQL and rules of personal data, by noun: identity, requests, consents, accesses, household, mandates."""
 
-from persons.operations.accesses import list_accesses, record_access
+from persons.operations.accesses import list_accesses, record_access, record_app_look
 from persons.operations.consents import Consent, give_consent, has_consented, list_consents, withdraw_consent
 from persons.operations.household import (
     Member,
@@ -73,6 +73,7 @@ __all__ = [
     "narrow_mandate",
     "offer_mandate",
     "record_access",
+    "record_app_look",
     "remove_member",
     "request_export",
     "revoke_mandate",
