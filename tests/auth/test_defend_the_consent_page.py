@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 import server
+from auth import tokens
 from auth.app_models import AppGrant, AppState, Review
 from kit.database import transaction
 from tests.auth.app_stories import BACK, Browser, challenge_of, code_sent, decide, register, told_by
@@ -227,12 +228,12 @@ def test_the_cookie_is_for_our_forms_of_this_question_alone(app_of_others, brows
 
 
 def test_where_we_are_known_by_https_the_cookie_goes_over_nothing_else(app_of_others, settings):
-    server.auth.tokens.use_key(settings.signing_key, issuer="https://api.citizen.example", secret=settings.secret_key)
+    tokens.use_key(settings.signing_key, issuer="https://api.citizen.example", secret=settings.secret_key)
     secured = FlaskClient(server.assemble(replace(settings, base_url="https://api.citizen.example")), use_cookies=True)
     try:
         page = secured.get(app_of_others.question())
     finally:
-        server.auth.tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
+        tokens.use_key(settings.signing_key, issuer=settings.base_url, secret=settings.secret_key)
 
     assert "Secure" in page.headers["Set-Cookie"].split("; ")
 

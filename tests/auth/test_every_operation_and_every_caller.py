@@ -20,6 +20,7 @@ from auth.assurance import Proof
 from auth.guard import Role, Rule
 from auth.models import Assurance, Citizen, Language
 from auth.operations import apps, authorizations, grants
+from auth.operations.grants import AppTokens
 from auth.operations.personal import erase_citizen
 from kit import clock, sealed
 from kit.database import transaction
@@ -90,7 +91,9 @@ def app_of_others(*scopes: str, allowed: frozenset[str] = frozenset()) -> tuple[
         session.flush()
         code = authorizations.allow(session, asked).parameters["code"]
         given = grants.redeem_code(session, app, code, redirect_uri=None, code_verifier=VERIFIER)
+        assert isinstance(given, AppTokens)
         narrowed = grants.refresh_grant(session, app, given.refresh_token, " ".join(scopes))
+        assert isinstance(narrowed, AppTokens)
         return narrowed.access_token, citizen_id, app.id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -40,13 +41,13 @@ def with_passkey(person) -> Caller:
     return Caller(person.http, token)
 
 
-def submit(person, **changes) -> dict:
+def submit(person, **changes) -> dict[str, Any]:
     answer = person.post("/v1/apps", json=TOLD | changes)
     assert answer.status_code == 201, answer.json
     return answer.json
 
 
-def judge(reviewer, app: dict, decision: str, reason: str | None = None, etag: str | None = None):
+def judge(reviewer, app: dict[str, Any], decision: str, reason: str | None = None, etag: str | None = None):
     etag = etag or reviewer.get(f"/v1/app-reviews/{app['id']}").json["etag"]
     asked = {"decision": decision} | ({"reason": reason} if reason else {})
     return reviewer.post(f"/v1/app-reviews/{app['id']}", json=asked, headers={"If-Match": etag})
