@@ -53,6 +53,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     # Every room with rows of citizens.
     CitizensJoined: [
         auth.listeners.move_memberships,
+        auth.listeners.move_apps,
         persons.listeners.follow_citizen,
         payments.listeners.follow_citizen,
         services.utilities.listeners.follow_citizen,

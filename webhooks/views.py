@@ -117,7 +117,10 @@ class OneEndpoint(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getWebhookEndpoint")
     def get(self, endpoint_id: UUID) -> dict[str, Any]:
-        """See one address, and why it is disabled if it is."""
+        """See one address.
+
+        `reason` says why it is disabled, if it is. The ETag of the answer is needed to change or remove it.
+        """
         with transaction() as session:
             endpoint = operations.get_endpoint(session, current_provider(), endpoint_id)
         tag(endpoint.id, endpoint.version)
@@ -146,7 +149,10 @@ class OneEndpoint(MethodView):
     @blueprint.raises(NotFound, PreconditionRequired, PreconditionFailed)
     @blueprint.doc(operationId="removeWebhookEndpoint", parameters=[_IF_MATCH])
     def delete(self, endpoint_id: UUID) -> None:
-        """Forget an address and its deliveries."""
+        """Forget an address and its deliveries.
+
+        Nothing is sent to it any more, what waits for another attempt neither.
+        """
         with transaction() as session:
             endpoint = operations.get_endpoint(session, current_provider(), endpoint_id)
             require_match(endpoint.id, endpoint.version)
@@ -214,7 +220,10 @@ class OneDelivery(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getWebhookDelivery")
     def get(self, delivery_id: UUID) -> dict[str, Any]:
-        """See one delivery with every attempt."""
+        """See one delivery with every attempt.
+
+        `log` has the status of each answer, or why none came.
+        """
         with transaction() as session:
             return operations.get_delivery(session, current_provider(), delivery_id)
 

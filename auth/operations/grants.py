@@ -255,6 +255,23 @@ def end_grants_of(session: Session, citizen_id: UUID) -> None:
     )
 
 
+def hand_over_grants(session: Session, citizen_id: UUID, heir_id: UUID) -> None:
+    """End what a citizen has allowed, and let it be another's history: they are proved to be the same person.
+
+    A question that waits is the other's to answer, and an app goes on to call them what it called the one who is gone,
+    unless it knows the other already. Doing it again changes nothing.
+    """
+    end_grants_of(session, citizen_id)
+    session.execute(update(AppGrant).where(AppGrant.citizen_id == citizen_id).values(citizen_id=heir_id))
+    session.execute(
+        update(AuthorizationRequest).where(AuthorizationRequest.citizen_id == citizen_id).values(citizen_id=heir_id)
+    )
+    gone = delete(AppUser).where(AppUser.citizen_id == citizen_id).returning(AppUser.app_id, AppUser.alias)
+    known = [{"app_id": app_id, "citizen_id": heir_id, "alias": alias} for app_id, alias in session.execute(gone)]
+    if known:
+        session.execute(insert(AppUser).on_conflict_do_nothing(), known)
+
+
 def forget_old_grants(session: Session) -> None:
     """Remove codes that nobody has come for, and links of chains that were spent or ended long ago.
 

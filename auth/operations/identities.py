@@ -16,7 +16,7 @@ from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations.apps import hand_over_apps
 from auth.operations.citizens import PHONE, find_phone, find_present_id
-from auth.operations.grants import end_grants_of
+from auth.operations.grants import hand_over_grants
 from auth.operations.members import move_memberships
 from auth.operations.sessions import SignIn, end_other_sessions, end_session, start_session
 from kit import clock, events, sealed, vault
@@ -192,7 +192,7 @@ def _join(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
     session.execute(update(LinkedIdentity).where(theirs).values(citizen_id=kept_id))
     move_memberships(session, kept_id=kept_id, joined_id=joined_id)
     end_other_sessions(session, joined_id, but=None)
-    end_grants_of(session, joined_id)
+    hand_over_grants(session, joined_id, kept_id)
     hand_over_apps(session, joined_id, kept_id)
     session.execute(update(Citizen).where(Citizen.id == joined_id).values(joined_into=kept_id))
     events.emit(session, CitizensJoined(kept_id, joined_id))

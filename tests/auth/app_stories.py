@@ -7,6 +7,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -17,9 +18,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from auth import operations
-from auth.app_models import AppState, Review
+from auth.app_models import AppGrant, AppState, Review
 from auth.models import Language, PhoneChallenge
 from auth.operations import apps
+from kit import clock
 from kit.database import transaction
 from tests.auth.people import AN, read_code
 
@@ -204,6 +206,29 @@ def allow(client: Callable[[], FlaskClient], app: ThirdParty, **asked: str) -> s
     browser.open(app.question(**asked))
     browser.prove()
     return browser.decide()["code"]
+
+
+def allow_an_own_app(citizen_id: UUID) -> None:
+    """An app a citizen has registered, and allowed something."""
+    with transaction() as session:
+        app = apps.register_app(session, citizen_id, TOLD)
+        now = clock.now()
+        session.add(
+            AppGrant(
+                app_id=app.id,
+                citizen_id=citizen_id,
+                scopes=["bills:read"],
+                text_version=1,
+                language=Language.VI,
+                redirect_uri=BACK,
+                code_hash=b"code",
+                code_challenge="challenge",
+                code_expires_at=now,
+                code_spent_at=now,
+                created_at=now,
+                ends_at=now + timedelta(days=90),
+            )
+        )
 
 
 def assert_refused(answer: TestResponse, error: str = "invalid_grant", status: int = 400) -> None:

@@ -15,6 +15,7 @@ from auth.operations import authorizations, grants
 from kit.database import transaction
 from tests.auth.app_stories import allow, assert_refused, decide, register, sign_in
 from tests.auth.people import bearer
+from tests.people import StaffMember
 
 BILLS = "/v1/utilities/bills"
 CANCEL = f"/v1/payments/{uuid4()}/cancellation"
@@ -71,12 +72,17 @@ def test_an_app_never_pays_steps_up_changes_or_allows_for_a_citizen(client):
     assert [answer for answer in answers if answer[1] != 403] == []
 
 
-def test_an_app_acts_for_nobody_else(app_of_others, client, an, binh):
+@pytest.mark.parametrize("header", ["Act-For", "For-Organisation"])
+def test_an_app_acts_for_nobody_else_and_nothing_is_written_down(app_of_others, client, an, binh, header):
     token = sign_in(app_of_others, client)["access_token"]
+    named = {"Act-For": binh.id, "For-Organisation": StaffMember(client(), "province", "operator").organisation_id}
 
-    refused = client().get(BILLS, headers=bearer(token) | {"Act-For": str(binh.id)})
+    refused = client().get(BILLS, headers=bearer(token) | {header: str(named[header])})
 
     assert (refused.status_code, refused.json["code"]) == (403, "not_allowed")
+    assert an.get("/v1/me/accesses").json["items"] == []
+    assert app_of_others.get(BILLS, token).status_code == 200
+    assert len(an.get("/v1/me/accesses").json["items"]) == 1
 
 
 def test_a_token_with_more_than_was_allowed_is_cut_down_to_it(app_of_others, client, an):

@@ -22,14 +22,13 @@ from kit import clock
 from kit.database import transaction
 from kit.errors import PreconditionFailed
 from tests.auth.app_stories import TOLD, Browser, register
-from tests.people import Caller, all_at_once
+from tests.people import Caller, StaffMember, all_at_once
 
 
 @pytest.fixture
-def reviewer(client) -> Caller:
+def reviewer(client) -> StaffMember:
     """Who reviews for the province."""
-    with transaction() as session:
-        return Caller(client(), operations.issue_token(session, role="operator", subject=uuid4()))
+    return StaffMember(client(), "province", "operator")
 
 
 def with_passkey(person) -> Caller:

@@ -14,7 +14,7 @@ from auth.app_models import Review
 from auth.operations import apps
 from kit.database import transaction
 from tests.auth.app_stories import allow, assert_refused, decide, register, sign_in
-from tests.people import Person
+from tests.people import Person, make_organisation
 
 BILLS = "/v1/utilities/bills"
 
@@ -98,11 +98,11 @@ def test_a_secret_that_was_replaced_is_good_for_a_day_more(client, later):
     assert (at_once, good()) == ([False, True, True], [False, False, True])
 
 
-def test_a_providers_system_is_no_app_and_an_app_no_providers_system(client, app_of_others, machine):
+def test_a_providers_system_is_no_app_and_an_app_no_providers_system(client, app_of_others):
+    organisation_id = make_organisation("provider")
     with transaction() as session:
-        made, secret = operations.create_client(
-            session, role="provider", provider_id=uuid4(), scopes=["bills:write"], name="PC"
-        )
+        made = operations.create_client(session, organisation_id=organisation_id, scopes=["bills:write"], name="PC")
+        _, secret = operations.add_secret(session, made.id, expires_at=None)
     form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": str(made.id), "client_secret": secret}
 
     as_app = client().post("/token", data=form)

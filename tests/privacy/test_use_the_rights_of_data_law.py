@@ -12,7 +12,6 @@ import auth.operations
 import notifications.operations
 import payments.operations
 import persons.operations
-from auth.app_models import AppGrant
 from auth.models import Citizen, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations import SignIn
 from auth.organisation_models import StaffRole
@@ -24,7 +23,7 @@ from payments.models import Journal, JournalEntry, JournalKind, MoneyState, Paym
 from persons import duties, holdings
 from persons.models import AccessPurpose, AccessRole, RequestKind
 from server.holdings import HOLDINGS
-from tests.auth.app_stories import BACK, TOLD
+from tests.auth.app_stories import allow_an_own_app
 from tests.people import Person, make_organisation
 from tests.privacy.clear_text import places_of
 
@@ -93,32 +92,9 @@ def tell_everything(person: Person) -> UUID:
         session.execute(
             text("INSERT INTO lookup (id, created_at, citizen_id, code_hash) VALUES (:id, :now, :citizen, 'x')"), links
         )
-    allow_an_app(person)
+    allow_an_own_app(person.id)
     arrive(person, payment_id)
     return payment_id
-
-
-def allow_an_app(person: Person) -> None:
-    """One app of the citizen's own, which they have allowed something."""
-    with transaction() as session:
-        app = auth.operations.apps.register_app(session, person.id, TOLD)
-        now = clock.now()
-        session.add(
-            AppGrant(
-                app_id=app.id,
-                citizen_id=person.id,
-                scopes=["bills:read"],
-                text_version=1,
-                language=Language.VI,
-                redirect_uri=BACK,
-                code_hash=b"code",
-                code_challenge="challenge",
-                code_expires_at=now,
-                code_spent_at=now,
-                created_at=now,
-                ends_at=now + timedelta(days=90),
-            )
-        )
 
 
 def arrive(person: Person, payment_id: UUID) -> None:
