@@ -10,9 +10,9 @@ from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import auth.assurance
+import auth.budgets
 import auth.guard
 import auth.identity
-import auth.operations
 import auth.passkeys
 import auth.tokens
 import auth.views
@@ -69,7 +69,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
     auth.identity.use_provider(settings.identity)
-    auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
+    auth.budgets.use_limits(settings.sign_in_limits)
     connect_outside(settings)
     wiring.wire()
 
@@ -111,7 +111,7 @@ def assemble(settings: Settings) -> Flask:
     api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    quotas = Quotas(settings.requests_per_minute)
+    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
     auth.guard.install(app, api, POLICY, quotas, may_act=_may_act)
     _meter_strays(app, quotas)
     app.before_request(api.read_strictly)

@@ -114,7 +114,6 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         sms_key="sandbox",
         provider_endpoints={},
         requests_per_minute=1_000_000,
-        codes_per_address=30,
         proxies=0,
         pool_size=24,
         database_pooled=False,

@@ -6,7 +6,6 @@ from auth.operations.challenges import (
     forget_old_challenges,
     get_challenge,
     get_code_to_send,
-    limit_codes,
     start_challenge,
 )
 from auth.operations.citizens import (
@@ -93,7 +92,6 @@ __all__ = [
     "get_session",
     "issue_client_token",
     "issue_token",
-    "limit_codes",
     "list_key_states",
     "list_passkeys",
     "list_revoked",

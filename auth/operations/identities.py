@@ -14,6 +14,7 @@ from auth.errors import IdentityAttemptOver, IdentityOfAnother
 from auth.events import CitizensJoined
 from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
+from auth.operations.budgets import begin_sign_in
 from auth.operations.citizens import PHONE, find_phone, find_present_id
 from auth.operations.sessions import SignIn, end_other_sessions, end_session, start_session
 from kit import clock, events, sealed, vault
@@ -28,8 +29,14 @@ _JOINED_LATELY = timedelta(hours=2)
 _VOUCHED_FOR = datetime.fromtimestamp(0, UTC)
 
 
-def start_identity_attempt(session: Session, *, session_id: UUID | None, redirect_uri: str) -> IdentityAttempt:
-    """Open a way to the identity provider and back; `session_id` is the session it is to raise, if any."""
+def start_identity_attempt(
+    session: Session, *, session_id: UUID | None, redirect_uri: str, address: str | None = None
+) -> IdentityAttempt:
+    """Open a way to the identity provider and back; `session_id` is the session it is to raise, if any.
+
+    Raises TooManyTries when the network `address` has begun its share of sign-ins.
+    """
+    begin_sign_in(session, address)
     now = clock.now()
     attempt = IdentityAttempt(
         created_at=now, session_id=session_id, redirect_uri=redirect_uri, expires_at=now + LIFETIME

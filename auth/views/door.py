@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from flask import request
+
 from kit.errors import DomainError
 from kit.web import Blueprint
 
@@ -28,7 +30,13 @@ STEPPED_UP_EXAMPLE: dict[str, Any] = {
     "acr": "passkey",
     "auth_time": "2026-11-21T09:00:00.000+07:00",
 }
+_NOWHERE = "0.0.0.0"  # noqa: S104 - no address: behind a socket, all share one
 _Answer = TypeVar("_Answer")
+
+
+def remote_address() -> str:
+    """The network address the current request came from."""
+    return request.remote_addr or _NOWHERE
 
 
 def unless_refused(answer: _Answer | DomainError) -> _Answer:
