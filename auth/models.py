@@ -75,10 +75,10 @@ class PhoneChallenge(Record):
 
 
 class ChallengeBudget(Base):
-    """How many codes were asked for one number, or from one address, in one window of time."""
+    """How much one number, network, prefix or country has spent of something in one window of time."""
 
     __tablename__ = "challenge_budget"
-    __table_args__ = (CheckConstraint("spent > 0", name="spent_is_positive"),)
+    __table_args__ = (CheckConstraint("spent >= 0", name="spent_is_not_negative"),)
 
     subject: Mapped[str] = mapped_column(primary_key=True)  # a keyed hash: neither number nor address stands here
     window_starts_at: Mapped[datetime] = mapped_column(primary_key=True, index=True)

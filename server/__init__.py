@@ -11,9 +11,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import auth.assertions
 import auth.assurance
+import auth.budgets
 import auth.guard
 import auth.identity
-import auth.operations
 import auth.passkeys
 import auth.tokens
 import auth.views
@@ -78,7 +78,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     auth.passkeys.use_relying_party(settings.passkeys)
     auth.identity.use_provider(settings.identity)
     webhooks.signing.use_key(settings.secret_key)
-    auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
+    auth.budgets.use_limits(settings.sign_in_limits)
     connect_outside(settings)
     wiring.wire()
 
@@ -121,7 +121,7 @@ def assemble(settings: Settings) -> Flask:
     api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    quotas = Quotas(settings.requests_per_minute)
+    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
     auth.guard.install(
         app,
         api,

@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from environs import Env, EnvValidationError
 
 from auth.assurance import PayingLimits
+from auth.budgets import SignInLimits
 from auth.identity import Provider
 from auth.passkeys import RelyingParty
+from kit.quotas import IN_PROCESS
 
 _SHORTEST_KEY = 32
 _VAULT_KEY = 32  # AES-256 and HMAC-SHA256
@@ -27,6 +29,15 @@ _OF_STRIPE = {
     "stripe_secret_key": ("sk_live_", "rk_live_"),
     "stripe_publishable_key": ("pk_live_",),
     "stripe_webhook_secret": ("whsec_",),
+}
+
+
+_SIGN_IN_LIMITS = {
+    "CODES_PER_ADDRESS": "codes_per_address_and_hour",
+    "CODES_PER_PREFIX": "codes_per_prefix_and_hour",
+    "CODES_PER_COUNTRY": "codes_per_country_and_day",
+    "WRONG_CODES_PER_ADDRESS": "wrong_codes_per_address_and_hour",
+    "SIGN_INS_PER_ADDRESS": "sign_ins_per_address_and_hour",
 }
 
 
@@ -57,7 +68,6 @@ class Settings:
     sms_key: str
     provider_endpoints: Mapping[str, Mapping[str, str]]  # slug -> {"url": …, "key": …}
     requests_per_minute: int
-    codes_per_address: int  # sign-in codes an hour that one network address may ask for
     proxies: int  # how many reverse proxies stand before us and may be believed about the caller's address
     pool_size: int
     database_pooled: bool
@@ -67,6 +77,8 @@ class Settings:
     passkeys: RelyingParty = field(default_factory=RelyingParty)
     identity: Provider | None = None  # national identity; None: not offered
     paying_limits: PayingLimits = field(default_factory=PayingLimits)
+    sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
+    ratelimit_url: str = IN_PROCESS  # where requests a minute are counted
 
     @property
     def in_sandbox(self) -> bool:
@@ -96,7 +108,6 @@ def load() -> Settings:
         "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
         "provider_endpoints": env.json("PROVIDER_ENDPOINTS", {}),
         "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 6_000 if simulated else 600),
-        "codes_per_address": env.int("CODES_PER_ADDRESS", 100_000 if simulated else 30),
         "proxies": env.int("PROXIES", 0),
         "pool_size": env.int("DATABASE_POOL_SIZE", 4),
         "database_pooled": env.bool("DATABASE_POOLED", False),
@@ -109,6 +120,15 @@ def load() -> Settings:
             device_age=timedelta(hours=env.int("DEVICE_AGE_HOURS", 0 if simulated else 24)),
         ),
     }
+    # In the sandbox one machine is everybody.
+    plenty = 100_000 if simulated else None
+    found["sign_in_limits"] = SignInLimits(
+        **{
+            limit: env.int(variable, plenty or getattr(SignInLimits, limit))
+            for variable, limit in _SIGN_IN_LIMITS.items()
+        }
+    )
+    found["ratelimit_url"] = env.str("RATELIMIT_URL", IN_PROCESS)
     found["passkeys"] = _relying_party(env, found["base_url"])
     found["identity"] = _identity(env, simulated, found["base_url"])
     keys = env.str("SIGNING_KEYS_DIR", None)
@@ -188,13 +208,13 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "BASE_URL", "an address without a path is needed: https://api.example"
     for name, variable, least in (
         ("requests_per_minute", "REQUESTS_PER_MINUTE", 1),
-        ("codes_per_address", "CODES_PER_ADDRESS", 1),
         ("pool_size", "DATABASE_POOL_SIZE", 1),
         ("proxies", "PROXIES", 0),
         ("stalled_after_seconds", "STALLED_AFTER_SECONDS", 1),
     ):
         if found[name] is None or found[name] < least:
             yield variable, f"at least {least}"
+    yield from _problems_of_limits(found)
     if not _are_endpoints(found["provider_endpoints"]):
         yield "PROVIDER_ENDPOINTS", 'JSON like {"<slug>": {"url": "https://…", "key": "…"}} is needed'
     if found["mode"] == "live":
@@ -203,6 +223,16 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "CITIZEN_MODE", "sandbox or live"
     else:
         yield from _problems_of_sandbox(found)
+
+
+def _problems_of_limits(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for variable, limit in _SIGN_IN_LIMITS.items():
+        given = getattr(found["sign_in_limits"], limit)
+        if given is None or given < 1:
+            yield variable, "at least 1"
+    url = found["ratelimit_url"] or ""
+    if url != IN_PROCESS and not (urlsplit(url).scheme in {"redis", "rediss"} and urlsplit(url).hostname):
+        yield "RATELIMIT_URL", f"{IN_PROCESS}, or redis://… or rediss://…, is needed"
 
 
 def _problems_of_keys(found: dict[str, Any]) -> Iterator[tuple[str, str]]:

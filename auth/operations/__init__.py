@@ -6,7 +6,6 @@ from auth.operations.challenges import (
     forget_old_challenges,
     get_challenge,
     get_code_to_send,
-    limit_codes,
     start_challenge,
 )
 from auth.operations.citizens import (
@@ -178,7 +177,6 @@ __all__ = [
     "issue_token",
     "issue_token_for_assertion",
     "keep_secret",
-    "limit_codes",
     "list_clients",
     "list_credentials",
     "list_faces",

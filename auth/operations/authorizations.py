@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from auth import derivation, phones, redirects
 from auth.app_errors import AppStopped, AppUnknown, AuthorizationElsewhere, AuthorizationOver, RedirectUnknown
 from auth.app_models import App, AppState, AuthorizationRequest
-from auth.errors import ChallengeOver, WrongCode
+from auth.errors import ChallengeOver, TooManyTries, WrongCode
 from auth.models import Language
 from auth.operations.apps import find_approved_app
 from auth.operations.challenges import get_code_to_send, prove_phone, start_challenge
@@ -137,7 +137,9 @@ def forget_code(session: Session, request: AuthorizationRequest) -> None:
     _move(session, request, AuthorizationRequest.citizen_id.is_(None), challenge_id=None)
 
 
-def answer_code(session: Session, request: AuthorizationRequest, code: str) -> WrongCode | ChallengeOver | None:
+def answer_code(
+    session: Session, request: AuthorizationRequest, code: str, *, address: str | None
+) -> WrongCode | ChallengeOver | TooManyTries | None:
     """Take the code the citizen has read; from then on the question is theirs.
 
     A refusal is returned, not raised, because the try it cost must be committed. No session is opened: what is proved
@@ -145,7 +147,7 @@ def answer_code(session: Session, request: AuthorizationRequest, code: str) -> W
     """
     if request.challenge_id is None:
         return ChallengeOver()
-    proved = prove_phone(session, request.challenge_id, code)
+    proved = prove_phone(session, request.challenge_id, code, address=address)
     if not isinstance(proved, UUID):
         return proved
     _move(

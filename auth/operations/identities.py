@@ -15,6 +15,7 @@ from auth.events import CitizensJoined
 from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations.apps import hand_over_apps
+from auth.operations.budgets import begin_sign_in
 from auth.operations.citizens import PHONE, find_phone, find_present_id
 from auth.operations.grants import hand_over_grants
 from auth.operations.members import move_memberships
@@ -31,8 +32,14 @@ _JOINED_LATELY = timedelta(hours=2)
 _VOUCHED_FOR = datetime.fromtimestamp(0, UTC)
 
 
-def start_identity_attempt(session: Session, *, session_id: UUID | None, redirect_uri: str) -> IdentityAttempt:
-    """Open a way to the identity provider and back; `session_id` is the session it is to raise, if any."""
+def start_identity_attempt(
+    session: Session, *, session_id: UUID | None, redirect_uri: str, address: str | None = None
+) -> IdentityAttempt:
+    """Open a way to the identity provider and back; `session_id` is the session it is to raise, if any.
+
+    Raises TooManyTries when the network `address` has begun its share of sign-ins.
+    """
+    begin_sign_in(session, address)
     now = clock.now()
     attempt = IdentityAttempt(
         created_at=now, session_id=session_id, redirect_uri=redirect_uri, expires_at=now + LIFETIME

@@ -17,6 +17,7 @@ from auth.assurance import Proof
 from auth.errors import LastWayIn, PasskeyChallengeOver, PasskeyKnown, PasskeyRefused
 from auth.events import PasskeyAdded
 from auth.models import Assurance, Citizen, LinkedIdentity, Passkey, PasskeyChallenge, PasskeyUse
+from auth.operations.budgets import begin_sign_in
 from auth.operations.citizens import find_phone
 from auth.operations.sessions import SignIn, SteppedUp, forget_passkey, start_session, step_up
 from kit import clock, events, logs
@@ -97,8 +98,12 @@ def register_passkey(
     return kept
 
 
-def start_passkey_sign_in(session: Session) -> Question:
-    """Ask whoever is there for a passkey of ours; the authenticator knows whose it is."""
+def start_passkey_sign_in(session: Session, *, address: str | None = None) -> Question:
+    """Ask whoever is there for a passkey of ours; the authenticator knows whose it is.
+
+    Raises TooManyTries when the network `address` has begun its share of sign-ins.
+    """
+    begin_sign_in(session, address)
     asked = _ask(session, PasskeyUse.SIGN_IN, None)
     return Question(asked.id, asked.expires_at, passkeys.ask_to_sign(derivation.challenge_of(asked.id)))
 

@@ -17,7 +17,7 @@ from auth import phones, redirects, tokens
 from auth.app_errors import AuthorizationElsewhere, AuthorizationMalformed
 from auth.app_models import App
 from auth.app_scopes import SCOPES
-from auth.errors import ChallengeOver, NotVietnameseMobile, TooManyCodes, WrongCode
+from auth.errors import ChallengeOver, NotVietnameseMobile, TooManyCodes, TooManyTries, WrongCode
 from auth.models import Language
 from auth.operations import authorizations as operations, grants
 from auth.operations.authorizations import Answered, Asked
@@ -36,7 +36,7 @@ _STATE = re.compile(rf"[ -~]{{1,{_LONGEST_STATE}}}")
 _CHALLENGE = re.compile("[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 _ATTEMPT = re.compile("[A-Za-z0-9_-]{1,64}")
 # The citizen may mend these where they are.
-_TO_MEND = (NotVietnameseMobile, TooManyCodes, WrongCode, ChallengeOver)
+_TO_MEND = (NotVietnameseMobile, TooManyCodes, TooManyTries, WrongCode, ChallengeOver)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def enter_code(request_id: UUID) -> Response:
     code = "".join(form.get("code", "").split())
     with transaction() as session:
         asked = operations.get_asked(session, request_id, browser)
-        refused = operations.answer_code(session, asked.request, code)
+        refused = operations.answer_code(session, asked.request, code, address=request.remote_addr)
     unless_refused(refused)
     return _go_on(request_id)
 

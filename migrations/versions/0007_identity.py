@@ -45,6 +45,10 @@ def upgrade() -> None:
     ends = ('signed_out', 'ended_elsewhere', 'token_reused', 'passkey_removed')
     one_of_check('sign_in_session', 'ended_by', 'sessionend', *ends)
 
+    # Budgets that are given back may be empty
+    op.drop_constraint(op.f('ck_challenge_budget_spent_is_positive'), 'challenge_budget')
+    op.create_check_constraint(op.f('ck_challenge_budget_spent_is_not_negative'), 'challenge_budget', 'spent >= 0')
+
     # Signing keys
     states = ('published', 'active', 'retiring', 'withdrawn')
     op.add_column('signing_key', sa.Column('state', one_of('keystate', *states), nullable=True))

@@ -22,6 +22,7 @@ import requests
 from kit import embedded
 from kit.embedded import ends_with_parent
 from server import migrations
+from tests.log_watch import find_personal
 from tests.people import Outside
 
 ROOT = Path(__file__).parent.parent.parent
@@ -141,6 +142,8 @@ class House:
         if self.database is not None:
             self.database.stop()
             embedded.remove(self._folder / "postgres")
+        for process in (self.web, self.worker):
+            assert find_personal(process.log.read_text("utf-8", "replace")) == []
 
     def be_whole(self) -> None:
         """Everything runs again and no fault is ordered, whatever a test has done."""
