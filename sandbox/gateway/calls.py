@@ -240,7 +240,13 @@ class Calls:
             "default_currency": "vnd",
             "details_submitted": True,
             "payouts_enabled": True,
-            "settings": {"payouts": {"debit_negative_balances": False, "schedule": schedule}},
+            "settings": {
+                "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
+                "card_payments": {"decline_on": {"avs_failure": False, "cvc_failure": False}},
+                "dashboard": {"display_name": "Sandbox", "timezone": "Asia/Ho_Chi_Minh"},
+                "payments": {"statement_descriptor": "SANDBOX"},
+                "payouts": {"debit_negative_balances": False, "schedule": schedule, "statement_descriptor": None},
+            },
             "type": "standard",
         }
 

@@ -1,0 +1,50 @@
+"""The table of conformance, row by row: against the simulated gateway, and a real test account when there is one."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+import stripe
+
+from sandbox import Server
+from tests.sandbox import conformance_cards, conformance_money, conformance_payments
+from tests.sandbox.conformance import Row, Runner
+from tests.sandbox.sandbox_clients import gateway_client
+
+ROWS = (*conformance_payments.ROWS, *conformance_cards.ROWS, *conformance_money.ROWS)
+_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
+_WITHOUT = "STRIPE_SECRET_KEY is not set: the table was not compared with a real test account"
+_FOR_ACCOUNTS = [row for row in ROWS if row.for_accounts]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
+def test_the_gateway_does_what_the_table_says(world: Server, row: Row) -> None:
+    Runner(gateway_client(world.url), world.url).check(row)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, id=row.name) for row in _FOR_ACCOUNTS]
+    if _KEY
+    else [pytest.param(ROWS[0], id="no-account", marks=pytest.mark.skip(reason=_WITHOUT))],
+)
+def test_a_real_test_account_does_what_the_table_says(row: Row, figure: Callable[[str], None]) -> None:
+    assert _KEY.startswith(("sk_test_", "rk_test_")), "this is no test key: it would move real money"
+    stripe.enable_telemetry = False
+    client = stripe.StripeClient(_KEY, http_client=stripe.RequestsClient(timeout=(5, 60)), max_network_retries=2)
+    runner = Runner(client)
+
+    runner.check(row)
+
+    for difference in runner.differences:
+        figure(difference)
+
+
+def test_the_table_is_long_and_every_row_has_a_name_of_its_own(figure: Callable[[str], None]) -> None:
+    names = Counter(row.name for row in ROWS)
+
+    assert len(ROWS) >= 100
+    assert [name for name, count in names.items() if count > 1] == []
+    told = f"compared with a real test account: {len(_FOR_ACCOUNTS)}" if _KEY else _WITHOUT
+    figure(f"{len(ROWS)} rows, of which a real account can be asked {len(_FOR_ACCOUNTS)}; {told}")
