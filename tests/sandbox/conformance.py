@@ -3,8 +3,6 @@
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +90,6 @@ class Outcome:
     status: int
     answer: dict[str, Any]
     error: dict[str, Any]
-    headers: dict[str, str]
     undeclared: list[str]
 
 
@@ -149,12 +146,12 @@ class Runner:
             # A real account remembers the keys of the last run.
             options["idempotency_key"] += self._keys
         params = args if not options else [*args, *([{}] if not args or isinstance(args[-1], str) else []), options]
-        with _caught() as caught:
+        try:
             answer = target(*params)
-            found = answer.to_dict()
-            headers = dict(answer.last_response.headers)
-            return Outcome(answer.last_response.code, found, {}, headers, undeclared(answer))
-        return caught[0]
+        except stripe.StripeError as refused:
+            error = refused.json_body["error"] if isinstance(refused.json_body, dict) else {}
+            return Outcome(refused.http_status or 0, {}, error, [])
+        return Outcome(answer.last_response.code, answer.to_dict(), {}, undeclared(answer))
 
     def _steer(self, path: str, args: list[Any]) -> Outcome:
         assert self.control is not None
@@ -163,7 +160,7 @@ class Runner:
         address = "/".join(str(self._resolved(part)) for part in address.replace("~", ".").split("/"))
         answer = requests.post(f"{self.control}/control/{address}", json=args[0] if args else {}, timeout=10)
         assert answer.status_code < 300, answer.text
-        return Outcome(200, answer.json() or {}, {}, {}, [])
+        return Outcome(200, answer.json() or {}, {}, [])
 
     def _resolved(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -230,18 +227,7 @@ def dig(found: Any, path: str) -> Any:
 def _page(url: str, outcome: str) -> Outcome:
     answer = requests.post(url, data={"outcome": outcome}, allow_redirects=False, timeout=10)
     assert answer.status_code in {200, 303}, answer.text
-    return Outcome(200, {"page": answer.status_code}, {}, {}, [])
-
-
-@contextmanager
-def _caught() -> Iterator[list[Outcome]]:
-    found: list[Outcome] = []
-    try:
-        yield found
-    except stripe.StripeError as refused:
-        error = refused.json_body["error"] if isinstance(refused.json_body, dict) else {}
-        found.append(Outcome(refused.http_status or 0, {}, error, dict(refused.headers or {}), []))
+    return Outcome(200, {"page": answer.status_code}, {}, [])
 
 
 Rows = tuple[Row, ...]
-Maker = Callable[[], Rows]
