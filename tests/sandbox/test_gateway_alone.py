@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import requests
 
 from sandbox.gateway import create_gateway, serve
 from sandbox.gateway.limits import NOT_SIMULATED, OWN_READINGS
+from sandbox.store import Store
 from tests.sandbox.gateway_books import check_the_books, control, every, move_clock
 from tests.sandbox.sandbox_clients import Gateway, gateway_client, paid
 
@@ -126,3 +128,21 @@ def test_the_readme_holds_the_same_lists() -> None:
     readme = re.sub(r"\s+", " ", (ROOT / "sandbox" / "gateway" / "README.md").read_text(encoding="utf-8"))
 
     assert all(f"- {english}" in readme for english, _ in (*NOT_SIMULATED, *OWN_READINGS))
+
+
+def test_a_state_from_before_payouts_is_counted_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path / "gateway.sqlite3")
+    before = {"id": "txn_1", "object": "balance_transaction", "amount": 250_000, "fee": 7_250, "net": 242_750}
+    store.put(
+        "balance_transaction",
+        "txn_1",
+        before | {"available_on": int(time.time()) - 60, "created": 0, "type": "charge", "source": "ch"},
+    )
+    store.put("balance", "vnd", {"total": 242_750})
+    store.close()
+
+    server = serve(create_gateway(tmp_path)).start()
+    balance = gateway_client(server.url).v1.balance.retrieve()
+    server.stop()
+
+    assert (balance.available[0].amount, balance.pending[0].amount) == (242_750, 0)

@@ -90,6 +90,18 @@ def test_an_event_says_what_changed(gateway: Gateway, receiver: Receiver) -> Non
     assert event.data.to_dict()["previous_attributes"] == {"amount_refunded": 0, "refunded": False}
 
 
+def test_an_event_can_be_listed_for_thirty_days(world: Server, gateway: Gateway) -> None:
+    gateway.v1.payment_intents.create(intent_params())
+    (event,) = gateway.v1.events.list().data
+
+    control(world.url, "clock", {"offset_seconds": 29 * 24 * 3600})
+    lately = gateway.v1.events.list().data
+    control(world.url, "clock", {"offset_seconds": 31 * 24 * 3600})
+
+    assert [each.id for each in lately] == [event.id]
+    assert gateway.v1.events.list().data == []
+
+
 def test_two_endpoints_on_one_address_both_hear(start: Start, receiver: Receiver) -> None:
     world = start()
     gateway = gateway_client(world.url)
