@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import stripe
@@ -11,8 +12,9 @@ from sandbox.gateway import create_gateway, serve
 from sandbox.serving import Server
 from tests.sandbox import conformance_cards, conformance_money, conformance_payments
 from tests.sandbox.conformance import Row, Runner
+from tests.sandbox.declared_fields import undeclared
 from tests.sandbox.gateway_books import control
-from tests.sandbox.sandbox_clients import gateway_client
+from tests.sandbox.sandbox_clients import gateway_client, intent_params
 
 ROWS = (*conformance_payments.ROWS, *conformance_cards.ROWS, *conformance_money.ROWS)
 _KEY = os.environ.get("STRIPE_SECRET_KEY", "")
@@ -45,6 +47,16 @@ def test_the_gateway_does_what_the_table_says(fresh: str, row: Row) -> None:
     assert found == said
 
 
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in _FOR_ACCOUNTS])
+def test_what_a_real_account_is_asked_needs_nothing_but_the_sdk(fresh: str, row: Row) -> None:
+    runner = Runner(gateway_client(fresh))
+
+    found, said = runner.compare(row)
+
+    assert found == said
+    assert runner.differences == []
+
+
 @pytest.mark.parametrize(
     "row",
     [pytest.param(row, id=row.name) for row in _FOR_ACCOUNTS]
@@ -71,3 +83,22 @@ def test_the_table_is_long_and_every_row_has_a_name_of_its_own(figure: Callable[
     assert [name for name, count in names.items() if count > 1] == []
     told = f"compared with a real test account: {len(_FOR_ACCOUNTS)}" if _KEY else _WITHOUT
     figure(f"{len(ROWS)} rows, of which a real account can be asked {len(_FOR_ACCOUNTS)}; {told}")
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, []),
+        ({"colour": "red"}, ["PaymentIntent.colour is unknown"]),
+        ({"amount": "250000"}, ["PaymentIntent.amount is '250000'"]),
+        ({"status": "wonderful"}, ["PaymentIntent.status is 'wonderful'"]),
+        ({"next_action": {"redirect_to_url": {"url": 7}}}, ["type is missing", "url is 7"]),
+    ],
+)
+def test_a_field_the_sdk_does_not_declare_is_named(fresh: str, change: dict[str, Any], wrong: list[str]) -> None:
+    answer = gateway_client(fresh).v1.payment_intents.create(intent_params()).to_dict()
+
+    found = undeclared(stripe.PaymentIntent.construct_from(answer | change, "sk_test_x"))
+
+    assert len(found) == len(wrong)
+    assert all(each in "; ".join(found) for each in wrong)
