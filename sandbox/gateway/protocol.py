@@ -1,9 +1,10 @@
 """How the gateway speaks: form bodies, keys, errors and the promise of an Idempotency-Key."""
 
+import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,6 +20,13 @@ _MOST_PARAMETERS = 1000
 _DEEPEST = 8
 
 Raw = str | dict[str, Any]
+
+
+class Announce(Protocol):
+    """Tells the world that something happened to an object, and which of its fields had other values before."""
+
+    def __call__(self, kind: str, subject: Document, before: Document | None = None, /) -> None:
+        """Call it inside the unit of the change, with the object as it is now."""
 
 
 class GatewayError(Exception):
@@ -40,13 +48,6 @@ def invalid(message: str, param: str | None = None, code: str | None = None, **f
     return GatewayError(400, "invalid_request_error", message, param=param, code=code, **fields)
 
 
-def missing(kind: str, identity: str, param: str = "id") -> GatewayError:
-    """Return the 404 of an id nobody knows."""
-    return GatewayError(
-        404, "invalid_request_error", f"No such {kind}: '{identity}'", code="resource_missing", param=param
-    )
-
-
 def new_id(prefix: str) -> str:
     """Return a fresh id: the prefix, an underscore, 24 hexadecimal digits."""
     return f"{prefix}_{secrets.token_hex(12)}"
@@ -55,6 +56,15 @@ def new_id(prefix: str) -> str:
 def public(document: Document) -> Document:
     """Return what a caller may see: names that start with an underscore are the sandbox's own notes."""
     return {name: value for name, value in document.items() if not name.startswith("_")}
+
+
+def check_secret(document: Document, params: dict[str, Any], code: str) -> None:
+    """Raise GatewayError when a client secret was given and is not the object's."""
+    given = params.get("client_secret")
+    if given is not None and not hmac.compare_digest(given.encode(), document["client_secret"].encode()):
+        kind = "SetupIntent" if document["object"] == "setup_intent" else "PaymentIntent"
+        message = f"The client_secret provided does not match the client_secret of this {kind}."
+        raise invalid(message, "client_secret", code)
 
 
 def decode(pairs: Iterable[tuple[str, str]]) -> dict[str, Raw]:
@@ -138,6 +148,12 @@ class IdempotencyKeys:
             key,
             {"fingerprint": fingerprint, "status": status, "body": body.decode(), "created": self._clock.timestamp()},
         )
+
+    def forget(self, key: str | None = None) -> int:
+        """Prune stored answers, of one key or all, as the gateway may do after a day; returns how many went."""
+        with self._store.unit():
+            wanted = self._store.ids("idempotency") if key is None else [key]
+            return sum(self._store.delete("idempotency", each) for each in wanted)
 
     def end(self, key: str) -> None:
         """Let others use the key again."""

@@ -1,11 +1,11 @@
-"""Which parameters each gateway call takes and how each is read; what is refused here had no effect."""
+"""How each kind of parameter is read; what is refused here had no effect."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.gateway_protocol import Raw, invalid
+from sandbox.gateway.protocol import Raw, invalid
 
 # Data, so that a correction is one line. The gateway charges in đồng, which have no decimals.
 CURRENCY = "vnd"
@@ -147,6 +147,14 @@ def address(name: str, value: Raw) -> str:
     return str(value)
 
 
+def web_address(name: str, value: Raw) -> str:
+    """Read the address of a server."""
+    parts = urlsplit(filled(name, value))
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise invalid("Not a valid URL", name, "url_invalid")
+    return str(value)
+
+
 def time_range(name: str, value: Raw) -> dict[str, int]:
     """Read `created=N` or `created[gte]=N` into bounds."""
     if isinstance(value, str):
@@ -162,87 +170,3 @@ def page_size(name: str, value: Raw) -> int:
     if not 1 <= number <= 100:
         raise invalid("Invalid limit: must be between 1 and 100", name, "parameter_invalid_integer")
     return number
-
-
-EXPANDABLE: Schema = {"expand": texts}
-_PAGED: Schema = EXPANDABLE | {
-    "limit": page_size,
-    "starting_after": filled,
-    "ending_before": filled,
-    "created": time_range,
-}
-_CONFIRMING: Schema = EXPANDABLE | {
-    "payment_method": filled,
-    "payment_method_data": nested,
-    "payment_method_options": nested,
-    "payment_method_types": texts,
-    "return_url": address,
-    "off_session": flag,
-    "use_stripe_sdk": flag,
-    "receipt_email": text,
-    "setup_future_usage": one_of("on_session", "off_session"),
-    "shipping": nested,
-    "capture_method": one_of("automatic", "automatic_async", "manual"),
-}
-_DESCRIBING: Schema = {
-    "description": text,
-    "metadata": metadata,
-    "statement_descriptor_suffix": text,
-    "transfer_group": text,
-    "customer": filled,
-}
-
-CREATE_INTENT: Schema = (
-    _CONFIRMING
-    | _DESCRIBING
-    | {
-        "amount": charge_amount,
-        "currency": currency,
-        "confirm": flag,
-        "confirmation_method": one_of("automatic", "manual"),
-        "automatic_payment_methods": nested,
-    }
-)
-CONFIRM_INTENT: Schema = _CONFIRMING | {"client_secret": filled}
-UPDATE_INTENT: Schema = (
-    EXPANDABLE
-    | _DESCRIBING
-    | {"amount": charge_amount, "currency": currency, "payment_method": filled, "receipt_email": text}
-)
-CAPTURE_INTENT: Schema = EXPANDABLE | {
-    "amount_to_capture": positive,
-    "metadata": metadata,
-    "final_capture": flag,
-    "statement_descriptor_suffix": text,
-}
-CANCEL_INTENT: Schema = EXPANDABLE | {
-    "cancellation_reason": one_of("duplicate", "fraudulent", "requested_by_customer", "abandoned")
-}
-RETRIEVE_INTENT: Schema = EXPANDABLE | {"client_secret": filled}
-LIST_INTENTS: Schema = _PAGED | {"customer": filled}
-SEARCH_INTENTS: Schema = EXPANDABLE | {"query": filled, "limit": page_size, "page": filled}
-CREATE_METHOD: Schema = EXPANDABLE | {
-    "type": one_of("card"),
-    "card": nested,
-    "billing_details": nested,
-    "metadata": metadata,
-}
-CREATE_CUSTOMER: Schema = EXPANDABLE | {
-    "name": text,
-    "email": text,
-    "phone": text,
-    "description": text,
-    "metadata": metadata,
-    "address": nested,
-}
-LIST_CHARGES: Schema = _PAGED | {"payment_intent": filled, "customer": filled}
-CREATE_REFUND: Schema = EXPANDABLE | {
-    "payment_intent": filled,
-    "charge": filled,
-    "amount": positive,
-    "metadata": metadata,
-    "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
-}
-LIST_REFUNDS: Schema = _PAGED | {"payment_intent": filled, "charge": filled}
-LIST_TRANSACTIONS: Schema = _PAGED | {"source": filled, "type": filled, "currency": currency}
-LIST_EVENTS: Schema = _PAGED | {"types": texts, "type": filled, "delivery_success": flag}

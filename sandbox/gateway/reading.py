@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.gateway_protocol import GatewayError, invalid
+from sandbox.gateway.protocol import GatewayError, invalid
 from sandbox.store import Document, Store
 
 _DEFAULT_PAGE = 10
@@ -20,6 +20,14 @@ _LINKS = {
     ("charge", "payment_intent"): "payment_intent",
     ("charge", "customer"): "customer",
     ("payment_method", "customer"): "customer",
+    ("setup_intent", "customer"): "customer",
+    ("setup_intent", "payment_method"): "payment_method",
+    ("dispute", "charge"): "charge",
+    ("dispute", "payment_intent"): "payment_intent",
+    ("payout", "balance_transaction"): "balance_transaction",
+    ("payout", "failure_balance_transaction"): "balance_transaction",
+    ("payout", "original_payout"): "payout",
+    ("payout", "reversed_by"): "payout",
     ("refund", "charge"): "charge",
     ("refund", "payment_intent"): "payment_intent",
     ("refund", "balance_transaction"): "balance_transaction",
@@ -34,7 +42,11 @@ _PREFIXES = {
     "re": "refund",
     "txn": "balance_transaction",
     "evt": "event",
+    "seti": "setup_intent",
+    "dp": "dispute",
+    "po": "payout",
 }
+_IN_WORDS = frozenset({"balance_transaction", "webhook_endpoint"})
 _CLAUSE = re.compile(
     r"""\s*(?:metadata\[(?P<kq>['"])(?P<key>(?:(?!(?P=kq)).)*)(?P=kq)\]|(?P<field>[a-z_]+))\s*"""
     r"""(?P<op>:|<=|>=|<|>)\s*(?:(?P<vq>['"])(?P<text>(?:(?!(?P=vq)).)*)(?P=vq)|(?P<number>[0-9]+))\s*"""
@@ -47,7 +59,7 @@ def find(store: Store, kind: str, identity: str, param: str = "id", status: int 
     """Return an object or raise resource_missing."""
     found = store.get(kind, identity)
     if found is None:
-        words = kind if kind != "balance_transaction" else "balance transaction"
+        words = kind.replace("_", " ") if kind in _IN_WORDS else kind
         raise GatewayError(
             status, "invalid_request_error", f"No such {words}: '{identity}'", code="resource_missing", param=param
         )
@@ -155,14 +167,15 @@ def _matching(
     for document in documents:
         if not passed:
             passed = document["id"] == cursor
-        elif _within(document["created"], bounds) and matches(document):
+        elif within(document["created"], bounds) and matches(document):
             found.append(document)
             if len(found) == most:
                 break
     return found
 
 
-def _within(created: int, bounds: dict[str, int]) -> bool:
+def within(created: int, bounds: dict[str, int]) -> bool:
+    """Tell whether a moment lies within gt, gte, lt and lte."""
     return bounds.get("gte", created) <= created <= bounds.get("lte", created) and bounds.get(
         "gt", created - 1
     ) < created < bounds.get("lt", created + 1)

@@ -13,7 +13,7 @@ import requests
 
 from sandbox.clock import Clock
 from sandbox.faults import Faults
-from sandbox.gateway_protocol import API_VERSION, new_id, public
+from sandbox.gateway.protocol import API_VERSION, new_id, public
 from sandbox.store import Document, Store
 
 # Data: how long after each failed attempt the next one follows; the gateway gives up after the last.
@@ -21,6 +21,13 @@ RETRY_AFTER_SECONDS: tuple[float, ...] = (1, 2, 5, 15, 60, 120, 300, 600, 1800, 
 _WORKERS = 4
 _TIMEOUT_SECONDS = (3, 15)
 _FORGER_SECRET = "whsec_somebody_elses_secret"
+_DAY_SECONDS = 24 * 3600
+# What is wrong with the first attempt of a spoiled event; the genuine one follows with the next.
+_SPOILS = frozenset({
+    "forged", "wrong_secret", "old_timestamp", "future_timestamp", "livemode", "other_account", "amount_off",
+    "truncated",
+})  # fmt: skip
+_LONGEST_HEAD_START_SECONDS = 15
 
 # The request that causes the events of the running unit: its id and Idempotency-Key.
 CAUSE: ContextVar[tuple[str | None, str | None]] = ContextVar("cause", default=(None, None))
@@ -50,6 +57,8 @@ class Webhooks:
         self._due: list[tuple[float, str]] = []
         # Deliveries ordered out of order that wait for another one to overtake them.
         self._held: set[str] = set()
+        # Deliveries that must be tried before the request that caused them is answered, by that request.
+        self._early: dict[str, set[str]] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._threads: list[threading.Thread] = []
@@ -94,38 +103,67 @@ class Webhooks:
         """Deliver to this address from now on, waiting events included; None makes new events go nowhere."""
         self._store.put("setting", "webhook", {"url": url, "secret": secret})
 
-    def announce(self, kind: str, subject: Document) -> None:
-        """Record that something happened to an object, as it is now; call it inside the unit of the change."""
+    def announce(self, kind: str, subject: Document, before: Document | None = None, /) -> None:
+        """Record that something happened to an object, as it is now; call it inside the unit of the change.
+
+        `before` holds the fields that had other values until now.
+        """
         request_id, key = CAUSE.get()
-        receiver, _ = self.target()
+        receivers = self._receivers(kind)
+        previous = {} if before is None else {"previous_attributes": before}
         event: Document = {
             "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
             "created": self._clock.timestamp(),
-            "data": {"object": public(subject)},
+            "data": {"object": public(subject)} | previous,
             "livemode": False,
-            "pending_webhooks": 0 if receiver is None else 1,
+            "pending_webhooks": len(receivers),
             "request": {"id": request_id, "idempotency_key": key},
             "type": kind,
-            "_delivered": receiver is None,
+            "_delivered": not receivers,
         }
         self._store.put("event", event["id"], event)
-        if receiver is not None:
-            self._schedule(event)
+        for receiver in receivers:
+            self._schedule(event, receiver)
+
+    def await_early(self, request_id: str) -> None:
+        """Return once every event that was ordered to arrive before this request's answer was tried."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed or not self._early.get(request_id), timeout=_LONGEST_HEAD_START_SECONDS
+            )
+            self._early.pop(request_id, None)
 
     def list_deliveries(self, limit: int = 100) -> list[Document]:
         """Return the newest deliveries with their attempts, newest first."""
         return [each for _, each in zip(range(limit), self._store.scan("delivery", newest_first=True), strict=False)]
 
-    def _schedule(self, event: Document) -> None:
+    def _receivers(self, kind: str) -> list[str | None]:
+        """Return who is told of an event: the address of the setting (None) and the endpoints made by API."""
+        asked = [
+            endpoint["id"]
+            for endpoint in self._store.scan("webhook_endpoint")
+            if endpoint["status"] == "enabled" and ({kind, "*"} & set(endpoint["enabled_events"]))
+        ]
+        return asked if self.target()[0] is None else [None, *asked]
+
+    def _address(self, receiver: str | None) -> tuple[str | None, str] | None:
+        if receiver is None:
+            return self.target()
+        endpoint = self._store.get("webhook_endpoint", receiver)
+        return (endpoint["url"], endpoint["_secret"]) if endpoint and endpoint["status"] == "enabled" else None
+
+    def _schedule(self, event: Document, receiver: str | None) -> None:
         rule = self._faults.take("webhook", {"event_type": event["type"]})
         plan = None if rule is None else rule["action"]
         wait = rule["seconds"] if rule is not None and plan in {"late", "out_of_order"} else 0
+        name = event["id"].replace("evt_", "dlv_")
         delivery: Document = {
-            "id": event["id"].replace("evt_", "dlv_"),
+            "id": name if receiver is None else f"{name}_{receiver}",
             "event": event["id"],
             "type": event["type"],
+            "receiver": receiver,
             "plan": plan,
             # Lost: the gateway believes it sent it and nobody ever hears of it again.
             "state": "lost" if plan == "lost" else "pending",
@@ -134,6 +172,10 @@ class Webhooks:
             "attempts": [],
         }
         self._store.put("delivery", delivery["id"], delivery)
+        cause = event["request"]["id"]
+        if plan == "early" and cause is not None:
+            with self._changed:
+                self._early.setdefault(cause, set()).add(delivery["id"])
         if delivery["state"] == "pending":
             self._push(delivery)
 
@@ -167,20 +209,25 @@ class Webhooks:
         with self._store.unit():
             delivery = self._store.get("delivery", delivery_id)
             event = self._store.get("event", delivery["event"]) if delivery is not None else None
-            url, secret = self.target()
-        if delivery is None or event is None or delivery["state"] != "pending":
-            # The unit that made it was rolled back, or the sandbox was reset.
-            return
-        forged = delivery["plan"] == "forged" and not delivery["attempts"]
-        body = orjson.dumps(_tampered(event) if forged else public(event))
-        status = 0 if url is None else self._send(session, url, _FORGER_SECRET if forged else secret, body)
-        self._record(delivery_id, status, forged=forged)
+            if delivery is None or event is None or delivery["state"] != "pending":
+                # The unit that made it was rolled back, or the sandbox was reset.
+                return
+            address = self._address(delivery.get("receiver"))
+            if address is None:
+                self._store.put("delivery", delivery_id, delivery | {"state": "given_up"})
+                return
+        url, secret = address
+        plan = delivery["plan"] if delivery["plan"] in _SPOILS and not delivery["attempts"] else None
+        now = self._clock.timestamp()
+        body, signature = _spoilt(plan, event, secret, now) if plan else _dressed(event, secret, now)
+        status = 0 if url is None else self._send(session, url, signature, body)
+        self._record(delivery_id, status, spoilt=plan is not None)
 
-    def _send(self, session: requests.Session, url: str, secret: str, body: bytes) -> int:
+    def _send(self, session: requests.Session, url: str, signature: str, body: bytes) -> int:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Sandbox-Gateway/1.0",
-            "Stripe-Signature": sign(secret, body, self._clock.timestamp()),
+            "Stripe-Signature": signature,
         }
         try:
             with session.post(
@@ -191,18 +238,21 @@ class Webhooks:
             # No answer counts as a failed attempt, written down as status 0.
             return 0
 
-    def _record(self, delivery_id: str, status: int, *, forged: bool) -> None:
+    def _record(self, delivery_id: str, status: int, *, spoilt: bool) -> None:
         with self._store.unit():
             delivery = self._store.get("delivery", delivery_id)
             event = self._store.get("event", delivery["event"]) if delivery is not None else None
             if delivery is None or event is None:
                 return
-            delivery["attempts"].append({"at": self._clock.now().isoformat(), "status": status, "forged": forged})
-            accepted = 200 <= status < 300 and not forged
+            delivery["attempts"].append({"at": self._clock.now().isoformat(), "status": status, "spoilt": spoilt})
+            accepted = 200 <= status < 300 and not spoilt
+            if accepted and not delivery.get("accepted"):
+                delivery["accepted"] = True
+                event["pending_webhooks"] -= 1
+                event["_delivered"] = event["pending_webhooks"] == 0
+                self._store.put("event", event["id"], event)
             if accepted:
                 delivery["copies"] -= 1
-                event |= {"pending_webhooks": 0, "_delivered": True}
-                self._store.put("event", event["id"], event)
             tries = len(delivery["attempts"])
             if accepted and delivery["copies"] == 0:
                 delivery["state"] = "delivered"
@@ -217,6 +267,14 @@ class Webhooks:
             self._push(delivery)
         if accepted:
             self._release_overtaken(delivery_id)
+        if delivery["plan"] == "early":
+            self._release_answer(delivery_id)
+
+    def _release_answer(self, delivery_id: str) -> None:
+        with self._changed:
+            for waiting in self._early.values():
+                waiting.discard(delivery_id)
+            self._changed.notify_all()
 
     def _release_overtaken(self, delivered_id: str) -> None:
         """Let the events that another one has now overtaken follow at once."""
@@ -229,9 +287,24 @@ class Webhooks:
             self._changed.notify_all()
 
 
-def _tampered(event: Document) -> Document:
-    """Return what a forger would like us to believe: the same event with another amount."""
-    forged = public(event)
-    subject = dict(forged["data"]["object"])
-    subject["amount"] = subject.get("amount", 0) + 1
-    return forged | {"data": {"object": subject}}
+def _dressed(event: Document, secret: str, now: int) -> tuple[bytes, str]:
+    body = orjson.dumps(public(event))
+    return body, sign(secret, body, now)
+
+
+def _spoilt(plan: str, event: Document, secret: str, now: int) -> tuple[bytes, str]:
+    """Return the body and the signature of an attempt that is wrong in the ordered way."""
+    shown = public(event)
+    if plan in {"forged", "amount_off"}:
+        # What a forger would like us to believe, or what the gateway itself got wrong: another amount.
+        subject = dict(shown["data"]["object"])
+        subject["amount"] = subject.get("amount", 0) + 1
+        shown = shown | {"data": {"object": subject}}
+    elif plan == "livemode":
+        shown = shown | {"livemode": True}
+    elif plan == "other_account":
+        shown = shown | {"account": "acct_somebodyelse0000"}
+    body = orjson.dumps(shown)
+    moved = {"old_timestamp": -_DAY_SECONDS, "future_timestamp": 365 * _DAY_SECONDS}.get(plan, 0)
+    signature = sign(_FORGER_SECRET if plan in {"forged", "wrong_secret"} else secret, body, now + moved)
+    return (body[: len(body) // 2] if plan == "truncated" else body), signature

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,15 @@ class Card:
     available_at_once: bool = False
     # A refund is reported as succeeded and fails some time later.
     refund_fails: bool = False
+    # A refund is pending for some time and succeeds.
+    refund_pending: bool = False
+    # Good enough to be kept with a customer; every charge fails.
+    only_charges_fail: bool = False
+    # In its owner's absence it pays without proof: always, or once it was set up for that.
+    absent: Literal["never", "set_up", "always"] = "never"
+    # The owner takes the money back for this reason, or the bank only asks about it.
+    disputed_as: str | None = None
+    inquired: bool = False
 
 
 _DECLINED = "Your card was declined."
@@ -46,6 +56,10 @@ NOT_AUTHENTICATED = Decline(
     "payment_intent_authentication_failure",
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 )
+NOT_SET_UP = Decline(
+    "setup_intent_authentication_failure",
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+)
 CHALLENGE_REFUSED = Decline(
     "authentication_required",
     "Your card was declined. This transaction requires authentication.",
@@ -61,7 +75,8 @@ TEST_CARDS = (
     Card("3566002020360505", ("pm_card_jcb",), brand="jcb"),
     Card("6200000000000005", ("pm_card_unionpay",), brand="unionpay"),
     Card("4000002760003184", ("pm_card_authenticationRequired",), challenged=True),
-    Card("4000002500003155", ("pm_card_authenticationRequiredOnSetup",), challenged=True),
+    Card("4000002500003155", ("pm_card_authenticationRequiredOnSetup",), challenged=True, absent="set_up"),
+    Card("4000003800000446", ("pm_card_authenticationRequiredSetupForOffSession",), challenged=True, absent="always"),
     Card("4000000000003220", ("pm_card_threeDSecure2Required", "pm_card_threeDSecureRequired"), challenged=True),
     Card(
         "4000008260003178",
@@ -106,9 +121,13 @@ TEST_CARDS = (
         ("pm_card_visa_chargeDeclinedVelocityLimitExceeded",),
         decline=Decline("card_declined", _DECLINED, "card_velocity_exceeded"),
     ),
-    Card("4000000000000341", ("pm_card_chargeCustomerFail",), decline=_GENERIC),
+    Card("4000000000000341", ("pm_card_chargeCustomerFail",), decline=_GENERIC, only_charges_fail=True),
     Card("4000000000000077", ("pm_card_bypassPending",), available_at_once=True),
     Card("4000000000005126", ("pm_card_refundFail",), refund_fails=True),
+    Card("4000000000007726", ("pm_card_pendingRefund",), refund_pending=True),
+    Card("4000000000000259", ("pm_card_createDispute",), disputed_as="fraudulent"),
+    Card("4000000000002685", ("pm_card_createDisputeProductNotReceived",), disputed_as="product_not_received"),
+    Card("4000000000001976", ("pm_card_createDisputeInquiry",), disputed_as="fraudulent", inquired=True),
 )
 
 BY_NUMBER: Mapping[str, Card] = MappingProxyType({card.number: card for card in TEST_CARDS})

@@ -1,53 +1,40 @@
-"""Payment intents: the gateway's states from a card to held or taken money, with customers and payment methods."""
+"""Payment intents: the gateway's states from a card to held or taken money."""
 
-import hmac
-import re
 import secrets
 from typing import Any, NoReturn
 
-from sandbox.cards import (
-    BY_NAME,
-    BY_NUMBER,
-    CHALLENGE_REFUSED,
-    NOT_AUTHENTICATED,
-    REAL_CARD,
-    WRONG_NUMBER,
-    Card,
-    Decline,
-    passes_checksum,
-)
 from sandbox.clock import Clock
-from sandbox.gateway_money import Announce, Money
-from sandbox.gateway_params import merged, metadata as read_metadata
-from sandbox.gateway_protocol import GatewayError, invalid, new_id, public
-from sandbox.gateway_reading import find
+from sandbox.gateway.cards import BY_NUMBER, CHALLENGE_REFUSED, NOT_AUTHENTICATED, Decline
+from sandbox.gateway.charges import Charges
+from sandbox.gateway.methods import Methods, card_error
+from sandbox.gateway.params import merged
+from sandbox.gateway.protocol import Announce, GatewayError, check_secret, invalid, new_id, public
+from sandbox.gateway.reading import find
+from sandbox.gateway.timers import Timers
 from sandbox.store import Document, Store
 
 _UPDATABLE = ("description", "statement_descriptor_suffix", "transfer_group", "receipt_email", "customer")
 _CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 _CANCELABLE = (*_CONFIRMABLE, "requires_capture", "processing")
-_NO_BILLING = {
-    "address": {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None},
-    "email": None,
-    "name": None,
-    "phone": None,
-    "tax_id": None,
-}
 
 
 class Intents:
-    """Payment intents and what they are paid with. Every method belongs inside a unit of the store.
+    """Payment intents. Every method belongs inside a unit of the store.
 
     A GatewayError may leave with effects behind it (a declined card fails the intent), so the unit around the call
     must commit on GatewayError.
     """
 
-    def __init__(self, store: Store, clock: Clock, money: Money, announce: Announce) -> None:
-        """Keep objects in the store, move money through `money`, tell `announce` what happened."""
+    def __init__(
+        self, store: Store, clock: Clock, timers: Timers, charges: Charges, methods: Methods, *, announce: Announce
+    ) -> None:
+        """Keep intents in the store, move money through `charges`, tell `announce` what happened."""
         self._store = store
         self._clock = clock
-        self._money = money
+        self._charges = charges
+        self._methods = methods
         self._announce = announce
+        timers.handle("hold_expires", self._expire)
 
     def create(self, params: dict[str, Any], page: str) -> Document:
         """Make an intent and, with confirm=true, charge the card at once. `page` is the bank page's base address."""
@@ -106,7 +93,7 @@ class Intents:
             "transfer_data": None,
             "transfer_group": params.get("transfer_group"),
         }
-        method = self._method_from(params)
+        method = self._methods.chosen(params, intent["customer"])
         if method is not None:
             intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
         self._save(intent)
@@ -116,26 +103,22 @@ class Intents:
     def retrieve(self, intent_id: str, params: dict[str, Any]) -> Document:
         """Return the intent; a client secret, if given, must be the right one."""
         intent = find(self._store, "payment_intent", intent_id, "intent")
-        given = params.get("client_secret")
-        if given is not None and not hmac.compare_digest(given.encode(), intent["client_secret"].encode()):
-            raise invalid(
-                "The client_secret provided does not match the client_secret of this PaymentIntent.",
-                "client_secret",
-                "payment_intent_invalid_parameter",
-            )
+        check_secret(intent, params, "payment_intent_invalid_parameter")
         return intent
 
     def update(self, intent_id: str, params: dict[str, Any]) -> Document:
         """Change the intent; the amount and the card only while nothing is held or taken."""
         intent = self.retrieve(intent_id, {})
         money_fields = {"amount", "currency", "payment_method"} & set(params)
+        if "customer" in params:
+            find(self._store, "customer", params["customer"], "customer", 400)
         if money_fields and intent["status"] not in _CONFIRMABLE:
             raise _unexpected(intent, f"could not be updated ({', '.join(sorted(money_fields))})", _CONFIRMABLE)
         intent |= {name: params[name] for name in _UPDATABLE if name in params}
         intent["metadata"] = merged(intent["metadata"], params.get("metadata", {}))
         if money_fields:
             intent["amount"] = params.get("amount", intent["amount"])
-            method = self._method_from(params)
+            method = self._methods.chosen(params, intent["customer"])
             if method is not None:
                 intent["payment_method"] = method["id"]
             intent |= {
@@ -150,7 +133,7 @@ class Intents:
         intent = self.retrieve(intent_id, params)
         if intent["status"] not in _CONFIRMABLE:
             raise _unexpected(intent, "could not be confirmed", _CONFIRMABLE)
-        method = self._method_from(params)
+        method = self._methods.chosen(params, intent["customer"])
         if method is not None:
             intent["payment_method"] = method["id"]
         intent["capture_method"] = params.get("capture_method", intent["capture_method"])
@@ -169,7 +152,7 @@ class Intents:
                 "amount_to_capture",
                 "amount_too_large",
             )
-        self._money.capture(intent["latest_charge"], amount)
+        self._charges.capture(intent["latest_charge"], amount)
         intent["metadata"] = merged(intent["metadata"], params.get("metadata", {}))
         intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
         self._save(intent)
@@ -181,20 +164,13 @@ class Intents:
         intent = self.retrieve(intent_id, {})
         if intent["status"] not in _CANCELABLE:
             raise _unexpected(intent, "could not be canceled", _CANCELABLE)
-        intent |= {
-            "status": "canceled",
-            "canceled_at": self._clock.timestamp(),
-            "amount_capturable": 0,
-            "cancellation_reason": params.get("cancellation_reason"),
-            "next_action": None,
-        }
-        self._save(intent)
-        self._announce("payment_intent.canceled", intent)
-        return intent
+        if intent["status"] == "requires_capture":
+            self._charges.release(intent["latest_charge"])
+        return self._end(intent, params.get("cancellation_reason"))
 
-    def authenticate(self, intent_id: str, token: str, *, completed: bool) -> Document:
-        """Take the bank page's answer: the citizen proved the card is theirs, or did not."""
-        intent = self.challenged(intent_id, token)
+    def authenticate(self, intent_id: str, *, completed: bool) -> Document:
+        """Take the bank page's answer for an intent that waits for it: the citizen proved the card theirs, or not."""
+        intent = find(self._store, "payment_intent", intent_id, "intent")
         method = find(self._store, "payment_method", intent["payment_method"])
         try:
             if completed:
@@ -206,68 +182,23 @@ class Intents:
                 raise
         return self.retrieve(intent_id, {})
 
-    def challenged(self, intent_id: str, token: str) -> Document:
-        """Return an intent that waits for the bank's page; raises GatewayError for any other or a wrong token."""
-        intent = find(self._store, "payment_intent", intent_id, "intent")
-        if not hmac.compare_digest(intent.get("_challenge", "").encode(), token.encode()):
-            raise invalid("This authentication page is not valid.")
-        if intent["status"] != "requires_action":
-            raise _unexpected(intent, "is not waiting for authentication", ("requires_action",))
+    def _expire(self, charge_id: str) -> None:
+        intent = find(self._store, "payment_intent", find(self._store, "charge", charge_id)["payment_intent"])
+        if intent["status"] == "requires_capture" and intent["latest_charge"] == charge_id:
+            self._charges.release(charge_id, expired=True)
+            self._end(intent, "automatic")
+
+    def _end(self, intent: Document, reason: str | None) -> Document:
+        intent |= {
+            "status": "canceled",
+            "canceled_at": self._clock.timestamp(),
+            "amount_capturable": 0,
+            "cancellation_reason": reason,
+            "next_action": None,
+        }
+        self._save(intent)
+        self._announce("payment_intent.canceled", intent)
         return intent
-
-    def create_method(self, params: dict[str, Any]) -> Document:
-        """Make a payment method from one of the test card numbers; raises GatewayError 402 for any other number."""
-        if "card" not in params:
-            raise invalid("Missing required param: card.", "card", "parameter_missing")
-        fields = params["card"]
-        number = re.sub(r"[ -]", "", str(fields.get("number", "")))
-        card = BY_NUMBER.get(number)
-        if card is None:
-            wrong = WRONG_NUMBER if not number.isdigit() or not passes_checksum(number) else REAL_CARD
-            raise _card_error(wrong, param="number")
-        today = self._clock.now()
-        month, year = _whole(fields.get("exp_month")), _whole(fields.get("exp_year"))
-        if not 1 <= month <= 12:
-            raise _card_error(Decline("invalid_expiry_month", "Your card's expiration month is invalid."), "exp_month")
-        if (year, month) < (today.year, today.month) or year > today.year + 50:
-            raise _card_error(Decline("invalid_expiry_year", "Your card's expiration year is invalid."), "exp_year")
-        if "cvc" in fields and not re.fullmatch(r"[0-9]{3,4}", str(fields["cvc"])):
-            raise _card_error(Decline("invalid_cvc", "Your card's security code is invalid."), "cvc")
-        method = self._new_method(card, month, year)
-        method["billing_details"] |= {
-            name: value
-            for name, value in params.get("billing_details", {}).items()
-            if name in method["billing_details"]
-        }
-        method["metadata"] = merged({}, params.get("metadata", {}))
-        self._store.put("payment_method", method["id"], method)
-        return method
-
-    def create_customer(self, params: dict[str, Any]) -> Document:
-        """Make a customer."""
-        customer: Document = {
-            "id": new_id("cus"),
-            "object": "customer",
-            "address": params.get("address"),
-            "balance": 0,
-            "created": self._clock.timestamp(),
-            "currency": None,
-            "default_source": None,
-            "delinquent": False,
-            "description": params.get("description"),
-            "discount": None,
-            "email": params.get("email"),
-            "livemode": False,
-            "metadata": merged({}, params.get("metadata", {})),
-            "name": params.get("name"),
-            "phone": params.get("phone"),
-            "preferred_locales": [],
-            "shipping": None,
-            "tax_exempt": "none",
-            "test_clock": None,
-        }
-        self._store.put("customer", customer["id"], customer)
-        return customer
 
     def _confirm(self, intent: Document, params: dict[str, Any], page: str) -> Document:
         if intent["payment_method"] is None:
@@ -278,11 +209,17 @@ class Intents:
             raise invalid(message, code="payment_intent_unexpected_state", payment_intent=public(intent))
         method = find(self._store, "payment_method", intent["payment_method"])
         intent |= {"last_payment_error": None, "next_action": None}
-        if not BY_NUMBER[method["_number"]].challenged:
+        intent["setup_future_usage"] = params.get("setup_future_usage", intent["setup_future_usage"])
+        card = BY_NUMBER[method["_number"]]
+        absent = params.get("off_session", False)
+        trusted = absent and (card.absent == "always" or (card.absent == "set_up" and method.get("_set_up", False)))
+        if not card.challenged or trusted:
             return self._charge(intent, method, authenticated=False)
-        if params.get("off_session"):
+        if absent or params.get("error_on_requires_action"):
             # Nobody is there to be asked.
-            self._fail(intent, method, CHALLENGE_REFUSED, None)
+            charge = self._charges.charge(intent, method, authenticated=False, decline=CHALLENGE_REFUSED)
+            intent["latest_charge"] = charge["id"]
+            self._fail(intent, method, CHALLENGE_REFUSED, charge["id"])
         intent["_challenge"] = secrets.token_urlsafe(24)
         url = f"{page}/stripe/authenticate/{intent['id']}/{intent['_challenge']}"
         intent |= {
@@ -297,11 +234,12 @@ class Intents:
         return intent
 
     def _charge(self, intent: Document, method: Document, *, authenticated: bool) -> Document:
-        charge = self._money.charge(intent, method, authenticated=authenticated)
+        charge = self._charges.charge(intent, method, authenticated=authenticated)
         intent |= {"latest_charge": charge["id"], "next_action": None}
         decline = BY_NUMBER[method["_number"]].decline
         if decline is not None:
             self._fail(intent, method, decline, charge["id"])
+        self._keep(intent, method)
         if intent["capture_method"] == "manual":
             intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
             self._save(intent)
@@ -312,8 +250,17 @@ class Intents:
             self._announce("payment_intent.succeeded", intent)
         return intent
 
+    def _keep(self, intent: Document, method: Document) -> None:
+        future, customer = intent["setup_future_usage"], intent["customer"]
+        if future is not None and customer is not None:
+            self._methods.mark(method, _set_up=future == "off_session")
+            self._methods.keep(method, customer)
+        elif method["customer"] is None:
+            # A card that nobody keeps pays once.
+            self._methods.mark(method, _spent=True)
+
     def _fail(self, intent: Document, method: Document, decline: Decline, charge_id: str | None) -> NoReturn:
-        refusal = _card_error(decline, charge=charge_id, payment_method=public(method))
+        refusal = card_error(decline, charge=charge_id, payment_method=public(method))
         intent |= {
             "status": "requires_payment_method",
             "payment_method": None,
@@ -325,59 +272,8 @@ class Intents:
         refusal.error["payment_intent"] = public(intent)
         raise refusal
 
-    def _method_from(self, params: dict[str, Any]) -> Document | None:
-        if "payment_method_data" in params:
-            data = params["payment_method_data"]
-            fields = {name: data[name] for name in ("card", "billing_details") if isinstance(data.get(name), dict)}
-            return self.create_method(fields | {"metadata": read_metadata("metadata", data.get("metadata", {}))})
-        wanted = params.get("payment_method")
-        if wanted is None:
-            return None
-        if wanted in BY_NAME:
-            # Each use of a pm_card_… name stands for a new card with that behaviour.
-            method = self._new_method(BY_NAME[wanted], 12, self._clock.now().year + 3)
-            self._store.put("payment_method", method["id"], method)
-            return method
-        return find(self._store, "payment_method", wanted, "payment_method", 400)
-
-    def _new_method(self, card: Card, month: int, year: int) -> Document:
-        return {
-            "id": new_id("pm"),
-            "object": "payment_method",
-            "allow_redisplay": "unspecified",
-            "billing_details": dict(_NO_BILLING),
-            "created": self._clock.timestamp(),
-            "customer": None,
-            "card": {
-                "brand": card.brand,
-                "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": None},
-                "country": "US",
-                "display_brand": card.brand,
-                "exp_month": month,
-                "exp_year": year,
-                "fingerprint": f"sandbox{card.number[-4:]}",
-                "funding": card.funding,
-                "generated_from": None,
-                "last4": card.number[-4:],
-                "networks": {"available": [card.brand], "preferred": None},
-                "three_d_secure_usage": {"supported": True},
-                "wallet": None,
-            },
-            "livemode": False,
-            "metadata": {},
-            "type": "card",
-            # Only published test numbers get here, so keeping the number keeps nobody's card.
-            "_number": card.number,
-        }
-
     def _save(self, intent: Document) -> None:
         self._store.put("payment_intent", intent["id"], intent)
-
-
-def _card_error(decline: Decline, param: str | None = None, **fields: Any) -> GatewayError:
-    return GatewayError(
-        402, "card_error", decline.message, code=decline.code, decline_code=decline.decline_code, param=param, **fields
-    )
 
 
 def _unexpected(intent: Document, what: str, allowed: tuple[str, ...]) -> GatewayError:
@@ -386,8 +282,3 @@ def _unexpected(intent: Document, what: str, allowed: tuple[str, ...]) -> Gatewa
         f"Only a PaymentIntent with one of the following statuses may be used here: {', '.join(allowed)}."
     )
     return invalid(message, code="payment_intent_unexpected_state", payment_intent=public(intent))
-
-
-def _whole(value: object) -> int:
-    text = str(value)
-    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else 0
