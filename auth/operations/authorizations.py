@@ -18,7 +18,7 @@ from auth.app_errors import AppStopped, AppUnknown, AuthorizationElsewhere, Auth
 from auth.app_models import App, AppState, AuthorizationRequest
 from auth.errors import ChallengeOver, TooManyTries, WrongCode
 from auth.models import Language
-from auth.operations.apps import find_approved_app
+from auth.operations.apps import find_known_app
 from auth.operations.challenges import get_code_to_send, prove_phone, start_challenge
 from auth.operations.citizens import find_phone
 from auth.operations.grants import give_grant
@@ -52,7 +52,7 @@ def find_asking_app(session: Session, client_id: str, redirect_uri: str) -> App:
 
     Raises AppUnknown, AppStopped, RedirectUnknown.
     """
-    app = find_approved_app(session, client_id)
+    app = find_known_app(session, client_id)
     if app is None:
         raise AppUnknown
     if app.state is AppState.SUSPENDED:

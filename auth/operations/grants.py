@@ -19,8 +19,10 @@ from auth import app_scopes, tokens
 from auth.app_errors import InvalidGrant
 from auth.app_models import App, AppGrant, AppRefreshToken, AppState, AppUser, AuthorizationRequest, GrantEnd
 from auth.errors import InvalidScope
+from auth.events import AppAllowed
+from auth.models import Citizen
 from auth.operations.keys import find_signing_key, issue_token
-from kit import clock, logs
+from kit import clock, events, logs
 from kit.errors import NotFound, NotSignedIn
 
 CODE_LIFETIME = timedelta(seconds=60)
@@ -125,6 +127,7 @@ def redeem_code(
     if not is_theirs or grant.code_expires_at <= now or grant.ended_at is not None:
         _end(session, grant.id, GrantEnd.CODE_MISUSED)
         return InvalidGrant()
+    events.emit(session, AppAllowed(grant.citizen_id, grant.app_id, grant.id))
     return _extend(session, grant)
 
 
@@ -193,10 +196,11 @@ def revoke_token(session: Session, app: App, token: str) -> InvalidGrant | None:
 
 
 def find_live_grant(session: Session, grant_id: UUID, app_id: UUID, alias: UUID) -> LiveGrant | None:
-    """Whom an app's access token is about and what it may still do; None once the grant or the app was stopped."""
+    """Whom an app's access token is about and what it may still do; None once grant or app ended, or they left."""
     found = session.execute(
         select(AppGrant.citizen_id, AppGrant.scopes, App.name_vi)
         .join(App, App.id == AppGrant.app_id)
+        .join(Citizen, Citizen.id == AppGrant.citizen_id)
         .join(AppUser, (AppUser.app_id == AppGrant.app_id) & (AppUser.citizen_id == AppGrant.citizen_id))
         .where(
             AppGrant.id == grant_id,
@@ -204,6 +208,9 @@ def find_live_grant(session: Session, grant_id: UUID, app_id: UUID, alias: UUID)
             AppGrant.ended_at.is_(None),
             AppGrant.ends_at > clock.now(),
             App.state == AppState.APPROVED,
+            # A consent given while its citizen was being erased or joined is over too.
+            Citizen.erased_at.is_(None),
+            Citizen.joined_into.is_(None),
             AppUser.alias == alias,
         )
     ).one_or_none()

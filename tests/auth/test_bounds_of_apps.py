@@ -128,6 +128,14 @@ def test_claims_of_an_app_and_of_a_citizen_do_not_mix(app_of_others, client, an)
     assert statuses == [200] + [401] * 7
 
 
+def test_a_consent_that_slipped_in_while_its_citizen_left_is_no_consent(app_of_others, client, an):
+    token = sign_in(app_of_others, client)["access_token"]
+    with transaction() as session:
+        session.execute(text("UPDATE citizen SET erased_at = now() WHERE id = :id"), {"id": an.id})
+
+    assert app_of_others.get(BILLS, token).status_code == 401
+
+
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 

@@ -13,9 +13,11 @@ from sqlalchemy import func, select
 from auth import operations
 from auth.app_models import AppState
 from auth.models import PhoneChallenge
+from auth.operations import apps
 from kit import clock
 from kit.database import transaction
-from tests.auth.app_stories import BACK, Browser, code_sent, register, sign_in, told_by
+from server.seed import SANDBOX_APP
+from tests.auth.app_stories import BACK, TOLD, Browser, ThirdParty, code_sent, register, sign_in, told_by
 from tests.auth.people import AN, BINH
 from tests.people import Person
 
@@ -189,6 +191,30 @@ def test_a_token_names_its_app_and_calls_the_citizen_by_a_name_of_its_own(client
     assert said[0]["sub"] == said[2]["sub"] != said[1]["sub"]
     assert str(an.id) not in f"{said} {told}"
     assert (told[0]["phone"], told[0]["assurance"]) == ("0912 *** 678", None)
+
+
+def test_the_sandbox_has_an_app_that_is_approved_already(client):
+    for _time in range(2):
+        with transaction() as session:
+            apps.put_up_app(session, SANDBOX_APP, UUID(int=1), TOLD)
+    app = ThirdParty(client(), SANDBOX_APP)
+
+    assert app.get("/v1/utilities/bills", sign_in(app, client)["access_token"]).status_code == 200
+
+
+def test_the_logs_of_a_sign_in_hold_nothing_of_it(app_of_others, client, caplog):
+    browser = Browser(client())
+    browser.open(app_of_others.question(state="the-state-of-the-app"))
+    browser.submit("number", phone=AN)
+    code = code_sent()
+    browser.submit("code", code=code)
+    secret = next(iter(browser.forms.values()))["form"]
+    given = app_of_others.redeem(browser.decide()["code"]).json
+    app_of_others.get("/v1/utilities/bills", given["access_token"])
+
+    assert caplog.text.count("/authorize") >= 4
+    planted = (AN, "912345678", f'"{code}"', secret, "the-state", given["access_token"], given["refresh_token"])
+    assert [word for word in (*planted, app_of_others.verifier) if word in caplog.text] == []
 
 
 def test_a_new_number_makes_a_citizen_as_in_any_other_sign_in(app_of_others, client):

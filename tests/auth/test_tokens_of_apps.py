@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from auth.app_models import AppGrant, GrantEnd
+from auth.events import AppAllowed
+from kit import events
 from kit.database import transaction
 from tests.auth.app_stories import BACK, allow, assert_refused, challenge_of, register, sign_in
 from tests.people import all_at_once
@@ -137,6 +140,25 @@ def test_neither_codes_nor_tokens_stand_in_the_database(app_of_others, code):
         assert len(secret) >= 43
         assert secret not in stored
         assert secret.encode().hex() not in stored
+
+
+def test_whoever_writes_to_citizens_hears_once_that_an_app_was_allowed(client, app_of_others, work, outside, an):
+    heard: list[Any] = []
+
+    def hear(_session, event) -> None:
+        heard.append(event)
+
+    events.listen(AppAllowed, hear)
+    try:
+        tokens = app_of_others.redeem(allow(client, app_of_others)).json
+        app_of_others.refresh(tokens["refresh_token"])
+        allow(client, app_of_others)
+        work()
+    finally:
+        task = events._heard_by[AppAllowed].pop(f"{hear.__module__}.hear")
+        del events.app.tasks[task.name]
+
+    assert [(event.citizen_id, event.app_id) for event in heard] == [(an.id, app_of_others.id)]
 
 
 # -- refreshing --------------------------------------------------------------------------------------------------------
