@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 import auth.operations
 import payments.operations
-from auth.events import CitizensJoined, DeviceSignedIn, PasskeyAdded, SessionEndedByReuse
+from auth.events import AppAllowed, CitizensJoined, DeviceSignedIn, PasskeyAdded, SessionEndedByReuse
 from kit import clock
 from kit.events import emit
 from notifications import operations
@@ -72,6 +72,11 @@ def tell_session_closed(session: Session, event: SessionEndedByReuse) -> None:
 def tell_passkey_added(session: Session, event: PasskeyAdded) -> None:
     """There is one more way in."""
     _tell(session, event.citizen_id, MessageKind.PASSKEY_ADDED, event.passkey_id)
+
+
+def tell_app_allowed(session: Session, event: AppAllowed) -> None:
+    """An app of others may see something of the citizen from now on."""
+    _tell(session, event.citizen_id, MessageKind.APP_ALLOWED, event.grant_id)
 
 
 def tell_mandate_accepted(session: Session, event: MandateAccepted) -> None:

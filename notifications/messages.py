@@ -83,6 +83,16 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
             "A new passkey has just been added. If it was not you, remove that passkey.",
         ),
     },
+    MessageKind.APP_ALLOWED: {
+        "vi": Words(
+            "Bạn vừa cho phép một ứng dụng",
+            "Ứng dụng này xem được dữ liệu bạn đã chọn. Nếu không phải bạn, hãy rút lại trong Ứng dụng đã cho phép.",
+        ),
+        "en": Words(
+            "You have just allowed an app",
+            "It can see the data you chose. If it was not you, withdraw it under Allowed apps.",
+        ),
+    },
     MessageKind.MANDATE_ACCEPTED: {
         "vi": Words("Ủy quyền đã có hiệu lực", "{reason}"),
         "en": Words("A mandate is in force", "{reason}"),
@@ -111,6 +121,7 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.NEW_DEVICE: INBOX[MessageKind.NEW_DEVICE],
     MessageKind.SESSION_CLOSED: INBOX[MessageKind.SESSION_CLOSED],
     MessageKind.PASSKEY_ADDED: INBOX[MessageKind.PASSKEY_ADDED],
+    MessageKind.APP_ALLOWED: INBOX[MessageKind.APP_ALLOWED],
     MessageKind.MANDATE_ACCEPTED: {
         "vi": Words("Ủy quyền đã có hiệu lực", "Mở ứng dụng để xem chi tiết."),
         "en": Words("A mandate is in force", "Open the app for the details."),

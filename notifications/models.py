@@ -23,6 +23,7 @@ class MessageKind(StrEnum):
     NEW_DEVICE = "new_device"
     SESSION_CLOSED = "session_closed"
     PASSKEY_ADDED = "passkey_added"
+    APP_ALLOWED = "app_allowed"
     MANDATE_ACCEPTED = "mandate_accepted"
     MANDATE_REVOKED = "mandate_revoked"
 

@@ -18,6 +18,7 @@ import webhooks.flows
 import webhooks.listeners
 import webhooks.operations
 from auth.events import (
+    AppAllowed,
     CitizensJoined,
     DeviceSignedIn,
     MemberInvited,
@@ -48,6 +49,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     DeviceSignedIn: [notifications.listeners.tell_new_device],
     SessionEndedByReuse: [notifications.listeners.tell_session_closed],
     PasskeyAdded: [notifications.listeners.tell_passkey_added],
+    AppAllowed: [notifications.listeners.tell_app_allowed],
     MandateAccepted: [notifications.listeners.tell_mandate_accepted],
     MandateRevoked: [notifications.listeners.tell_mandate_revoked],
     # Every room with rows of citizens.

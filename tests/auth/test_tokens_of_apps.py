@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from auth.app_models import AppGrant, GrantEnd
-from auth.events import AppAllowed
-from kit import events
 from kit.database import transaction
 from tests.auth.app_stories import BACK, allow, assert_refused, challenge_of, register, sign_in
 from tests.people import all_at_once
@@ -142,23 +139,15 @@ def test_neither_codes_nor_tokens_stand_in_the_database(app_of_others, code):
         assert secret.encode().hex() not in stored
 
 
-def test_whoever_writes_to_citizens_hears_once_that_an_app_was_allowed(client, app_of_others, work, outside, an):
-    heard: list[Any] = []
+def test_the_citizen_is_told_once_that_an_app_was_allowed(client, app_of_others, work, an):
+    tokens = app_of_others.redeem(allow(client, app_of_others)).json
+    app_of_others.refresh(tokens["refresh_token"])
+    allow(client, app_of_others)
+    assert work() == []
 
-    def hear(_session, event) -> None:
-        heard.append(event)
+    told = [item for item in an.get("/v1/messages").json["items"] if item["kind"] == "app_allowed"]
 
-    events.listen(AppAllowed, hear)
-    try:
-        tokens = app_of_others.redeem(allow(client, app_of_others)).json
-        app_of_others.refresh(tokens["refresh_token"])
-        allow(client, app_of_others)
-        work()
-    finally:
-        task = events._heard_by[AppAllowed].pop(f"{hear.__module__}.hear")
-        del events.app.tasks[task.name]
-
-    assert [(event.citizen_id, event.app_id) for event in heard] == [(an.id, app_of_others.id)]
+    assert [item["title"] for item in told] == ["Bạn vừa cho phép một ứng dụng"]
 
 
 # -- refreshing --------------------------------------------------------------------------------------------------------
