@@ -131,7 +131,7 @@ def upgrade() -> None:
     # The inbox tells of more
     kinds = (
         'bills_paid', 'payment_ended', 'bills_returned', 'new_device', 'session_closed', 'passkey_added',
-        'mandate_accepted', 'mandate_revoked', 'app_allowed',
+        'app_allowed', 'mandate_accepted', 'mandate_revoked',
     )
     op.drop_constraint(op.f('ck_message_messagekind'), 'message')
     op.create_check_constraint(op.f('ck_message_messagekind'), 'message', f'kind IN {kinds}')
