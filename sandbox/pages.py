@@ -50,7 +50,10 @@ def blueprint(world: World) -> Blueprint:
             faults=world.faults.list_rules()[::-1],
             companies={slug: world.companies.count_bills(slug) for slug in slugs},
             postings=postings[:_ROWS],
-            intents=world.gateway.list_intents(_ROWS),
+            intents=world.gateway.list_newest("payment_intent", _ROWS),
+            disputes=world.gateway.list_newest("dispute", _ROWS),
+            payouts=world.gateway.list_newest("payout", _ROWS),
+            balance=world.gateway.parts.balance.show(),
             webhook_url=world.webhooks.target()[0],
             deliveries=world.webhooks.list_deliveries(_ROWS),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.app_models
 import auth.models
 import auth.organisation_models
 import divisions.models
@@ -11,6 +12,7 @@ import notifications.models
 import payments.models
 import persons.models
 import services.utilities.models
+import webhooks.models
 from kit.database import Base
 
 METADATA = Base.metadata
@@ -19,9 +21,11 @@ ROOMS = (
     kit.sealed,
     auth.models,
     auth.organisation_models,
+    auth.app_models,
     divisions.models,
     persons.models,
     payments.models,
     services.utilities.models,
+    webhooks.models,
     notifications.models,
 )

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
+from kit.sealed import SealedText
 from payments.models.machines import MoneyState, Posting, Settlement
 
 
@@ -32,6 +33,8 @@ class Payment(Record):
     )
 
     citizen_id: Mapped[UUID]
+    # Under whom the journal keeps the money: it stays when two citizens turn out to be one person.
+    holder_id: Mapped[UUID]
     amount_vnd: Mapped[int]
     capture_vnd: Mapped[int | None]
     captured_vnd: Mapped[int] = mapped_column(default=0)
@@ -43,8 +46,9 @@ class Payment(Record):
     reason: Mapped[str | None]
     intent_id: Mapped[str | None] = mapped_column(unique=True)
     charge_id: Mapped[str | None] = mapped_column(unique=True)
-    redirect_url: Mapped[str | None]
-    client_secret: Mapped[str | None]
+    # With either of these somebody else could confirm the payment at the gateway.
+    redirect_url: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
+    client_secret: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
     version: Mapped[int] = mapped_column(default=1)
 
 

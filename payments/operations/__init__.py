@@ -33,7 +33,7 @@ from payments.operations.posting import (
     refund_late,
     revive_item,
 )
-from payments.operations.reading import Told, as_submitted, find_state, get_payment, list_payments
+from payments.operations.reading import Told, as_submitted, find_state, get_payment, list_items, list_payments
 from payments.operations.refunds import (
     SECOND_PERSON_ABOVE_VND,
     Order,
@@ -123,6 +123,7 @@ __all__ = [
     "list_disputes",
     "list_doubtful",
     "list_doubtful_refunds",
+    "list_items",
     "list_payee_refunds",
     "list_payments",
     "list_payout",

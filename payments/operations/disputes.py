@@ -104,7 +104,7 @@ def _lose(session: Session, payment: Payment, dispute_id: UUID, amount_vnd: int)
     legs = [ledger.Leg(ledger.DISPUTED, -amount_vnd)]
     left = amount_vnd
     if own := min(left, max(0, unapplied(session, payment.id))):
-        legs.append(ledger.Leg(ledger.CITIZEN_UNAPPLIED, own, citizen_id=payment.citizen_id))
+        legs.append(ledger.Leg(ledger.CITIZEN_UNAPPLIED, own, citizen_id=payment.holder_id))
         left -= own
     posted = select(PaymentItem).where(PaymentItem.payment_id == payment.id, PaymentItem.posting == Posting.POSTED)
     for item in session.execute(posted.order_by(PaymentItem.id).with_for_update()).scalars():

@@ -216,7 +216,7 @@ def _reserve(
             Payment.refunded_vnd + amount_vnd <= Payment.captured_vnd,
         )
         .values(refunded_vnd=Payment.refunded_vnd + amount_vnd)
-        .returning(Payment.citizen_id)
+        .returning(Payment.holder_id)
     ).one_or_none()
     if reserved is None:
         raise _why_not(session, payment_id)
@@ -237,7 +237,7 @@ def _reserve(
             **{"needs_second": False, **decision},
         )
     )
-    citizen = {"citizen_id": reserved.citizen_id}
+    citizen = {"citizen_id": reserved.holder_id}
     if item_id is not None:
         legs = [
             ledger.Leg(ledger.PROVIDER_PAYABLE, amount_vnd, payee_id=payee_id),
@@ -301,16 +301,16 @@ def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | N
     )  # fmt: skip
     if _move(session, refund_id, R.FAILED, failure=reason, gateway_id=gateway_id or before.gateway_id) is None:
         return
-    citizen_id = session.execute(
+    holder_id = session.execute(
         update(Payment)
         .where(Payment.id == payment_id)
         .values(refunded_vnd=Payment.refunded_vnd - amount)
-        .returning(Payment.citizen_id)
+        .returning(Payment.holder_id)
     ).scalar_one()
     # After a success the money is at the gateway again and the citizen's. Before one, the decision is void as a whole.
     kind = JournalKind.REFUND_RETURNED if was_done else JournalKind.REFUND_FAILED
     source = ledger.GATEWAY_AVAILABLE if was_done else ledger.REFUND_IN_FLIGHT
-    legs = ledger.move(source, ledger.CITIZEN_UNAPPLIED, amount, citizen_id=citizen_id)
+    legs = ledger.move(source, ledger.CITIZEN_UNAPPLIED, amount, citizen_id=holder_id)
     ledger.book(session, kind, refund_id, legs, payment_id=payment_id)
     if item_id is not None and not was_done:
         payee_id = session.execute(
@@ -320,7 +320,7 @@ def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | N
             .returning(PaymentItem.payee_id)
         ).scalar_one()
         legs = [
-            ledger.Leg(ledger.CITIZEN_UNAPPLIED, amount, citizen_id=citizen_id),
+            ledger.Leg(ledger.CITIZEN_UNAPPLIED, amount, citizen_id=holder_id),
             ledger.Leg(ledger.PROVIDER_PAYABLE, -amount, payee_id=payee_id),
         ]
         ledger.book(session, JournalKind.REVERSED, f"{refund_id} back", legs, payment_id=payment_id)

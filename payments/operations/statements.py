@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, bindparam, text
 
 from payments import ledger
-from payments.models import POSTING_FROM, POSTING_OPEN, REACHED_FROM, MoneyState, Posting
+from payments.models import POSTING_FROM, POSTING_OPEN, REACHED_FROM, MoneyState, Payment, Posting
 
 
 def _quoted(states: Iterable[str]) -> str:
@@ -46,9 +46,9 @@ _LET_GO = """items AS (
 
 OPEN = text(f"""
 WITH opened AS (
-  INSERT INTO payment (id, created_at, citizen_id, amount_vnd, captured_vnd, refunded_vnd, disputed, state, state_since,
-                       settlement, version)
-  VALUES (:id, :now, :citizen_id, :amount, 0, 0, false, 'created', :now, 'unsettled', 1) RETURNING id),
+  INSERT INTO payment (id, created_at, citizen_id, holder_id, amount_vnd, captured_vnd, refunded_vnd, disputed,
+                       state, state_since, settlement, version)
+  VALUES (:id, :now, :citizen_id, :citizen_id, :amount, 0, 0, false, 'created', :now, 'unsettled', 1) RETURNING id),
 items AS (
   INSERT INTO payment_item (id, created_at, payment_id, payee_id, subject_id, amount_vnd, label_vi, label_en,
                             live, taken, posting, posting_attempts, refunded_vnd)
@@ -74,7 +74,7 @@ ASK = _move(
     MoneyState.REQUIRES_ACTION,
     ", intent_id = :intent, redirect_url = :redirect_url, client_secret = :client_secret",
     f" AND {_SAME_INTENT}",
-)
+).bindparams(*(bindparam(name, type_=getattr(Payment, name).type) for name in ("redirect_url", "client_secret")))
 END = {
     state: _move(
         state,
@@ -100,7 +100,7 @@ moved AS (
     reason = NULL, intent_id = :intent, charge_id = :charge
   FROM owed WHERE payment.id = :id AND state IN ({_quoted(REACHED_FROM[MoneyState.CAPTURED])}) AND {_SAME_INTENT}
     AND :received BETWEEN greatest(owed.vnd, 1) AND amount_vnd
-  RETURNING payment.id, payment.citizen_id, owed.vnd AS owed_vnd),
+  RETURNING payment.id, payment.citizen_id, payment.holder_id, owed.vnd AS owed_vnd),
 step AS ({_step("moved", MoneyState.CAPTURED)}),
 items AS (
   UPDATE payment_item SET taken = true FROM moved WHERE payment_id = moved.id AND live RETURNING payment_item.id),
@@ -109,7 +109,7 @@ booked AS (
   SELECT :journal_id, :now, 'captured', CAST(id AS text), id FROM moved RETURNING id),
 legs AS (
   INSERT INTO journal_entry (id, created_at, journal_id, account, citizen_id, amount_vnd)
-  SELECT leg.id, :now, booked.id, leg.account, CASE leg.sign WHEN -1 THEN moved.citizen_id END, leg.sign * :received
+  SELECT leg.id, :now, booked.id, leg.account, CASE leg.sign WHEN -1 THEN moved.holder_id END, leg.sign * :received
   FROM booked, moved, (VALUES (CAST(:debit_id AS uuid), '{ledger.GATEWAY_PENDING}', 1),
                               (CAST(:credit_id AS uuid), '{ledger.CITIZEN_UNAPPLIED}', -1)) AS leg (id, account, sign))
 SELECT moved.citizen_id, moved.owed_vnd, (SELECT count(*) FROM items) AS applied FROM moved
@@ -134,7 +134,7 @@ booked AS (
 legs AS (
   INSERT INTO journal_entry (id, created_at, journal_id, account, payee_id, citizen_id, amount_vnd)
   SELECT leg.id, :now, booked.id, leg.account, CASE leg.sign WHEN -1 THEN item.payee_id END,
-         CASE leg.sign WHEN 1 THEN payment.citizen_id END, leg.sign * item.amount_vnd
+         CASE leg.sign WHEN 1 THEN payment.holder_id END, leg.sign * item.amount_vnd
   FROM booked, item JOIN payment ON payment.id = item.payment_id,
        (VALUES (CAST(:debit_id AS uuid), '{ledger.CITIZEN_UNAPPLIED}', 1),
                (CAST(:credit_id AS uuid), '{ledger.PROVIDER_PAYABLE}', -1)) AS leg (id, account, sign))

@@ -88,10 +88,10 @@ class Gateway:
         """Do everything whose time has come; returns how much that was."""
         return self.parts.timers.run_due()
 
-    def list_intents(self, limit: int) -> list[Document]:
-        """Return the newest intents, newest first."""
-        found = self._store.scan("payment_intent", newest_first=True)
-        return [public(intent) for _, intent in zip(range(limit), found, strict=False)]
+    def list_newest(self, kind: str, limit: int) -> list[Document]:
+        """Return the newest objects of a kind, newest first."""
+        found = self._store.scan(kind, newest_first=True)
+        return [public(each) for _, each in zip(range(limit), found, strict=False)]
 
     def blueprint(self) -> Blueprint:
         """Return the routes under /stripe/v1."""

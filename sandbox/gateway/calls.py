@@ -13,6 +13,9 @@ from sandbox.gateway.protocol import invalid
 from sandbox.gateway.reading import Reader, find, within
 from sandbox.store import Document
 
+# Data: how long events can be listed.
+EVENTS_LISTED_SECONDS = 30 * 24 * 3600
+
 Run = Callable[[str, Document], Document]
 
 
@@ -222,12 +225,13 @@ class Calls:
     def _list_events(self, _: str, params: Document) -> Document:
         types = params.get("types") or ([params["type"]] if "type" in params else [])
         success = params.get("delivery_success")
+        oldest = self._parts.clock.timestamp() - EVENTS_LISTED_SECONDS
 
         def matches(event: Document) -> bool:
             named = not types or any(
                 event["type"] == each or (each.endswith(".*") and event["type"].startswith(each[:-1])) for each in types
             )
-            return named and success in {None, event["_delivered"]}
+            return named and event["created"] >= oldest and success in {None, event["_delivered"]}
 
         return self._reader.page("event", "/v1/events", params, matches)
 
@@ -240,7 +244,13 @@ class Calls:
             "default_currency": "vnd",
             "details_submitted": True,
             "payouts_enabled": True,
-            "settings": {"payouts": {"debit_negative_balances": False, "schedule": schedule}},
+            "settings": {
+                "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
+                "card_payments": {"decline_on": {"avs_failure": False, "cvc_failure": False}},
+                "dashboard": {"display_name": "Sandbox", "timezone": "Asia/Ho_Chi_Minh"},
+                "payments": {"statement_descriptor": "SANDBOX"},
+                "payouts": {"debit_negative_balances": False, "schedule": schedule, "statement_descriptor": None},
+            },
             "type": "standard",
         }
 

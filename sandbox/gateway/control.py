@@ -73,7 +73,8 @@ def blueprint(store: Store, gateway: Gateway) -> Blueprint:
     def list_intents() -> Response:
         """List the newest payment intents, newest first."""
         asked = request.args.get("limit", "")
-        return _json(200, {"items": gateway.list_intents(int(asked) if asked.isdecimal() and len(asked) < 9 else 100)})
+        limit = int(asked) if asked.isdecimal() and len(asked) < 9 else 100
+        return _json(200, {"items": gateway.list_newest("payment_intent", limit)})
 
     @routes.post("/run")
     def run() -> Response:

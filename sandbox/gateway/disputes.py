@@ -159,7 +159,10 @@ class Disputes:
         if not dispute["status"].endswith("needs_response"):
             return
         details = dispute["evidence_details"]
-        dispute["evidence_details"] = details | {"submission_count": details["submission_count"] + 1}
+        dispute["evidence_details"] = details | {
+            "submission_count": details["submission_count"] + 1,
+            "submission_method": "manual",
+        }
         dispute["status"] = "warning_under_review" if inquiry else "under_review"
         if not inquiry:
             self._timers.cancel("dispute_overdue", dispute["id"])
@@ -243,7 +246,7 @@ class Disputes:
                 "has_evidence": False,
                 "past_due": False,
                 "submission_count": 0,
-                "submission_method": None,
+                "submission_method": "not_submitted",
             },
             "is_charge_refundable": inquiry,
             "livemode": False,

@@ -9,11 +9,11 @@ NOT_SIMULATED: tuple[tuple[str, str], ...] = (
     (
         (
             "Checkout, payment links, invoices, subscriptions, products, Connect, Terminal, Issuing, Treasury, Radar "
-            "rules, reports, files and the v2 API."
+            "rules, reports, files, test helpers and the v2 API."
         ),
         (
             "Checkout, liên kết thanh toán, hóa đơn, thuê bao, sản phẩm, Connect, Terminal, Issuing, Treasury, quy "
-            "tắc Radar, báo cáo, tệp và API v2."
+            "tắc Radar, báo cáo, tệp, công cụ thử và API v2."
         ),
     ),
     (
@@ -57,12 +57,12 @@ NOT_SIMULATED: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            "The lag of search behind writing, rate limits that nobody ordered, API versions: every version is "
-            "answered in the shape of one."
+            "Search of anything but payment intents, its lag behind writing, rate limits that nobody ordered, API "
+            "versions: every version is answered in the shape of one."
         ),
         (
-            "Độ trễ của tìm kiếm, giới hạn tần suất khi không đặt sự cố, phiên bản API: mọi phiên bản nhận cùng một "
-            "dạng."
+            "Tìm kiếm ngoài payment intent, độ trễ của tìm kiếm, giới hạn tần suất khi không đặt sự cố, phiên bản "
+            "API: mọi phiên bản nhận cùng một dạng."
         ),
     ),
     (

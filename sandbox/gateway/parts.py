@@ -22,6 +22,7 @@ class Parts:
     def __init__(self, store: Store, clock: Clock, faults: Faults, announce: Announce) -> None:
         """Wire the parts; nothing runs before the timers are started."""
         self.store = store
+        self.clock = clock
         self.timers = Timers(store, clock)
         self.balance = Balance(store, clock, self.timers)
         self.payouts = Payouts(store, clock, self.timers, faults, self.balance, announce=announce)

@@ -22,6 +22,8 @@ EXPECTED_REASONS = {
         "provider_unreachable",
     },
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
+    MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
+    MessageKind.MANDATE_REVOKED: {"principal", "agent"},
 }  # fmt: skip
 
 
@@ -32,6 +34,16 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
             yield MessageKind.PAYMENT_ENDED, {"bills": BILLS, "state": state, "reason": reason}
     for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
         yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
+        for side in (*messages.REASONS[kind], "never_heard_of"):
+            yield kind, {"reason": side}
+    for kind in (
+        MessageKind.NEW_DEVICE,
+        MessageKind.SESSION_CLOSED,
+        MessageKind.PASSKEY_ADDED,
+        MessageKind.APP_ALLOWED,
+    ):
+        yield kind, {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -238,7 +238,7 @@ class Money(RuleBasedStateMachine):
         clock.move(self.passed)
         self.outside._ask("POST", "/control/clock", json={"offset_seconds": self.passed.total_seconds()})
         with transaction() as session:
-            self.an.token = auth.operations.start_session(session, self.an.id, None).access_token
+            self.an.token = auth.operations.start_session(session, self.an.id, None, is_new_device=False).access_token
 
     def _crashing(self, do: Callable[[], Any]) -> None:
         try:

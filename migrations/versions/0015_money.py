@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = '0014'
-down_revision = '0009'
+revision = '0015'
+down_revision = '0011'
 
 
 def upgrade() -> None:
@@ -168,6 +168,12 @@ def upgrade() -> None:
     op.add_column('payment', sa.Column('disputed', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('payment', sa.Column('settlement', sa.String(32), server_default='unsettled', nullable=False))
     op.create_check_constraint(op.f('ck_payment_settlement'), 'payment', "settlement IN ('unsettled', 'in_payout', 'bank_matched', 'remitted', 'confirmed')")
+    op.add_column('payment', sa.Column('holder_id', sa.Uuid(), nullable=True))
+    # Payments that have followed a citizen before: what is booked says under whom.
+    op.execute('''UPDATE payment p SET holder_id = coalesce((SELECT e.citizen_id FROM journal j
+  JOIN journal_entry e ON e.journal_id = j.id AND e.citizen_id IS NOT NULL
+  WHERE j.payment_id = p.id AND j.kind = 'captured' LIMIT 1), p.citizen_id)''')
+    op.alter_column('payment', 'holder_id', nullable=False)
     op.add_column('payment', sa.Column('charge_id', sa.Text(), nullable=True))
     op.create_unique_constraint(op.f('uq_payment_charge_id'), 'payment', ['charge_id'])
     op.drop_constraint(op.f('ck_payment_item_posting'), 'payment_item', type_='check')
