@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 START = bytes(32)  # what stands before the first journal of a chain
 _KEY_ID_BYTES = 8
+_FILE = b"remittance file\0"
 _keys: dict[str, Ed25519PrivateKey] = {}
 
 
@@ -63,6 +64,20 @@ def root_of(heads: Mapping[str, tuple[int, bytes]]) -> bytes:
 def sign(day: str, root: bytes) -> bytes:
     """Our signature under the root of a day."""
     return _keys["own"].sign(_signed(day, root))
+
+
+def sign_file(digest: bytes) -> bytes:
+    """Our signature under a file, by its SHA-256: the same file always has the same signature."""
+    return _keys["own"].sign(_FILE + digest)
+
+
+def is_file_signed(public: bytes, digest: bytes, signature: bytes) -> bool:
+    """Whether a file of this SHA-256 was signed with the key that `public` belongs to."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, _FILE + digest)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def is_signed(public: bytes, day: str, root: bytes, signature: bytes) -> bool:

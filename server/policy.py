@@ -143,6 +143,18 @@ POLICY: dict[str, Rule] = {
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
+    "listRemittances": _provider("payments:read"),
+    "getRemittance": _provider("payments:read"),
+    "downloadRemittance": _provider("payments:read"),
+    "submitStatement": _provider("settlement:write"),
+    "getStatement": _provider("payments:read"),
+    "getStatementLayout": _provider("payments:read"),
+    "putStatementLayout": _provider("settlement:write"),
+    "listMatchRuns": _provider("payments:read"),
+    "listOurDiscrepancies": _provider("payments:read"),
+    "getOurDiscrepancy": _provider("payments:read"),
+    "raiseDiscrepancy": _provider("settlement:write"),
+    "answerDiscrepancy": _provider("settlement:write"),
     # payments
     # It holds what a payment is confirmed with: an app sees the list alone.
     "getPayment": _by_mandate("bills:pay"),
@@ -157,6 +169,8 @@ POLICY: dict[str, Rule] = {
     "approveRefund": _staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, max_age=FRESH),
     "declineRefund": _staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, StaffRole.CLERK),
     "listDiscrepancies": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "getDiscrepancy": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "noteDiscrepancy": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "proposeAdjustment": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
     "approveAdjustment": _staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
     # webhooks

@@ -43,7 +43,7 @@ from payments.events import (
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
-from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from services.utilities.events import BillsPaid, BillsReturned, ImportRequested, StatementReceived
 from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
@@ -79,6 +79,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
+    StatementReceived: [services.utilities.flows.compare_statement],
     BooksBroken: [notifications.flows.alarm_operator],
     MessagePosted: [notifications.flows.push_message],
     DeliveryDue: [webhooks.flows.deliver],
@@ -120,6 +121,8 @@ PERIODIC = {
     "*/10 * * * *": payments.flows.read_movements,
     "* * * * *": payments.flows.check_books,
     "7 * * * *": payments.flows.sign_yesterday,
+    "3-59/5 * * * *": services.utilities.flows.close_books,
+    "27 * * * *": payments.flows.match_movements,
     "17 * * * *": tidy,
 }
 

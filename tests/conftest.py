@@ -25,7 +25,7 @@ from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
 
 WEBHOOK_SECRET = "whsec_tests"
-_GUARDED = ("journal_entry", "journal", "seal", "daily_root")
+_GUARDED = ("remittance_line", "journal_entry", "journal", "seal", "daily_root")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -161,9 +161,11 @@ def _empty() -> None:
         journals = _GUARDED if session.execute(text("SELECT 1 FROM journal LIMIT 1")).first() else ()
         # Only for the tests' owner of the tables: the journal refuses to be emptied, and its owner has no right to.
         off = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only" for table in journals]
+        off += ["ALTER TABLE remittance DISABLE TRIGGER remittance_append_only"] if journals else []
         off += [f"GRANT UPDATE, DELETE ON {table} TO CURRENT_USER" for table in journals]
         on = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only" for table in journals]
         on += [f"REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER" for table in journals]
+        on += ["ALTER TABLE remittance ENABLE TRIGGER remittance_append_only"] if journals else []
         on += ["GRANT UPDATE (number) ON journal TO CURRENT_USER"] if journals else []
         gone = [f'DELETE FROM "{table}"' for table in (*queue, *tables) if table not in _GUARDED or journals]
         for statement in (*off, *gone, *on):

@@ -12,7 +12,14 @@ from payments.flows.money import (
     sweep,
     sweep_refunds,
 )
-from payments.flows.settling import check_books, compare_with_gateway, read_movements, seal_journal, sign_yesterday
+from payments.flows.settling import (
+    check_books,
+    compare_with_gateway,
+    match_movements,
+    read_movements,
+    seal_journal,
+    sign_yesterday,
+)
 
 __all__ = [
     "cancel",
@@ -22,6 +29,7 @@ __all__ = [
     "compare_with_gateway",
     "give_back",
     "handle_gateway_event",
+    "match_movements",
     "read_movements",
     "release_hold",
     "seal_journal",

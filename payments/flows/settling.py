@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kit import logs
+from datetime import UTC, timedelta
+
+from kit import clock, logs
 from kit.database import transaction
 from payments import gateway, operations
 
@@ -76,3 +78,11 @@ def compare_with_gateway() -> int | None:
         return None
     with transaction() as session:
         return theirs - operations.balance_at_gateway(session)
+
+
+def match_movements() -> None:
+    """Compare yesterday's ledger with the gateway's movements of yesterday, and look for payouts the bank lacks."""
+    yesterday = clock.now().astimezone(UTC).date() - timedelta(days=1)
+    with transaction() as session:
+        operations.match_gateway(session, yesterday, yesterday)
+        operations.find_missing_in_bank(session)

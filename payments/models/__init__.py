@@ -19,6 +19,8 @@ from payments.models.machines import (
     Settlement,
 )
 from payments.models.payment import GatewayEvent, Payment, PaymentEvent, PaymentItem
+from payments.models.reconciling import DiscrepancyNote, MatchRun, Statement, StatementRow, Way
+from payments.models.remitting import PayeeTerms, Remittance, RemittanceLine, RemittanceState
 from payments.models.returns import Dispute, Origin, Refund
 from payments.models.settling import Alarm, BalanceTransaction, BankLine, BankStatement, Discrepancy, Payout
 
@@ -37,6 +39,7 @@ __all__ = [
     "BankStatement",
     "DailyRoot",
     "Discrepancy",
+    "DiscrepancyNote",
     "DiscrepancyState",
     "Dispute",
     "DisputeState",
@@ -44,8 +47,10 @@ __all__ = [
     "Journal",
     "JournalEntry",
     "JournalKind",
+    "MatchRun",
     "MoneyState",
     "Origin",
+    "PayeeTerms",
     "Payment",
     "PaymentEvent",
     "PaymentItem",
@@ -54,6 +59,12 @@ __all__ = [
     "Posting",
     "Refund",
     "RefundState",
+    "Remittance",
+    "RemittanceLine",
+    "RemittanceState",
     "Seal",
     "Settlement",
+    "Statement",
+    "StatementRow",
+    "Way",
 ]

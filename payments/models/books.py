@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, event
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
@@ -68,6 +68,8 @@ class JournalEntry(Record):
         CheckConstraint("amount_vnd <> 0", name="amount"),
         Index("ix_journal_entry_journal", "journal_id"),
         Index("ix_journal_entry_account", "account", "payee_id"),
+        # What a payee is owed for a window of time.
+        Index("ix_journal_entry_payee", "payee_id", "created_at", postgresql_where=text("account = '2110'")),
     )
 
     journal_id: Mapped[UUID] = mapped_column(ForeignKey("journal.id"))

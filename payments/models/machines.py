@@ -142,6 +142,7 @@ class DiscrepancyState(StrEnum):
     """How far a difference has been explained. AUTO_CLOSED: what was missing arrived late."""
 
     OPEN = "open"
+    INVESTIGATING = "investigating"
     PROPOSED = "proposed"
     RESOLVED = "resolved"
     AUTO_CLOSED = "auto_closed"

@@ -63,6 +63,8 @@ class PaymentItem(Record):
         Index("uq_payment_item_live", "subject_id", unique=True, postgresql_where=text("live")),
         Index("ix_payment_item_payment", "payment_id"),
         Index("ix_payment_item_payee", "payee_id", "id", postgresql_where=text("taken")),
+        # What a payee's own statement of a day is compared with.
+        Index("ix_payment_item_posted", "payee_id", "posted_at", postgresql_where=text("posting = 'posted'")),
         Index(
             "ix_payment_item_pending",
             "payment_id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
 from payments.models.machines import DiscrepancyState, PayoutState
+from payments.models.reconciling import Way
 
 
 class BalanceTransaction(Base):
@@ -88,7 +90,8 @@ class Discrepancy(Record):
         UniqueConstraint("kind", "subject"),
         CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="two_people"),
         CheckConstraint("state <> 'resolved' OR approved_by IS NOT NULL", name="resolved_by_two"),
-        Index("ix_discrepancy_open", "id", postgresql_where=text("state IN ('open', 'proposed')")),
+        Index("ix_discrepancy_open", "id", postgresql_where=text("state IN ('open', 'investigating', 'proposed')")),
+        Index("ix_discrepancy_payee", "payee_id", "id", postgresql_where=text("payee_id IS NOT NULL")),
     )
 
     kind: Mapped[str]
@@ -99,6 +102,14 @@ class Discrepancy(Record):
     account: Mapped[str | None]
     proposed_by: Mapped[UUID | None]
     approved_by: Mapped[UUID | None]
+    # Which comparison found it, of whose day, and until when somebody is to have explained it.
+    way: Mapped[Way | None]
+    payee_id: Mapped[UUID | None]
+    business_day: Mapped[date | None]
+    due_on: Mapped[date | None]
+    evidence_hash: Mapped[str | None]
+    details: Mapped[dict[str, Any] | None]
+    closed_at: Mapped[datetime | None]
 
 
 class Alarm(Record):

@@ -30,13 +30,17 @@ from payments.models import (
     PayoutState,
     Refund,
     Settlement,
+    Way,
 )
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
+from payments.operations.remitting import match_debit
 from payments.operations.timeline import remember
 
 # Movements are read again this far back: one may be told late, and none is taken in twice.
 READ_AGAIN = timedelta(days=3)
 _EXPLAINED_WITHIN = timedelta(minutes=15)
+# A payout that the gateway calls paid is at the bank within so many days, weekends among them.
+ARRIVES_WITHIN = timedelta(days=4)
 _BATCH = 1_000
 _CHARGES = frozenset({"charge", "payment"})
 _REFUNDS = frozenset({"refund", "payment_refund"})
@@ -215,7 +219,10 @@ def _match(session: Session, statement_id: UUID, line: Line) -> None:
             **values,
         )
     )
-    if not _match_payout(session, line_id, line):
+    said = f"{line.reference} {line.purpose}"
+    if line.amount_vnd < 0 and match_debit(session, line_id, amount_vnd=line.amount_vnd, said=said):
+        return
+    if not _match_payout(session, line_id, line) and not _match_inexact(session, line_id, line):
         discrepancy = open_discrepancy(session, "BANK_UNIDENTIFIED", line.amount_vnd, subject=line.reference)
         legs = ledger.move(ledger.BANK, ledger.UNIDENTIFIED, line.amount_vnd)
         ledger.book(session, JournalKind.BANK_UNIDENTIFIED, line.reference, legs, discrepancy_id=discrepancy)
@@ -231,6 +238,7 @@ def _match_payout(session: Session, line_id: UUID, line: Line | BankLine, *, is_
     for payout in candidates:
         if payout.id in said or (payout.trace_id and payout.trace_id in said):
             payout.bank_line_id = line_id
+            close_discrepancies(session, in_bank(payout.id))
             legs = ledger.move(ledger.BANK, ledger.IN_TRANSIT, line.amount_vnd)
             if is_late:
                 # The money is in the bank's account already: only what it is called changes.
@@ -242,6 +250,50 @@ def _match_payout(session: Session, line_id: UUID, line: Line | BankLine, *, is_
                 _settle(session, payment_id, Settlement.BANK_MATCHED, Settlement.BANK_MATCHED)
             return True
     return False
+
+
+def _match_inexact(session: Session, line_id: UUID, line: Line) -> bool:
+    """A credit that names a payout and is of another sum: the rest stays in transit until two people explain it."""
+    if line.amount_vnd < 0:
+        return False
+    said = f"{line.reference} {line.purpose}"
+    query = select(Payout).where(Payout.bank_line_id.is_(None), Payout.state == PayoutState.PAID).with_for_update()
+    for payout in session.scalars(query):
+        if payout.id in said or (payout.trace_id and payout.trace_id in said):
+            payout.bank_line_id = line_id
+            difference = line.amount_vnd - payout.amount_vnd
+            kind = "BANK_OVER" if difference > 0 else "BANK_SHORT"
+            close_discrepancies(session, in_bank(payout.id))
+            open_discrepancy(session, kind, difference, subject=in_bank(payout.id), way=Way.BANK, day=line.booked_on)
+            legs = ledger.move(ledger.BANK, ledger.IN_TRANSIT, line.amount_vnd)
+            ledger.book(session, JournalKind.BANKED, f"{payout.id} {line.reference}", legs)
+            return True
+    return False
+
+
+def find_missing_in_bank(session: Session) -> int:
+    """Payouts that the gateway calls paid and the bank has not shown for days are differences; returns how many."""
+    late = select(Payout).where(
+        Payout.bank_line_id.is_(None),
+        Payout.state == PayoutState.PAID,
+        Payout.arrives_on < clock.today() - ARRIVES_WITHIN,
+    )
+    found = session.scalars(late).all()
+    for payout in found:
+        open_discrepancy(
+            session,
+            "PAYOUT_NOT_IN_BANK",
+            -payout.amount_vnd,
+            subject=in_bank(payout.id),
+            way=Way.BANK,
+            day=payout.arrives_on,
+        )
+    return len(found)
+
+
+def in_bank(payout_id: str) -> str:
+    """What a difference between a payout and the bank is about: not the payout's own sum."""
+    return f"{payout_id} at the bank"
 
 
 _Trouble = tuple[str, int] | None

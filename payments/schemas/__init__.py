@@ -2,6 +2,7 @@
 
 from payments.schemas.clerks import (
     DISCREPANCY_EXAMPLE,
+    NOTE_EXAMPLE,
     PLACE_EXAMPLE,
     PUBLIC_KEY_EXAMPLE,
     REFUND_EXAMPLE,
@@ -9,6 +10,8 @@ from payments.schemas.clerks import (
     AskRefundSchema,
     DiscrepancyPageSchema,
     DiscrepancySchema,
+    DiscussedSchema,
+    NoteSchema,
     PlaceSchema,
     ProofSchema,
     ProposalSchema,
@@ -20,6 +23,7 @@ from payments.schemas.payment import PAYMENT_EXAMPLE, PaymentPageSchema, Payment
 
 __all__ = [
     "DISCREPANCY_EXAMPLE",
+    "NOTE_EXAMPLE",
     "PAYMENT_EXAMPLE",
     "PLACE_EXAMPLE",
     "PUBLIC_KEY_EXAMPLE",
@@ -28,6 +32,8 @@ __all__ = [
     "AskRefundSchema",
     "DiscrepancyPageSchema",
     "DiscrepancySchema",
+    "DiscussedSchema",
+    "NoteSchema",
     "PaymentPageSchema",
     "PaymentSchema",
     "PlaceSchema",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import marshmallow as ma
@@ -9,7 +10,7 @@ import marshmallow as ma
 from kit.fields import MAX_VND, Choice, Instant, Line, Vnd
 from kit.pages import page_schema
 from payments import ledger, proof
-from payments.models import DiscrepancyState, RefundState
+from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, RefundState
 from payments.operations import Place
 
 REFUND_EXAMPLE: dict[str, Any] = {
@@ -31,6 +32,12 @@ DISCREPANCY_EXAMPLE: dict[str, Any] = {
     "amount_vnd": -5000,
     "state": "open",
 }
+NOTE_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e81",
+    "created_at": "2026-11-21T10:05:00.000+07:00",
+    "side": "provider",
+    "body": "Đã gạch nợ bổ sung ngày 21/11.",
+}
 PLACE_EXAMPLE: dict[str, Any] = {
     "kind": "posted",
     "chain": "019a0b00-0000-7000-8000-000000000001",
@@ -51,6 +58,17 @@ _REASON = "A short slug of the provider's own, for example meter_misread."
 
 def _without_nothing(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _evidence() -> Line:
+    """The digest of a document that somebody keeps."""
+    return Line(
+        64,
+        shortest=64,
+        load_default=None,
+        also=[ma.validate.Regexp("^[0-9a-f]{64}$")],
+        metadata={"description": "SHA-256 of the document that shows it.", "example": "8d1f" * 16},
+    )
 
 
 class AskRefundSchema(ma.Schema):
@@ -89,9 +107,13 @@ class ProposalSchema(ma.Schema):
     """What a difference is, and where it belongs."""
 
     account = Line(
-        4, required=True, also=[ma.validate.OneOf(sorted(ledger.ACCOUNTS))], metadata={"description": "Of the chart."}
+        4,
+        load_default=None,
+        also=[ma.validate.OneOf(sorted(ledger.ACCOUNTS))],
+        metadata={"description": "Of the chart. Without one no money moves: only where the difference is not ours."},
     )
     explanation = Line(500, required=True)
+    evidence_hash = _evidence()
 
 
 class DiscrepancySchema(ma.Schema):
@@ -105,10 +127,43 @@ class DiscrepancySchema(ma.Schema):
     state = Choice(DiscrepancyState, required=True)
     account = ma.fields.String()
     explanation = ma.fields.String()
+    way = ma.fields.String(metadata={"description": "Which comparison found it."})
+    business_day = ma.fields.Date()
+    due_on = ma.fields.Date(metadata={"description": "Until when somebody is to have explained it."})
+    evidence_hash = ma.fields.String()
+    details = ma.fields.Dict(metadata={"description": "What both sides say: sums, days, the line of their file."})
+    closed_at = Instant()
 
     @ma.post_dump
     def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:
         return _without_nothing(body)
+
+
+class NoteSchema(ma.Schema):
+    """What one side says of a difference."""
+
+    id = ma.fields.UUID(dump_only=True)
+    created_at = Instant(dump_only=True)
+    side = ma.fields.Function(
+        lambda note: "province" if note.payee_id is None else "provider", metadata={"type": "string"}
+    )
+    body = Line(1000, required=True)
+    evidence_hash = _evidence()
+
+    @ma.post_dump
+    def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:
+        return _without_nothing(body)
+
+
+class DiscussedSchema(DiscrepancySchema):
+    """A difference and all that was said of it."""
+
+    notes = ma.fields.List(ma.fields.Nested(NoteSchema), required=True)
+
+    @ma.pre_dump
+    def _tell(self, told: tuple[Discrepancy, Sequence[DiscrepancyNote]], **_options: object) -> dict[str, Any]:
+        found, notes = told
+        return {name: getattr(found, name) for name in self.fields if name != "notes"} | {"notes": notes}
 
 
 class PlaceSchema(ma.Schema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +24,11 @@ from payments.errors import (
     RefundUnderway,
     SecondPersonNeeded,
 )
-from payments.models import Discrepancy, Refund
+from payments.models import Discrepancy, DiscrepancyNote, Refund
 from payments.operations import Place
 from payments.schemas import (
     DISCREPANCY_EXAMPLE,
+    NOTE_EXAMPLE,
     PLACE_EXAMPLE,
     PUBLIC_KEY_EXAMPLE,
     REFUND_EXAMPLE,
@@ -34,6 +36,8 @@ from payments.schemas import (
     AskRefundSchema,
     DiscrepancyPageSchema,
     DiscrepancySchema,
+    DiscussedSchema,
+    NoteSchema,
     ProofSchema,
     ProposalSchema,
     RefundPageSchema,
@@ -164,6 +168,48 @@ class Discrepancies(MethodView):
             return operations.list_discrepancies(session, **asked)
 
 
+@blueprint.route("/discrepancies/<uuid:discrepancy_id>")
+class DiscrepancyById(MethodView):
+    """One difference."""
+
+    @blueprint.response(200, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getDiscrepancy")
+    def get(self, discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+        """See one difference and what both sides have said of it (chi tiết chênh lệch).
+
+        For the province's clerks and approvers.
+        """
+        with transaction() as session:
+            return operations.get_discussed(session, discrepancy_id)
+
+
+@blueprint.route("/discrepancies/<uuid:discrepancy_id>/notes")
+class DiscrepancyNotes(MethodView):
+    """What the province says of a difference."""
+
+    @blueprint.idempotent
+    @blueprint.arguments(NoteSchema(), example={"body": "Đang hỏi ngân hàng"})
+    @blueprint.response(201, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
+    @blueprint.raises(NotFound, RequestInFlight)
+    @blueprint.doc(operationId="noteDiscrepancy")
+    def post(self, asked: dict[str, str], discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+        """Say something of a difference (ghi chú chênh lệch).
+
+        The provider it concerns reads it too. An open difference is being looked into from then on.
+        """
+        said: dict[str, Any] = {"payee_id": None, "person_id": current_staff().citizen_id, **asked}
+        with transaction() as session:
+            outcome = once(
+                session,
+                request_key({**asked, "of": discrepancy_id}),
+                lambda: operations.answer(session, discrepancy_id, **said),
+            )
+            told = operations.get_discussed(session, discrepancy_id)
+        note(outcome)
+        return told
+
+
 @blueprint.route("/discrepancies/<uuid:discrepancy_id>/proposal")
 class Proposal(MethodView):
     """What one person says a difference is."""
@@ -172,7 +218,7 @@ class Proposal(MethodView):
     @blueprint.response(200, DiscrepancySchema, example=DISCREPANCY_EXAMPLE | {"state": "proposed", "account": "5110"})
     @blueprint.raises(NotFound, DiscrepancyNotOpen)
     @blueprint.doc(operationId="proposeAdjustment")
-    def post(self, asked: dict[str, str], discrepancy_id: UUID) -> Discrepancy:
+    def post(self, asked: dict[str, Any], discrepancy_id: UUID) -> Discrepancy:
         """Say what a difference is, and which account it belongs to (đề nghị điều chỉnh).
 
         Nothing is booked before another person agrees.

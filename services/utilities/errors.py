@@ -81,3 +81,23 @@ class FileEmpty(DomainError):
 
     status = 422
     vi = "Tệp không có nội dung. Hãy gửi CSV có dòng tiêu đề, hoặc mỗi dòng một đối tượng JSON."
+
+
+class StatementUnreadable(DomainError):
+    """The file cannot be read as a whole. `reason` says why; nothing of it was kept."""
+
+    status = 422
+    vi = "Không đọc được tệp. reason cho biết lý do; không có dòng nào được lưu."
+
+
+class DayNotOver(DomainError):
+    """This business day is not over. Send its statement after your cut-off."""
+
+    vi = "Ngày làm việc này chưa kết thúc. Hãy gửi sao kê sau giờ chốt sổ của đơn vị."
+
+
+class LayoutUnusable(DomainError):
+    """No file can be read by this layout. Each heading stands for one thing, and for no more."""
+
+    status = 422
+    vi = "Không đọc được tệp theo mẫu này. Mỗi tiêu đề cột chỉ ứng với một thông tin."

@@ -32,3 +32,11 @@ class ImportRequested(Event):
     """A provider uploaded a file of bills; it is stored and not yet read."""
 
     import_id: UUID
+
+
+@dataclass(frozen=True)
+class StatementReceived(Event):
+    """A provider told of a day; its lines are stored and not yet compared with our books."""
+
+    statement_id: UUID
+    provider_id: UUID

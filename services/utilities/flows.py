@@ -15,9 +15,9 @@ from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState
 from services.utilities import bill_file, operations, providers
-from services.utilities.events import ImportRequested
+from services.utilities.events import ImportRequested, StatementReceived
 from services.utilities.models import ImportState
-from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, Batch, Work
+from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, Batch, Work, settlement
 
 # How long a citizen's money is held while a provider cannot be asked whether the bill is still owed.
 _HOLD_AT_MOST = timedelta(minutes=10)
@@ -117,6 +117,33 @@ def read_file(  # noqa: PLR0917 - a file, where it comes from and how far it has
         return
     with transaction() as session:
         operations.finish(session, import_id, ImportState.DONE)
+
+
+def close_books() -> None:
+    """Draft, publish and finalise what is due to providers, each in a transaction of its own; safe to repeat."""
+    with transaction() as session:
+        payees = payments.operations.list_payees(session)
+    for payee_id in payees:
+        with transaction() as session:
+            days = payments.operations.list_unremitted_days(session, payee_id)
+        for day in days:
+            with transaction() as session:
+                payments.operations.draft(session, payee_id, day)
+        with transaction() as session:
+            drafts = payments.operations.list_drafts(session, payee_id)
+        for remittance_id in drafts:
+            with transaction() as session:
+                if not settlement.publish(session, remittance_id):
+                    logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
+        with transaction() as session:
+            payments.operations.finalise_due(session, payee_id)
+
+
+def compare_statement(event: StatementReceived) -> None:
+    """Compare what a provider has told of a day with our books; the same once more changes nothing."""
+    with transaction() as session:
+        statement = payments.operations.get_statement(session, event.statement_id, event.provider_id)
+        settlement.compare_statement(session, statement)
 
 
 def _why_not(work: Work) -> tuple[str, int] | None:

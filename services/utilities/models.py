@@ -185,3 +185,14 @@ class BillImportError(Base):
     line: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str]
     field: Mapped[str | None]
+
+
+class StatementLayout(Base):
+    """Where a provider's own files have what: our names -> its headings; one layout for each kind of file."""
+
+    __tablename__ = "statement_layout"
+
+    provider_id: Mapped[UUID] = mapped_column(ForeignKey("provider.id"), primary_key=True)
+    way: Mapped[str] = mapped_column(primary_key=True)
+    columns: Mapped[dict[str, Any]]
+    version: Mapped[int] = mapped_column(default=1)

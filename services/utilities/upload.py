@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -18,6 +18,11 @@ from services.utilities.operations import LARGEST_FILE_BYTES
 _PIECE = 1_000_000
 _IN_MEMORY = 2_000_000
 _FORMATS = {"text/csv": CSV, "application/x-ndjson": NDJSON, "application/jsonl": NDJSON}
+STATEMENTS = {
+    "text/csv": "csv",
+    "application/json": "json",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+}
 _CSV_EXAMPLE = (
     "bill_no,customer_code,customer_name,period,usage,amount_vnd,issued_on,due_on\r\n"
     "PC07-2026-11-000001,PA07TH0000001,Nguyễn Văn An,2026-11,250,636768,2026-12-05,2026-12-25\r\n"
@@ -26,6 +31,30 @@ _NDJSON_EXAMPLE = (
     '{"bill_no": "PC07-2026-11-000001", "customer_code": "PA07TH0000001", "customer_name": "Nguyễn Văn An", '
     '"period": "2026-11", "usage": 250, "amount_vnd": 636768, "issued_on": "2026-12-05", "due_on": "2026-12-25"}\n'
 )
+STATEMENT_DOCUMENTED = {
+    "required": True,
+    "description": "One line for each bill posted that day: bill_no, amount_vnd, receipt_no (or reference and "
+    "amount_vnd for what the bank has advised). Other headings: see `putStatementLayout`. CSV with `,` or `;`; XLSX, "
+    "first sheet; JSON, a list of objects or `items`. Amounts are whole đồng; 1.234.567 and 1,234,567 are "
+    "read, nothing is guessed.",
+    "content": {
+        "text/csv": {
+            "schema": {"type": "string", "minLength": 1},
+            "example": "bill_no;amount_vnd;receipt_no\r\nPC07-2026-10-000001;636.768;PC07-R-000123\r\n",
+        },
+        "application/json": {
+            "schema": {"type": "object"},
+            "example": {
+                "items": [
+                    {"bill_no": "PC07-2026-10-000001", "amount_vnd": 636768, "receipt_no": "PC07-R-000123"},
+                ]
+            },
+        },
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+            "schema": {"type": "string", "format": "binary"},
+        },
+    },
+}
 _COLUMNS = (
     "Needed: bill_no, customer_code, customer_name, period (YYYY-MM), amount_vnd, issued_on, due_on (YYYY-MM-DD). "
     "Also read: address, commune_code, usage, households, tariff_code, before_tax_vnd, vat_vnd, fee_vnd, reading_from, "
@@ -57,12 +86,14 @@ class Upload:
 
 
 @contextmanager
-def spool(media_type: str, length: int | None, stream: IO[bytes]) -> Iterator[Upload]:
+def spool(
+    media_type: str, length: int | None, stream: IO[bytes], formats: Mapping[str, str] = _FORMATS
+) -> Iterator[Upload]:
     """Read an upload to its end in constant memory; it is forgotten at the end of the block.
 
-    Raises FileTooLarge, and 415 for what is neither CSV nor NDJSON.
+    Raises FileTooLarge, and 415 for what is in none of the formats: CSV and NDJSON, unless others are named.
     """
-    if media_type not in _FORMATS:
+    if media_type not in formats:
         raise UnsupportedMediaType
     if (length or 0) > LARGEST_FILE_BYTES:
         raise FileTooLarge
@@ -74,4 +105,4 @@ def spool(media_type: str, length: int | None, stream: IO[bytes]) -> Iterator[Up
                 raise FileTooLarge
             digest.update(piece)
             content.write(piece)
-        yield Upload(_FORMATS[media_type], digest.hexdigest(), content)
+        yield Upload(formats[media_type], digest.hexdigest(), content)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import auth.operations
+import payments.operations
 from kit import clock
 from kit.database import new_id
 from services.utilities.bill_file import Rules
@@ -79,6 +80,7 @@ def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
         auth.operations.register_provider(
             session, provider_id, slug=entry["slug"], name_vi=entry["name_vi"], name_en=entry["name_en"]
         )
+        payments.operations.begin_terms(session, provider_id, cut_off=entry["cut_off"], source=entry["source"])
         count += 1
     return count
 

@@ -1,0 +1,229 @@
+"""The comparisons of our books with the gateway's, a payee's and its bank's, and the files of theirs they stand on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import TextClause, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from kit import clock
+from kit.database import new_id
+from kit.errors import NotFound
+from kit.pages import Page, page
+from payments import reconciliation
+from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, MatchRun, Statement, StatementRow, Way
+from payments.operations.discrepancies import ANSWERED_WITHIN, open_discrepancy
+
+# A line of another day within these is a line on the wrong day; farther off it is another line.
+NEAR = timedelta(days=5)
+_BATCH = 5_000
+_CHANGES = text("""
+SELECT count(*) FILTER (WHERE o.line IS NULL) AS added, count(*) FILTER (WHERE n.line IS NULL) AS removed
+FROM (SELECT line, key, amount_vnd, row_number() OVER (PARTITION BY key, amount_vnd ORDER BY line) AS nth
+      FROM statement_row WHERE statement_id = :new) n
+FULL JOIN (SELECT line, key, amount_vnd, row_number() OVER (PARTITION BY key, amount_vnd ORDER BY line) AS nth
+           FROM statement_row WHERE statement_id = :old) o USING (key, amount_vnd, nth)
+""")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One good line of somebody's file."""
+
+    line: int
+    key: str
+    amount_vnd: int
+    receipt_no: str | None = None
+    customer_code: str | None = None
+
+
+@dataclass(frozen=True)
+class ToldRows:
+    """A file as it was read: its good lines, and those refused with their number, code and column."""
+
+    format: str
+    file_hash: str
+    rows: Sequence[Row]
+    errors: Sequence[dict[str, Any]]
+
+
+def take_in_rows(session: Session, payee_id: UUID, way: Way, day: date, told: ToldRows) -> UUID:
+    """Keep what a payee tells of a day, as a revision of what it told before; returns the statement's id.
+
+    The same lines under another name or in another order are the file that is known. Every line is staged before any
+    comparison; refused lines are kept with their numbers and stop nothing.
+    """
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"statement {payee_id} {way} {day}"}
+    )
+    of_day = (Statement.payee_id == payee_id, Statement.way == way, Statement.business_day == day)
+    before = session.execute(select(Statement).where(*of_day, Statement.current)).scalar_one_or_none()
+    content = _content_hash(told)
+    if before is not None and before.content_hash == content:
+        return before.id
+    revision = (session.scalar(select(func.max(Statement.revision)).where(*of_day)) or 0) + 1
+    session.execute(update(Statement).where(*of_day, Statement.current).values(current=False))
+    statement_id = new_id()
+    session.execute(
+        insert(Statement).values(
+            id=statement_id,
+            created_at=clock.now(),
+            payee_id=payee_id,
+            way=way,
+            business_day=day,
+            revision=revision,
+            current=True,
+            format=told.format,
+            file_hash=told.file_hash,
+            content_hash=content,
+            read=len(told.rows) + len(told.errors),
+            accepted=len(told.rows),
+            refused=len(told.errors),
+            amount_vnd=sum(row.amount_vnd for row in told.rows),
+            added=len(told.rows),
+            removed=0,
+            errors=list(told.errors)[:1000],
+        )
+    )
+    _stage(session, statement_id, told.rows)
+    if before is not None:
+        changes = session.execute(_CHANGES, {"new": statement_id, "old": before.id}).one()
+        changed = {"added": changes.added, "removed": changes.removed}
+        session.execute(update(Statement).where(Statement.id == statement_id).values(**changed))
+    return statement_id
+
+
+def get_statement(session: Session, statement_id: UUID, payee_id: UUID) -> Statement:
+    """A payee's own statement. Raises NotFound."""
+    query = select(Statement).where(Statement.id == statement_id, Statement.payee_id == payee_id)
+    found = session.scalar(query)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def oldest_open(session: Session, way: Way, payee_id: UUID | None) -> date | None:
+    """The day of the oldest difference of a comparison that nobody has explained yet."""
+    own = (Discrepancy.way == way, Discrepancy.payee_id.is_not_distinct_from(payee_id))
+    still_open = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
+    return session.scalar(select(func.min(Discrepancy.business_day)).where(*own, Discrepancy.state.in_(still_open)))
+
+
+def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
+    session: Session, statement: TextClause, way: Way, payee_id: UUID | None, first: date, last: date, **sides: object
+) -> MatchRun:
+    """Compare two sides over some days; may be repeated, and changes nothing then.
+
+    It reaches back to the oldest difference that is still open: a late line always matches, however late.
+    """
+    first = min(first, oldest_open(session, way, payee_id) or first)
+    # Of this transaction alone: sorting a million lines in the memory of one request's statement would go to disk.
+    session.execute(text("SET LOCAL work_mem = '64MB'"))
+    bound: dict[str, object] = {
+        "way": way.value,
+        "payee": payee_id,
+        "first": first,
+        "last": last,
+        "near_first": first - NEAR,
+        "near_last": last + NEAR,
+        "from": datetime.combine(first - NEAR, time.min, UTC),
+        "until": datetime.combine(last + NEAR, time.min, UTC),
+        "now": clock.now(),
+        "stamp": _stamp(),
+        "due_on": clock.today() + ANSWERED_WITHIN,
+        **sides,
+    }
+    wanted = {name: bound[name] for name in statement.compile().params}
+    counts = session.execute(statement, wanted).one()
+    if counts.lost:
+        raise AssertionError(f"a comparison has lost {counts.lost} lines")
+    run = MatchRun(
+        id=new_id(),
+        created_at=clock.now(),
+        way=way,
+        payee_id=payee_id,
+        first_day=first,
+        last_day=last,
+        ours=counts.matched + counts.ours_open,
+        theirs=counts.matched + counts.theirs_open,
+        matched=counts.matched,
+        matched_vnd=counts.matched_vnd,
+        ours_open=counts.ours_open,
+        theirs_open=counts.theirs_open,
+        opened=counts.opened,
+        closed=counts.closed,
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def match_gateway(session: Session, first: date, last: date) -> MatchRun:
+    """Compare the ledger with the gateway's movements over some days of the gateway, which are UTC."""
+    return compare(session, reconciliation.GATEWAY, Way.GATEWAY, None, first, last, same_day=False)
+
+
+def match_advice(session: Session, payee_id: UUID, first: date, last: date) -> MatchRun:
+    """Compare what was remitted with what the payee's bank has advised it of."""
+    names = {"unknown": "ADVICE_UNKNOWN", "twice": "DUPLICATE_ADVICE"}
+    return compare(session, reconciliation.ADVICE, Way.ADVICE, payee_id, first, last, same_day=False, **names)
+
+
+def raise_by_payee(session: Session, payee_id: UUID, *, subject: str, amount_vnd: int, day: date, body: str) -> UUID:
+    """A payee says that something differs; the same subject again adds to what it has said. Returns the difference."""
+    discrepancy_id = open_discrepancy(
+        session,
+        "RAISED_BY_PROVIDER",
+        amount_vnd,
+        subject=f"{payee_id} {subject}",
+        way=Way.PROVIDER,
+        day=day,
+        payee_id=payee_id,
+    )
+    session.execute(
+        insert(DiscrepancyNote).values(
+            id=new_id(),
+            created_at=clock.now(),
+            discrepancy_id=discrepancy_id,
+            payee_id=payee_id,
+            person_id=None,
+            body=body,
+            evidence_hash=None,
+        )
+    )
+    return discrepancy_id
+
+
+def list_runs(session: Session, *, payee_id: UUID | None, limit: int, cursor: str | None) -> Page:
+    """Comparisons, of one payee where given, the newest first."""
+    query = select(MatchRun)
+    if payee_id is not None:
+        query = query.where(MatchRun.payee_id == payee_id)
+    return page(session, query, by=[MatchRun.id], limit=limit, cursor=cursor, question=("runs", payee_id))
+
+
+def _stage(session: Session, statement_id: UUID, rows: Sequence[Row]) -> None:
+    for start in range(0, len(rows), _BATCH):
+        batch = rows[start : start + _BATCH]
+        session.execute(insert(StatementRow), [{"statement_id": statement_id, **vars(row)} for row in batch])
+
+
+def _content_hash(told: ToldRows) -> str:
+    def lines() -> Iterable[str]:
+        for row in told.rows:
+            yield f"{row.key}\0{row.amount_vnd}\0{row.receipt_no or ''}\0{row.customer_code or ''}"
+        for error in told.errors:
+            yield f"\1{error['code']}\0{error.get('field') or ''}"
+
+    return hashlib.sha256("\n".join(sorted(lines())).encode()).hexdigest()
+
+
+def _stamp() -> str:
+    """The first half of a UUIDv7 made now; the statement adds the rest for each row."""
+    return str(new_id())[:15]

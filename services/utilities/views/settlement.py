@@ -1,0 +1,288 @@
+"""The doors of a provider's books: remittances, statements, and differences between its books and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request, url_for
+from flask.views import MethodView
+
+import payments.operations
+from auth.guard import current_provider
+from kit.database import transaction
+from kit.errors import NotFound, RequestInFlight
+from kit.idempotency import once
+from kit.pages import Page, PageQuery
+from kit.web import note, request_key
+from payments import proof
+from payments.models import Discrepancy, DiscrepancyNote, Remittance, Statement, Way
+from payments.schemas import (
+    DISCREPANCY_EXAMPLE,
+    NOTE_EXAMPLE,
+    DiscrepancyPageSchema,
+    DiscussedSchema,
+    NoteSchema,
+)
+from services.utilities import remittance, upload
+from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
+from services.utilities.operations import settlement
+from services.utilities.settlement_schemas import (
+    LAYOUT_EXAMPLE,
+    REMITTANCE_EXAMPLE,
+    RUN_EXAMPLE,
+    STATEMENT_EXAMPLE,
+    LayoutQuery,
+    LayoutSchema,
+    MatchRunPageSchema,
+    RaisedSchema,
+    RemittancePageSchema,
+    RemittanceSchema,
+    StatementQuery,
+    StatementSchema,
+)
+from services.utilities.views.bills import blueprint
+
+_DISCUSSED = DISCREPANCY_EXAMPLE | {"kind": "MISSING_AT_PROVIDER", "way": "provider", "notes": [NOTE_EXAMPLE]}
+_FILE = {
+    "responses": {
+        "200": {
+            "description": "The file. `Signature` is ours over its SHA-256 (see `files` of the remittance).",
+            "content": {
+                kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+                for kind in remittance.MEDIA.values()
+            },
+        }
+    }
+}
+
+
+@blueprint.route("/provider-remittances")
+class Remittances(MethodView):
+    """What a provider is remitted."""
+
+    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.response(200, RemittancePageSchema, example={"items": [REMITTANCE_EXAMPLE]})
+    @blueprint.doc(operationId="listRemittances")
+    def get(self, asked: dict[str, Any]) -> Page:
+        """List our remittances (bảng kê chuyển tiền, for a provider's clerk or system), the newest first.
+
+        One for each business day by your own cut-off, and one more for each revision: a revision holds what came after
+        the day was drafted, and says so. What is final never changes.
+        """
+        with transaction() as session:
+            return payments.operations.list_remittances(session, current_provider(), **asked)
+
+
+@blueprint.route("/provider-remittances/<uuid:remittance_id>")
+class RemittanceById(MethodView):
+    """One remittance."""
+
+    @blueprint.response(200, RemittanceSchema, example=REMITTANCE_EXAMPLE)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getRemittance")
+    def get(self, remittance_id: UUID) -> Remittance:
+        """See one remittance: its sums, its state, the digests and signatures of its files.
+
+        The sums are those this revision adds; the file declares those of the whole day, too.
+        """
+        with transaction() as session:
+            return payments.operations.get_remittance(session, remittance_id, current_provider())
+
+
+@blueprint.route("/provider-remittances/<uuid:remittance_id>/files/<any(json, csv, xlsx):kind>")
+class RemittanceFile(MethodView):
+    """One remittance as a file."""
+
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="downloadRemittance", **_FILE)
+    def get(self, remittance_id: UUID, kind: str) -> Response:
+        """Download a remittance as JSON, CSV or XLSX (tải bảng kê).
+
+        The same bytes whenever you ask: compare them with the digest in `getRemittance`, and keep them.
+        """
+        with transaction() as session:
+            found = payments.operations.get_remittance(session, remittance_id, current_provider())
+            content = b"".join(settlement.write_file(session, found, kind))
+        answer = Response(content, content_type=remittance.MEDIA[kind])
+        answer.headers["Signature"] = (found.files or {})[kind]["signature"]
+        answer.headers["Signature-Key-Id"] = proof.key_id(proof.public_key())
+        answer.headers["Content-Disposition"] = f'attachment; filename="{found.reference}.{kind}"'
+        return answer
+
+
+@blueprint.route("/provider-statements")
+class Statements(MethodView):
+    """What a provider has booked."""
+
+    @blueprint.idempotent
+    @blueprint.arguments(StatementQuery(), location="query")
+    @blueprint.response(202, StatementSchema, example=STATEMENT_EXAMPLE)
+    @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, RequestInFlight)
+    @blueprint.doc(operationId="submitStatement", requestBody=upload.STATEMENT_DOCUMENTED)
+    def post(self, asked: dict[str, Any]) -> tuple[Statement, dict[str, str]]:
+        """Tell what you have posted on one of your business days (đối soát, for a provider's system or clerk).
+
+        Every good line is kept, every bad one is named with its number; then the day is compared with our books and
+        differences are opened or closed. The same lines again, renamed or in another order, change nothing; other lines
+        for the same day are a new revision.
+        """
+        with upload.spool(request.mimetype, request.content_length, request.stream, upload.STATEMENTS) as sent:
+            key = request_key({**asked, "format": sent.kind, "digest": sent.digest})
+            raw = b"".join(sent.pieces())
+            with transaction() as session:
+                outcome = once(
+                    session,
+                    key,
+                    lambda: settlement.receive_statement(
+                        session, current_provider(), Way(asked["way"]), asked["business_day"], sent.kind, raw
+                    ),
+                )
+        note(outcome)
+        with transaction() as session:
+            told = payments.operations.get_statement(session, outcome.resource_id, current_provider())
+        return told, {"Location": url_for("utilities.StatementById", statement_id=told.id)}
+
+
+@blueprint.route("/provider-statements/<uuid:statement_id>")
+class StatementById(MethodView):
+    """One statement."""
+
+    @blueprint.response(200, StatementSchema, example=STATEMENT_EXAMPLE)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getStatement")
+    def get(self, statement_id: UUID) -> Statement:
+        """See what became of a statement: its counts, and the first thousand refused lines.
+
+        `added` and `removed` say how it differs from the revision before.
+        """
+        with transaction() as session:
+            return payments.operations.get_statement(session, statement_id, current_provider())
+
+
+@blueprint.route("/provider-statement-layouts")
+class StatementLayouts(MethodView):
+    """Where a provider's files have what."""
+
+    @blueprint.arguments(LayoutQuery(), location="query")
+    @blueprint.response(200, LayoutSchema, example=LAYOUT_EXAMPLE)
+    @blueprint.doc(operationId="getStatementLayout")
+    def get(self, asked: dict[str, str]) -> Mapping[str, Any]:
+        """See which headings we look for in your statements.
+
+        The standard ones, until you have said others.
+        """
+        with transaction() as session:
+            return {"columns": settlement.get_layout(session, current_provider(), Way(asked["way"]))}
+
+    @blueprint.arguments(LayoutQuery(), location="query")
+    @blueprint.arguments(LayoutSchema(), example=LAYOUT_EXAMPLE)
+    @blueprint.response(200, LayoutSchema, example=LAYOUT_EXAMPLE)
+    @blueprint.raises(LayoutUnusable)
+    @blueprint.doc(operationId="putStatementLayout")
+    def put(self, query: dict[str, str], asked: dict[str, Any]) -> Mapping[str, Any]:
+        """Say which headings your statements have (mẫu sao kê).
+
+        Holds for files that come from now on; those read before stay as they were read.
+        """
+        with transaction() as session:
+            return {"columns": settlement.put_layout(session, current_provider(), Way(query["way"]), asked["columns"])}
+
+
+@blueprint.route("/provider-match-runs")
+class MatchRuns(MethodView):
+    """Comparisons of a provider's books with ours."""
+
+    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.response(200, MatchRunPageSchema, example={"items": [RUN_EXAMPLE]})
+    @blueprint.doc(operationId="listMatchRuns")
+    def get(self, asked: dict[str, Any]) -> Page:
+        """List comparisons of your books with ours, the newest first.
+
+        `ours` and `theirs` are all lines of each side: matched, or in a difference.
+        """
+        with transaction() as session:
+            return payments.operations.list_runs(session, payee_id=current_provider(), **asked)
+
+
+@blueprint.route("/provider-discrepancies")
+class OurDiscrepancies(MethodView):
+    """Differences between a provider's books and ours."""
+
+    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.response(200, DiscrepancyPageSchema, example={"items": [DISCREPANCY_EXAMPLE]})
+    @blueprint.doc(operationId="listOurDiscrepancies")
+    def get(self, asked: dict[str, Any]) -> Page:
+        """List differences between your books and ours that are open (chênh lệch), the newest first.
+
+        One closes by itself when the line that was missing arrives, however late.
+        """
+        with transaction() as session:
+            return payments.operations.list_discrepancies(session, payee_id=current_provider(), **asked)
+
+    @blueprint.idempotent
+    @blueprint.arguments(
+        RaisedSchema(),
+        example={"subject": "B-1", "business_day": "2026-11-20", "amount_vnd": 0, "body": "Chưa thấy trong bảng kê"},
+    )
+    @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
+    @blueprint.raises(RequestInFlight)
+    @blueprint.doc(operationId="raiseDiscrepancy")
+    def post(self, asked: dict[str, Any]) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+        """Say that something differs (báo chênh lệch, for a provider's clerk or system).
+
+        The province answers in the same place; the same subject again adds to what you have said.
+        """
+        day = asked.pop("business_day")
+        with transaction() as session:
+            outcome = once(
+                session,
+                request_key({**asked, "day": day}),
+                lambda: payments.operations.raise_by_payee(session, current_provider(), day=day, **asked),
+            )
+            told = payments.operations.get_discussed(session, outcome.resource_id, current_provider())
+        note(outcome)
+        return told
+
+
+@blueprint.route("/provider-discrepancies/<uuid:discrepancy_id>")
+class OurDiscrepancyById(MethodView):
+    """One difference."""
+
+    @blueprint.response(200, DiscussedSchema, example=_DISCUSSED)
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="getOurDiscrepancy")
+    def get(self, discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+        """See one difference and what both sides have said of it.
+
+        `details` says which line of which side it is about.
+        """
+        with transaction() as session:
+            return payments.operations.get_discussed(session, discrepancy_id, current_provider())
+
+
+@blueprint.route("/provider-discrepancies/<uuid:discrepancy_id>/notes")
+class OurDiscrepancyNotes(MethodView):
+    """What a provider says of a difference."""
+
+    @blueprint.idempotent
+    @blueprint.arguments(NoteSchema(), example={"body": NOTE_EXAMPLE["body"]})
+    @blueprint.response(201, DiscussedSchema, example=_DISCUSSED)
+    @blueprint.raises(NotFound, RequestInFlight)
+    @blueprint.doc(operationId="answerDiscrepancy")
+    def post(self, asked: dict[str, Any], discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+        """Answer a difference (trả lời chênh lệch, for a provider's clerk or system).
+
+        With the digest of a document, where one shows it.
+        """
+        said = {"payee_id": current_provider(), "person_id": None, **asked}
+        with transaction() as session:
+            outcome = once(
+                session,
+                request_key({**asked, "of": discrepancy_id}),
+                lambda: payments.operations.answer(session, discrepancy_id, **said),
+            )
+            told = payments.operations.get_discussed(session, discrepancy_id, current_provider())
+        note(outcome)
+        return told
