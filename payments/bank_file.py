@@ -16,6 +16,8 @@ _TOTALS = ("opening_vnd", "closing_vnd")
 _AMOUNT = re.compile(r"-?[0-9]{1,15}|-?[0-9]{1,3}(\.[0-9]{3}){1,4}|-?[0-9]{1,3}(,[0-9]{3}){1,4}")
 _LARGEST_BYTES = 10_000_000
 _LONGEST = 500
+# Between the reference of an entry and the number of its part, where a message tells the parts.
+PART = "#"
 
 
 @dataclass(frozen=True)

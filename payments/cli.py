@@ -9,6 +9,7 @@ import click
 from kit.database import transaction
 from payments import flows, operations, proof
 from payments.bank_file import read_statement
+from payments.bank_message import is_message, read_message
 
 
 @click.group("payments")
@@ -63,8 +64,9 @@ def public_key() -> None:
 @commands.command("import-bank")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_bank(file: Path) -> None:
-    """Take in a statement of the bank and match its credits with payouts. Repeating it changes nothing."""
-    statement = read_statement(file.read_bytes())
+    """Take in a statement of the bank (camt.053, camt.054 or CSV) and match it. Repeating it changes nothing."""
+    raw = file.read_bytes()
+    statement = read_message(raw) if is_message(raw) else read_statement(raw)
     with transaction() as session:
         taken = operations.take_in_statement(session, statement)
     click.echo(f"{file.name}: {len(statement.lines)} lines" if taken else f"{file.name}: known")

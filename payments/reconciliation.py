@@ -74,10 +74,13 @@ opened AS (
   FROM (SELECT *, md5(CAST(gen_random_uuid() AS text)) AS digest FROM named) n
   LEFT JOIN suggested s ON s.ours_subject = n.subject AND s.of_ours = 1 AND s.of_theirs = 1
   LEFT JOIN suggested r ON r.theirs_subject = n.subject AND r.of_ours = 1 AND r.of_theirs = 1
-  -- What a late line had closed and a later one contradicts is open again; what two people have settled stays so.
+  -- What a late line had closed and a later one contradicts is open again, and so is what was proposed for another
+  -- sum; what two people have settled stays so.
   ON CONFLICT (kind, subject) DO UPDATE
-    SET state = 'open', closed_at = NULL, amount_vnd = excluded.amount_vnd, details = excluded.details
-    WHERE discrepancy.state = 'auto_closed'
+    SET state = CASE WHEN discrepancy.state = 'investigating' THEN discrepancy.state ELSE 'open' END, closed_at = NULL,
+      amount_vnd = excluded.amount_vnd, business_day = excluded.business_day, details = excluded.details
+    WHERE discrepancy.state = 'auto_closed' OR discrepancy.state <> 'resolved' AND discrepancy.details IS NOT NULL
+      AND (discrepancy.amount_vnd, discrepancy.details) IS DISTINCT FROM (excluded.amount_vnd, excluded.details)
   RETURNING 1),
 closed AS (
   UPDATE discrepancy d SET state = 'auto_closed', closed_at = :now

@@ -2,6 +2,7 @@
 
 from payments.operations.checking import PROMISES, Breach, find_breaches, raise_alarm
 from payments.operations.discrepancies import (
+    Discussed,
     answer,
     approve,
     get_discrepancy,
@@ -127,6 +128,7 @@ __all__ = [
     "Breach",
     "Claim",
     "Decision",
+    "Discussed",
     "Flaw",
     "Order",
     "Place",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,14 @@ _PLACES: Mapping[str, str | None] = {
     # Every movement in it is booked by itself: two people have seen why the list differs, and no money moves.
     "PAYOUT_SUM": None,
 }
+
+
+@dataclass(frozen=True)
+class Discussed:
+    """A difference, and what both sides have said of it, the oldest first."""
+
+    found: Discrepancy
+    notes: Sequence[DiscrepancyNote]
 
 
 def open_discrepancy(
@@ -127,7 +136,8 @@ def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepa
     place = _place(found)
     if place is None or found.account is None:
         return found
-    amount = found.amount_vnd
+    # What they say less what we say: more of an asset is a debit, more owed to a payee is a credit.
+    amount = -found.amount_vnd if place == ledger.PROVIDER_PAYABLE else found.amount_vnd
     legs = [_leg(found, place, amount), _leg(found, found.account, -amount)]
     if amount:
         ledger.book(session, JournalKind.ADJUSTMENT, discrepancy_id, legs, discrepancy_id=discrepancy_id)
@@ -154,13 +164,11 @@ def get_discrepancy(session: Session, discrepancy_id: UUID, payee_id: UUID | Non
     return found
 
 
-def get_discussed(
-    session: Session, discrepancy_id: UUID, payee_id: UUID | None = None
-) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+def get_discussed(session: Session, discrepancy_id: UUID, payee_id: UUID | None = None) -> Discussed:
     """One difference, and what both sides have said of it, the oldest first. Raises NotFound."""
     found = get_discrepancy(session, discrepancy_id, payee_id)
     query = select(DiscrepancyNote).where(DiscrepancyNote.discrepancy_id == discrepancy_id)
-    return found, session.scalars(query.order_by(DiscrepancyNote.id).limit(200)).all()
+    return Discussed(found, session.scalars(query.order_by(DiscrepancyNote.id).limit(200)).all())
 
 
 def answer(

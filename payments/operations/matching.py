@@ -19,6 +19,7 @@ from kit.pages import Page, page
 from payments import reconciliation
 from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, MatchRun, Statement, StatementRow, Way
 from payments.operations.discrepancies import ANSWERED_WITHIN, open_discrepancy
+from payments.operations.settling import explain
 
 # A line of another day within these is a line on the wrong day; farther off it is another line.
 NEAR = timedelta(days=5)
@@ -166,6 +167,8 @@ def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
 
 def match_gateway(session: Session, first: date, last: date) -> MatchRun:
     """Compare the ledger with the gateway's movements over some days of the gateway, which are UTC."""
+    # What a movement is, and what it has cost, is said before it is compared.
+    explain(session)
     return compare(session, reconciliation.GATEWAY, Way.GATEWAY, None, first, last, same_day=False)
 
 

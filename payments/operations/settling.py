@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from kit import clock
 from kit.database import new_id
 from payments import ledger
-from payments.bank_file import Line, Statement
+from payments.bank_file import PART, Line, Statement
 from payments.gateway import Movement, Transfer
 from payments.models import (
     SETTLED_FROM,
@@ -186,15 +186,17 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
     ).scalar_one_or_none()
     if statement_id is None:
         return None
-    known = set(
-        session.scalars(
-            select(BankLine.reference).where(BankLine.reference.in_([x.reference for x in statement.lines]))
-        )
-    )
+    references = {form for line in statement.lines for form in _forms(line.reference)}
+    known = set(session.scalars(select(BankLine.reference).where(BankLine.reference.in_(references))))
     for line in statement.lines:
-        if line.reference not in known:
+        if not known & _forms(line.reference):
             _match(session, statement_id, line)
     return statement_id
+
+
+def _forms(reference: str) -> set[str]:
+    """The names one movement may have come in under: a notification tells its parts, a statement perhaps the whole."""
+    return {reference, f"{reference}{PART}1", reference.partition(PART)[0]}
 
 
 def match_late(session: Session) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import marshmallow as ma
@@ -10,8 +9,8 @@ import marshmallow as ma
 from kit.fields import MAX_VND, Choice, Instant, Line, Vnd
 from kit.pages import page_schema
 from payments import ledger, proof
-from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, RefundState
-from payments.operations import Place
+from payments.models import DiscrepancyState, RefundState
+from payments.operations import Discussed, Place
 
 REFUND_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e70",
@@ -161,9 +160,8 @@ class DiscussedSchema(DiscrepancySchema):
     notes = ma.fields.List(ma.fields.Nested(NoteSchema), required=True)
 
     @ma.pre_dump
-    def _tell(self, told: tuple[Discrepancy, Sequence[DiscrepancyNote]], **_options: object) -> dict[str, Any]:
-        found, notes = told
-        return {name: getattr(found, name) for name in self.fields if name != "notes"} | {"notes": notes}
+    def _tell(self, told: Discussed, **_options: object) -> dict[str, Any]:
+        return {name: getattr(told.found, name) for name in self.fields if name != "notes"} | {"notes": told.notes}
 
 
 class PlaceSchema(ma.Schema):

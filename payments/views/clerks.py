@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +23,8 @@ from payments.errors import (
     RefundUnderway,
     SecondPersonNeeded,
 )
-from payments.models import Discrepancy, DiscrepancyNote, Refund
-from payments.operations import Place
+from payments.models import Discrepancy, Refund
+from payments.operations import Discussed, Place
 from payments.schemas import (
     DISCREPANCY_EXAMPLE,
     NOTE_EXAMPLE,
@@ -175,7 +174,7 @@ class DiscrepancyById(MethodView):
     @blueprint.response(200, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getDiscrepancy")
-    def get(self, discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+    def get(self, discrepancy_id: UUID) -> Discussed:
         """See one difference and what both sides have said of it (chi tiết chênh lệch).
 
         For the province's clerks and approvers.
@@ -193,7 +192,7 @@ class DiscrepancyNotes(MethodView):
     @blueprint.response(201, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
     @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="noteDiscrepancy")
-    def post(self, asked: dict[str, str], discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+    def post(self, asked: dict[str, str], discrepancy_id: UUID) -> Discussed:
         """Say something of a difference (ghi chú chênh lệch).
 
         The provider it concerns reads it too. An open difference is being looked into from then on.

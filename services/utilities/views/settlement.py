@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from kit.idempotency import once
 from kit.pages import Page, PageQuery
 from kit.web import note, request_key
 from payments import proof
-from payments.models import Discrepancy, DiscrepancyNote, Remittance, Statement, Way
+from payments.models import Remittance, Statement, Way
+from payments.operations import Discussed
 from payments.schemas import (
     DISCREPANCY_EXAMPLE,
     NOTE_EXAMPLE,
@@ -229,7 +230,7 @@ class OurDiscrepancies(MethodView):
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
     @blueprint.raises(RequestInFlight)
     @blueprint.doc(operationId="raiseDiscrepancy")
-    def post(self, asked: dict[str, Any]) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+    def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
 
         The province answers in the same place; the same subject again adds to what you have said.
@@ -253,7 +254,7 @@ class OurDiscrepancyById(MethodView):
     @blueprint.response(200, DiscussedSchema, example=_DISCUSSED)
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getOurDiscrepancy")
-    def get(self, discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+    def get(self, discrepancy_id: UUID) -> Discussed:
         """See one difference and what both sides have said of it.
 
         `details` says which line of which side it is about.
@@ -271,7 +272,7 @@ class OurDiscrepancyNotes(MethodView):
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED)
     @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="answerDiscrepancy")
-    def post(self, asked: dict[str, Any], discrepancy_id: UUID) -> tuple[Discrepancy, Sequence[DiscrepancyNote]]:
+    def post(self, asked: dict[str, Any], discrepancy_id: UUID) -> Discussed:
         """Answer a difference (trả lời chênh lệch, for a provider's clerk or system).
 
         With the digest of a document, where one shows it.
