@@ -145,7 +145,7 @@ POLICY: dict[str, Rule] = {
     "listProviderPayments": _provider("payments:read"),
     "listRemittances": _provider("payments:read"),
     "getRemittance": _provider("payments:read"),
-    "downloadRemittance": _provider("payments:read"),
+    "getRemittanceFile": _provider("payments:read"),
     "submitStatement": _provider("settlement:write"),
     "getStatement": _provider("payments:read"),
     "getStatementLayout": _provider("payments:read"),
@@ -153,7 +153,7 @@ POLICY: dict[str, Rule] = {
     "listMatchRuns": _provider("payments:read"),
     "listOurDiscrepancies": _provider("payments:read"),
     "getOurDiscrepancy": _provider("payments:read"),
-    "raiseDiscrepancy": _provider("settlement:write"),
+    "reportDiscrepancy": _provider("settlement:write"),
     "answerDiscrepancy": _provider("settlement:write"),
     # payments
     # It holds what a payment is confirmed with: an app sees the list alone.
@@ -170,7 +170,7 @@ POLICY: dict[str, Rule] = {
     "declineRefund": _staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, StaffRole.CLERK),
     "listDiscrepancies": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "getDiscrepancy": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
-    "noteDiscrepancy": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "addDiscrepancyNote": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "proposeAdjustment": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
     "approveAdjustment": _staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
     # webhooks

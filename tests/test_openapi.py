@@ -27,12 +27,13 @@ WITH_EXAMPLES = {"application/json", "application/x-www-form-urlencoded"}
 VERBS = re.compile(
     r"^(accept|add|answer|approve|ask|cancel|change|close|confirm|create|decline|end|erase|export|finish|get|give|hold|import"
     r"|invite|issue|leave|link|list|lookUp|mark|narrow|offer|pay|propose|put|receive|refresh|register|remove|rename|replay"
-    r"|report|resolve|resume|review|revoke|rotate|search|send|sign|start|step|suspend|test|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
+    r"|report|resolve|resume|review|revoke|rotate|search|send|sign|start|step|submit|suspend|test|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
 )
 # They make money move, a message go out, or an import run.
 NEED_A_KEY = {"startPhoneSignIn", "payBills", "askRefund", "importBills", "inviteMember"}
-# A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before.
-TOLD_WHOLE = {"putProviderBill"}
+# A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before;
+# and it alone knows which headings its files have.
+TOLD_WHOLE = {"putProviderBill", "putStatementLayout"}
 
 
 @dataclass(frozen=True)

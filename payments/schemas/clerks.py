@@ -138,16 +138,21 @@ class DiscrepancySchema(ma.Schema):
         return _without_nothing(body)
 
 
-class NoteSchema(ma.Schema):
-    """What one side says of a difference."""
+class NewNoteSchema(ma.Schema):
+    """What one side has to say of a difference."""
 
-    id = ma.fields.UUID(dump_only=True)
-    created_at = Instant(dump_only=True)
+    body = Line(1000, required=True)
+    evidence_hash = _evidence()
+
+
+class NoteSchema(NewNoteSchema):
+    """What one side has said of a difference."""
+
+    id = ma.fields.UUID(required=True)
+    created_at = Instant(required=True)
     side = ma.fields.Function(
         lambda note: "province" if note.payee_id is None else "provider", metadata={"type": "string"}
     )
-    body = Line(1000, required=True)
-    evidence_hash = _evidence()
 
     @ma.post_dump
     def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from payments.schemas import (
     DiscrepancyPageSchema,
     DiscrepancySchema,
     DiscussedSchema,
-    NoteSchema,
+    NewNoteSchema,
     ProofSchema,
     ProposalSchema,
     RefundPageSchema,
@@ -188,10 +188,10 @@ class DiscrepancyNotes(MethodView):
     """What the province says of a difference."""
 
     @blueprint.idempotent
-    @blueprint.arguments(NoteSchema(), example={"body": "Đang hỏi ngân hàng"})
+    @blueprint.arguments(NewNoteSchema(), example={"body": "Đang hỏi ngân hàng"})
     @blueprint.response(201, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
     @blueprint.raises(NotFound, RequestInFlight)
-    @blueprint.doc(operationId="noteDiscrepancy")
+    @blueprint.doc(operationId="addDiscrepancyNote")
     def post(self, asked: dict[str, str], discrepancy_id: UUID) -> Discussed:
         """Say something of a difference (ghi chú chênh lệch).
 

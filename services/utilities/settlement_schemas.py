@@ -10,6 +10,7 @@ from kit.fields import MAX_VND, Choice, Instant, Line, Vnd
 from kit.pages import page_schema
 from payments.models import RemittanceState, Way
 
+_LARGEST_SUM = 10**15
 _TOLD = [Way.PROVIDER.value, Way.ADVICE.value]
 _SIGNED = {"sha256": "8d1f" * 16, "signature": "ab" * 64}
 REMITTANCE_EXAMPLE: dict[str, Any] = {
@@ -52,7 +53,7 @@ STATEMENT_EXAMPLE: dict[str, Any] = {
     "removed": 0,
     "errors": [{"line": 17, "code": "not_an_amount", "field": "amount_vnd"}],
 }
-LAYOUT_EXAMPLE: dict[str, Any] = {"columns": {"key": "Số hóa đơn", "amount_vnd": "Số tiền", "receipt_no": "Số phiếu"}}
+LAYOUT_EXAMPLE: dict[str, Any] = {"columns": {"key": "Số hóa đơn", "amount": "Số tiền", "receipt_no": "Số phiếu"}}
 RUN_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e92",
     "created_at": "2026-11-20T18:00:05.000+07:00",
@@ -68,6 +69,12 @@ RUN_EXAMPLE: dict[str, Any] = {
     "opened": 1,
     "closed": 0,
 }
+
+
+def _sum(minimum: int = -_LARGEST_SUM, **metadata: str) -> ma.fields.Integer:
+    """The sum of many bills, in đồng: it may be larger than one bill can be."""
+    bounds = ma.validate.Range(min=minimum, max=_LARGEST_SUM)
+    return ma.fields.Integer(required=True, validate=bounds, metadata=metadata)
 
 
 class SignedFileSchema(ma.Schema):
@@ -93,24 +100,36 @@ class RemittanceSchema(ma.Schema):
     opens_at = Instant(required=True)
     closes_at = Instant(required=True, metadata={"description": "Your cut-off: what is booked then is the next day's."})
     lines = ma.fields.Integer(required=True)
-    posted_vnd = Vnd(minimum=0, required=True)
-    returned_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "Refunds of posted bills."})
-    clawed_back_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "Disputes that were lost."})
-    adjusted_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "Differences two people settled."})
-    commission_vnd = Vnd(minimum=0, required=True)
-    carried_in_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "Owed from remittances before."})
-    payable_vnd = Vnd(minimum=0, required=True, metadata={"description": "What is transferred."})
-    carried_out_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "Owed into the next one."})
+    posted_vnd = _sum(0)
+    returned_vnd = _sum(description="Refunds of posted bills.")
+    clawed_back_vnd = _sum(description="Disputes that were lost.")
+    adjusted_vnd = _sum(description="Differences two people settled.")
+    commission_vnd = _sum(0)
+    carried_in_vnd = _sum(description="Owed from remittances before.")
+    payable_vnd = _sum(0, description="What is transferred.")
+    carried_out_vnd = _sum(description="Owed into the next one.")
     published_at = Instant(allow_none=True)
     final_at = Instant(allow_none=True)
     confirmed_on = ma.fields.Date(allow_none=True, metadata={"description": "When your bank has advised you of it."})
     files = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(SignedFileSchema), required=True)
 
 
+class FileQuery(ma.Schema):
+    """Which kind of file."""
+
+    format = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf(["json", "csv", "xlsx"]),
+        metadata={"description": "All three hold the same.", "example": "csv"},
+    )
+
+
 class StatementQuery(ma.Schema):
     """Which day is told of, and by whom."""
 
-    business_day = ma.fields.Date(required=True, metadata={"example": "2026-11-20"})
+    business_day = ma.fields.Date(
+        required=True, metadata={"description": "By your own cut-off.", "example": "2026-11-20"}
+    )
     way = ma.fields.String(
         load_default=Way.PROVIDER.value,
         validate=ma.validate.OneOf(_TOLD),
@@ -139,7 +158,7 @@ class StatementSchema(ma.Schema):
     read = ma.fields.Integer(required=True)
     accepted = ma.fields.Integer(required=True)
     refused = ma.fields.Integer(required=True)
-    amount_vnd = ma.fields.Integer(required=True, metadata={"description": "Sum of the accepted lines."})
+    amount_vnd = _sum(description="Sum of the accepted lines.")
     added = ma.fields.Integer(required=True, metadata={"description": "Lines that the revision before did not have."})
     removed = ma.fields.Integer(required=True, metadata={"description": "Lines that only the revision before had."})
     errors = ma.fields.List(ma.fields.Nested(StatementErrorSchema), required=True)
@@ -148,14 +167,18 @@ class StatementSchema(ma.Schema):
 class LayoutQuery(ma.Schema):
     """Whose files."""
 
-    way = ma.fields.String(load_default=Way.PROVIDER.value, validate=ma.validate.OneOf(_TOLD))
+    way = ma.fields.String(
+        load_default=Way.PROVIDER.value,
+        validate=ma.validate.OneOf(_TOLD),
+        metadata={"description": "Your own statements, or what your bank has advised."},
+    )
 
 
 class LayoutColumnsSchema(ma.Schema):
     """Our names, each with the heading of your file."""
 
     key = Line(60, required=True, metadata={"description": "The bill's number, or the transfer's reference."})
-    amount_vnd = Line(60, required=True)
+    amount = Line(60, required=True)
     receipt_no = Line(60)
     customer_code = Line(60)
 
@@ -177,7 +200,7 @@ class MatchRunSchema(ma.Schema):
     ours = ma.fields.Integer(required=True)
     theirs = ma.fields.Integer(required=True)
     matched = ma.fields.Integer(required=True)
-    matched_vnd = ma.fields.Integer(required=True)
+    matched_vnd = _sum()
     ours_open = ma.fields.Integer(required=True)
     theirs_open = ma.fields.Integer(required=True)
     opened = ma.fields.Integer(required=True)

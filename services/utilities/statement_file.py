@@ -41,15 +41,15 @@ class Layout:
     def from_json(cls, body: Mapping[str, Any]) -> Layout:
         """A layout as it is stored. Raises ValueError for one without a key or an amount, or with unknown names."""
         columns = {str(ours): str(theirs).strip() for ours, theirs in body.items()}
-        if not {"key", "amount_vnd"} <= columns.keys() <= {"amount_vnd", *_LONGEST}:
-            raise ValueError("a layout names key and amount_vnd, and may name receipt_no and customer_code")
+        if not {"key", "amount"} <= columns.keys() <= {"amount", *_LONGEST}:
+            raise ValueError("a layout names key and amount, and may name receipt_no and customer_code")
         if len(set(columns.values())) != len(columns) or not all(columns.values()):
             raise ValueError("each heading stands for one thing")
         return cls(columns)
 
 
-STANDARD = Layout({"key": "bill_no", "amount_vnd": "amount_vnd", "receipt_no": "receipt_no"})
-ADVICE = Layout({"key": "reference", "amount_vnd": "amount_vnd"})
+STANDARD = Layout({"key": "bill_no", "amount": "amount_vnd", "receipt_no": "receipt_no"})
+ADVICE = Layout({"key": "reference", "amount": "amount_vnd"})
 
 
 class _Refused(Exception):
@@ -96,9 +96,9 @@ def read_amount(cell: object) -> int:
 
 def _row(number: int, cells: Mapping[str, Any], layout: Layout) -> Row:
     try:
-        amount = read_amount(cells.get("amount_vnd"))
+        amount = read_amount(cells.get("amount"))
     except ValueError as exc:
-        raise _Refused("not_an_amount", layout.columns["amount_vnd"]) from exc
+        raise _Refused("not_an_amount", layout.columns["amount"]) from exc
     texts = {name: _text(name, cells.get(name), layout) for name in _LONGEST if name in layout.columns}
     key = texts.pop("key", None)
     if key is None:

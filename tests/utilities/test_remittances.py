@@ -122,8 +122,8 @@ def test_a_provider_reads_downloads_and_verifies_its_remittance(power, at, machi
     system, stranger = machine(provider.id), machine(company(WATER)[0].id)
 
     (told,) = system.get(PATH).json["items"]
-    files = {kind: system.get(f"{PATH}/{told['id']}/files/{kind}") for kind in ("json", "csv", "xlsx")}
-    again = {kind: system.get(f"{PATH}/{told['id']}/files/{kind}").data for kind in files}
+    files = {kind: system.get(f"{PATH}/{told['id']}/file?format={kind}") for kind in ("json", "csv", "xlsx")}
+    again = {kind: system.get(f"{PATH}/{told['id']}/file?format={kind}").data for kind in files}
 
     assert system.get(f"{PATH}/{told['id']}").json == told
     assert (told["state"], told["lines"], told["payable_vnd"]) == ("published", 3, 3_003)
@@ -142,7 +142,7 @@ def test_a_provider_reads_downloads_and_verifies_its_remittance(power, at, machi
     assert {row[3] for row in table[1:4]} == {"'=B-0", "'=B-1", "'=B-2"}
     assert [cell.value for cell in sheet["H"]][1:] == [line["amount_vnd"] for line in body["lines"]]
     assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
-    for path in (PATH, f"{PATH}/{told['id']}", f"{PATH}/{told['id']}/files/csv"):
+    for path in (PATH, f"{PATH}/{told['id']}", f"{PATH}/{told['id']}/file?format=csv"):
         answer = stranger.get(path)
         assert answer.status_code == 404 or answer.json["items"] == [], path
 
@@ -153,7 +153,7 @@ def test_a_final_remittance_never_changes_and_a_late_line_is_a_revision_that_say
     close(at, CUT_OFF + timedelta(days=1, minutes=3))
     system = machine(provider.id)
     (first,) = system.get(PATH).json["items"]
-    before = system.get(f"{PATH}/{first['id']}/files/json").data
+    before = system.get(f"{PATH}/{first['id']}/file?format=json").data
 
     # It was booked before the cut-off, and its transaction has committed after the remittance was final.
     write(provider, customer, [Paid("B-2", 70_000, CUT_OFF - timedelta(seconds=1))])
@@ -163,9 +163,9 @@ def test_a_final_remittance_never_changes_and_a_late_line_is_a_revision_that_say
             session.execute(text(change))
 
     second, still = system.get(PATH).json["items"]
-    amended = json.loads(system.get(f"{PATH}/{second['id']}/files/json").data)
+    amended = json.loads(system.get(f"{PATH}/{second['id']}/file?format=json").data)
     assert (first["state"], still) == ("final", first)
-    assert system.get(f"{PATH}/{first['id']}/files/json").data == before
+    assert system.get(f"{PATH}/{first['id']}/file?format=json").data == before
     assert (second["business_day"], second["revision"], second["explanation"]) == (str(DAY), 2, "late")
     assert (second["payable_vnd"], second["lines"]) == (70_000, 1)
     assert (amended["day_totals"]["posted_vnd"], amended["revision_totals"]["posted_vnd"]) == (570_000, 70_000)

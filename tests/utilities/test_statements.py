@@ -137,10 +137,10 @@ def test_swapped_columns_and_a_separator_too_many_are_refused_by_line() -> None:
 def test_a_provider_sends_files_by_its_own_headings(power, desk, work) -> None:
     provider, customer = power
     write(provider, customer, [Paid("B-1", 500_000, NOON)])
-    columns = {"key": "Số hóa đơn", "amount_vnd": "Số tiền"}
+    columns = {"key": "Số hóa đơn", "amount": "Số tiền"}
 
     kept = desk.ask("PUT", LAYOUT, json={"columns": columns})
-    twice = desk.ask("PUT", LAYOUT, json={"columns": {"key": "A", "amount_vnd": "A"}})
+    twice = desk.ask("PUT", LAYOUT, json={"columns": {"key": "A", "amount": "A"}})
     sent = send(desk, sheet(["Ghi chú", "Số tiền", "Số hóa đơn"], ["x", 500_000, "B-1"]), kind=XLSX)
     work()
 
@@ -275,7 +275,7 @@ def test_a_comparison_loses_and_invents_no_line(power) -> None:
 
 
 def test_a_layout_names_what_a_comparison_needs() -> None:
-    both = {"key": "a", "amount_vnd": "b"}
-    for body in ({"key": "a"}, {"amount_vnd": "a"}, both | {"colour": "c"}, both | {"key": ""}):
+    both = {"key": "a", "amount": "b"}
+    for body in ({"key": "a"}, {"amount": "a"}, both | {"colour": "c"}, both | {"key": ""}):
         with pytest.raises(ValueError, match=r"a layout names|each heading"):
             Layout.from_json(body)

@@ -24,7 +24,7 @@ from payments.schemas import (
     NOTE_EXAMPLE,
     DiscrepancyPageSchema,
     DiscussedSchema,
-    NoteSchema,
+    NewNoteSchema,
 )
 from services.utilities import remittance, upload
 from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
@@ -34,6 +34,7 @@ from services.utilities.settlement_schemas import (
     REMITTANCE_EXAMPLE,
     RUN_EXAMPLE,
     STATEMENT_EXAMPLE,
+    FileQuery,
     LayoutQuery,
     LayoutSchema,
     MatchRunPageSchema,
@@ -46,13 +47,28 @@ from services.utilities.settlement_schemas import (
 from services.utilities.views.bills import blueprint
 
 _DISCUSSED = DISCREPANCY_EXAMPLE | {"kind": "MISSING_AT_PROVIDER", "way": "provider", "notes": [NOTE_EXAMPLE]}
+_EXAMPLES = {
+    "json": {
+        "schema": {"type": "object"},
+        "example": {
+            "provider": "pc-thanh-hoa",
+            "business_day": "2026-11-20",
+            "day_totals": {"lines": 1, "posted_vnd": 636768},
+            "lines": [{"bill_no": "PC07-2026-10-000001", "amount_vnd": 636768, "kind": "posted", "line": 1}],
+        },
+    },
+    "csv": {
+        "schema": {"type": "string"},
+        "example": "revision;line;kind;bill_no\r\n1;1;posted;PC07-2026-10-000001\r\n",
+    },
+}
 _FILE = {
     "responses": {
         "200": {
             "description": "The file. `Signature` is ours over its SHA-256 (see `files` of the remittance).",
             "content": {
-                kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-                for kind in remittance.MEDIA.values()
+                media.partition(";")[0]: _EXAMPLES.get(kind, {"schema": {"type": "string", "format": "binary"}})
+                for kind, media in remittance.MEDIA.items()
             },
         }
     }
@@ -67,10 +83,10 @@ class Remittances(MethodView):
     @blueprint.response(200, RemittancePageSchema, example={"items": [REMITTANCE_EXAMPLE]})
     @blueprint.doc(operationId="listRemittances")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List our remittances (bảng kê chuyển tiền, for a provider's clerk or system), the newest first.
+        """List our remittances, the newest first (bảng kê chuyển tiền).
 
-        One for each business day by your own cut-off, and one more for each revision: a revision holds what came after
-        the day was drafted, and says so. What is final never changes.
+        For a provider's clerk or system. One for each business day by your own cut-off, and one more for each revision:
+        a revision holds what came after the day was drafted, and says so. What is final never changes.
         """
         with transaction() as session:
             return payments.operations.list_remittances(session, current_provider(), **asked)
@@ -92,17 +108,19 @@ class RemittanceById(MethodView):
             return payments.operations.get_remittance(session, remittance_id, current_provider())
 
 
-@blueprint.route("/provider-remittances/<uuid:remittance_id>/files/<any(json, csv, xlsx):kind>")
+@blueprint.route("/provider-remittances/<uuid:remittance_id>/file")
 class RemittanceFile(MethodView):
     """One remittance as a file."""
 
+    @blueprint.arguments(FileQuery(), location="query")
     @blueprint.raises(NotFound)
-    @blueprint.doc(operationId="downloadRemittance", **_FILE)
-    def get(self, remittance_id: UUID, kind: str) -> Response:
+    @blueprint.doc(operationId="getRemittanceFile", **_FILE)
+    def get(self, asked: dict[str, str], remittance_id: UUID) -> Response:
         """Download a remittance as JSON, CSV or XLSX (tải bảng kê).
 
         The same bytes whenever you ask: compare them with the digest in `getRemittance`, and keep them.
         """
+        kind = asked["format"]
         with transaction() as session:
             found = payments.operations.get_remittance(session, remittance_id, current_provider())
             content = b"".join(settlement.write_file(session, found, kind))
@@ -123,11 +141,11 @@ class Statements(MethodView):
     @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, RequestInFlight)
     @blueprint.doc(operationId="submitStatement", requestBody=upload.STATEMENT_DOCUMENTED)
     def post(self, asked: dict[str, Any]) -> tuple[Statement, dict[str, str]]:
-        """Tell what you have posted on one of your business days (đối soát, for a provider's system or clerk).
+        """Tell what you have posted on one of your business days (đối soát).
 
-        Every good line is kept, every bad one is named with its number; then the day is compared with our books and
-        differences are opened or closed. The same lines again, renamed or in another order, change nothing; other lines
-        for the same day are a new revision.
+        For a provider's system or clerk. Every good line is kept, every bad one is named with its number; then the day
+        is compared with our books and differences are opened or closed. The same lines again, renamed or in another
+        order, change nothing; other lines for the same day are a new revision.
         """
         with upload.spool(request.mimetype, request.content_length, request.stream, upload.STATEMENTS) as sent:
             key = request_key({**asked, "format": sent.kind, "digest": sent.digest})
@@ -229,7 +247,7 @@ class OurDiscrepancies(MethodView):
     )
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
     @blueprint.raises(RequestInFlight)
-    @blueprint.doc(operationId="raiseDiscrepancy")
+    @blueprint.doc(operationId="reportDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
 
@@ -268,7 +286,7 @@ class OurDiscrepancyNotes(MethodView):
     """What a provider says of a difference."""
 
     @blueprint.idempotent
-    @blueprint.arguments(NoteSchema(), example={"body": NOTE_EXAMPLE["body"]})
+    @blueprint.arguments(NewNoteSchema(), example={"body": NOTE_EXAMPLE["body"]})
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED)
     @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="answerDiscrepancy")
