@@ -28,7 +28,8 @@ from tests.utilities.bulk import company
 _LINES = text("""
 INSERT INTO statement (id, created_at, payee_id, way, business_day, revision, current, format, file_hash, content_hash,
   read, accepted, refused, amount_vnd, added, removed, errors)
-SELECT CAST(md5(CAST(day AS text)) AS uuid), now(), :payee, 'provider', day, 1, true, 'csv', '', '', n, n, 0, 0, n, 0, '[]'
+SELECT CAST(md5(CAST(day AS text)) AS uuid), now(), :payee, 'provider', day, 1, true, 'csv', '', '', n, n, 0, 0, n, 0,
+  '[]'
 FROM (SELECT CAST((posted_at AT TIME ZONE 'Asia/Ho_Chi_Minh') + interval '7 hours' AS date) AS day, count(*) AS n
       FROM payment_item GROUP BY 1) d
 """)
@@ -119,7 +120,8 @@ def _month(size: int) -> None:
         found = {(row.kind, row.subject) for row in session.execute(text("SELECT kind, subject FROM discrepancy"))}
     verdict = "every fault found, no false alarm" if found == planted else f"DIFFERENT: {found ^ planted}"
     _say(
-        f"a month of {size:,} payments, {len(planted)} faults: files {told:.1f} s, compared {took - told:.1f} s; {verdict}"
+        f"a month of {size:,} payments, {len(planted)} faults in statements: files {told:.1f} s, "
+        f"compared {took - told:.1f} s; {verdict}"
     )
 
 

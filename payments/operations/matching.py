@@ -125,7 +125,7 @@ def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
     """
     first = min(first, oldest_open(session, way, payee_id) or first)
     # Of this transaction alone: sorting a million lines in the memory of one request's statement would go to disk.
-    session.execute(text("SET LOCAL work_mem = '64MB'"))
+    session.execute(text("SET LOCAL work_mem = '32MB'"))
     bound: dict[str, object] = {
         "way": way.value,
         "payee": payee_id,
