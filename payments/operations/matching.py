@@ -110,8 +110,10 @@ def get_statement(session: Session, statement_id: UUID, payee_id: UUID) -> State
 
 
 def oldest_open(session: Session, way: Way, payee_id: UUID | None) -> date | None:
-    """The day of the oldest difference of a comparison that nobody has explained yet."""
-    own = (Discrepancy.way == way, Discrepancy.payee_id.is_not_distinct_from(payee_id))
+    """The day of the oldest difference that a comparison found and nobody has explained yet."""
+    # What a payee has raised by hand has no details of two sides, and any day that it likes.
+    found = Discrepancy.details.is_not(None)
+    own = (Discrepancy.way == way, Discrepancy.payee_id.is_not_distinct_from(payee_id), found)
     still_open = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
     return session.scalar(select(func.min(Discrepancy.business_day)).where(*own, Discrepancy.state.in_(still_open)))
 

@@ -230,6 +230,19 @@ def test_a_provider_raises_a_difference_of_its_own(desk) -> None:
         assert get_discrepancy(session, raised.json["id"]).business_day == DAY
 
 
+def test_what_a_provider_raises_of_any_day_does_not_hold_up_a_comparison(power, desk, work) -> None:
+    provider, customer = power
+    write(provider, customer, [Paid("B-1", 500_000, NOON)])
+    for day in ("0001-01-01", "9999-12-31"):
+        asked = {"subject": day, "business_day": day, "amount_vnd": 5, "body": "?"}
+        assert desk.post(DISCREPANCIES, json=asked).status_code == 201
+
+    send(desk, "bill_no,amount_vnd,receipt_no\nB-1,500000,R-1\n")
+
+    assert work() == []
+    assert rows("SELECT matched FROM match_run") == [(1,)]
+
+
 def test_an_amount_alone_is_a_suggestion_and_never_a_match(power) -> None:
     provider, customer = power
     write(provider, customer, [Paid("B-1", 500_000, NOON)])
