@@ -20,6 +20,9 @@ class MessageKind(StrEnum):
     BILLS_PAID = "bills_paid"
     PAYMENT_ENDED = "payment_ended"
     BILLS_RETURNED = "bills_returned"
+    SCHOOL_ROUND = "school_round"
+    SCHOOL_GONE = "school_gone"
+    OPEN_DAY_CANCELLED = "open_day_cancelled"
 
 
 class AddressKind(StrEnum):

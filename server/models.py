@@ -10,6 +10,7 @@ import kit.sealed
 import notifications.models
 import payments.models
 import persons.models
+import services.education.models
 import services.utilities.models
 from kit.database import Base
 
@@ -23,5 +24,6 @@ ROOMS = (
     persons.models,
     payments.models,
     services.utilities.models,
+    services.education.models,
     notifications.models,
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import auth.operations
 import notifications.flows
 import notifications.listeners
+import notifications.school_listeners
 import payments.flows
 import persons.holdings
+import services.education.flows
+import services.education.listeners
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import PhoneChallengeStarted
+from auth.events import CitizensJoined, PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -23,6 +26,7 @@ from payments.events import (
     PaymentEnded,
 )
 from server.holdings import HOLDINGS
+from services.education.events import OpenDayCancelled, RoundChanged, RoundDue, SavedSchoolGone
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
@@ -30,6 +34,11 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
+    CitizensJoined: [services.education.listeners.join_lists],
+    RoundChanged: [services.education.listeners.remind_of_change],
+    RoundDue: [notifications.school_listeners.tell_round_due],
+    SavedSchoolGone: [notifications.school_listeners.tell_school_gone],
+    OpenDayCancelled: [notifications.school_listeners.tell_open_day_cancelled],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -53,6 +62,21 @@ def sweep_postings() -> None:
     services.utilities.flows.sweep_postings()
 
 
+def remind_of_schools() -> None:
+    """Tell parents what comes up for the schools they saved."""
+    services.education.flows.remind()
+
+
+def refresh_school_snapshots() -> None:
+    """Write down anew the provinces whose schools have changed much."""
+    services.education.flows.refresh_snapshots()
+
+
+def tidy_schools() -> None:
+    """Drop old tombstones of schools, and count the words of the search anew."""
+    services.education.flows.tidy()
+
+
 def tidy() -> None:
     """Forget what is past its time: idempotency keys, sign-in codes, sessions; let signing keys take their turn."""
     with transaction() as session:
@@ -68,6 +92,9 @@ PERIODIC = {
     "* * * * * */15": sweep_payments,
     "*/5 * * * *": sweep_postings,
     "17 * * * *": tidy,
+    "*/5 * * * * 20": remind_of_schools,
+    "*/10 * * * * 40": refresh_school_snapshots,
+    "41 2 * * *": tidy_schools,
 }
 
 
