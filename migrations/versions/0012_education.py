@@ -154,6 +154,11 @@ def upgrade() -> None:
     sa.Column('school_id', sa.Uuid(), nullable=False),
     sa.Column('place', sa.SmallInteger(), nullable=False),
     sa.Column('is_former', sa.Boolean(), nullable=False),
+    sa.Column('province_code', sa.Text(), nullable=False),
+    sa.Column('commune_code', sa.Text(), nullable=False),
+    sa.Column('tags', postgresql.ARRAY(sa.Text()), nullable=False),
+    sa.Column('lat', sa.Double(), nullable=True),
+    sa.Column('lon', sa.Double(), nullable=True),
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('spelled', sa.Text(), nullable=False),
     sa.Column('toneless', sa.Text(), nullable=False),
@@ -162,10 +167,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['school_id'], ['school.id'], name=op.f('fk_school_name_school_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('school_id', 'place', name=op.f('pk_school_name'))
     )
-    op.create_index('ix_school_name_folded', 'school_name', ['folded', 'level_order', 'school_id'], unique=False)
-    op.create_index('ix_school_name_prefix', 'school_name', ['folded', 'level_order', 'school_id'], unique=False, postgresql_ops={'folded': 'text_pattern_ops'})
-    op.create_index('ix_school_name_spelled', 'school_name', ['spelled', 'level_order', 'school_id'], unique=False)
-    op.create_index('ix_school_name_toneless', 'school_name', ['toneless', 'level_order', 'school_id'], unique=False)
+    op.create_index('ix_school_name_folded', 'school_name', ['folded', 'level_order', 'school_id'], unique=False, postgresql_ops={'folded': 'text_pattern_ops'})
+    op.create_index('ix_school_name_province', 'school_name', ['province_code', 'folded', 'level_order', 'school_id'], unique=False, postgresql_ops={'folded': 'text_pattern_ops'})
     op.create_table('school_near_word',
     sa.Column('variant', sa.Text(), nullable=False),
     sa.Column('word', sa.Text(), nullable=False),

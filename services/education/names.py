@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kit.text import clean, fold
 from services.education.models import Level
@@ -52,6 +54,9 @@ _LEVEL_WORDS: tuple[tuple[tuple[str, ...], Level | None], ...] = tuple(
         ("truong", None),
     )
 )
+_BY_FIRST_WORD: dict[str, list[tuple[tuple[str, ...], Level | None]]] = defaultdict(list)
+for _words, _level in _LEVEL_WORDS:
+    _BY_FIRST_WORD[_words[0]].append((_words, _level))
 _JOINING = frozenset({"va"})
 _NAMES_WITH_TRUONG = [[word] for word in ("chinh", "thi", "sa", "son", "yen", "giang")]
 _SHORTEST_MENDED = 3
@@ -103,6 +108,7 @@ def forms_of(text: str) -> Forms:
     return Forms(" ".join(spelled), " ".join(toneless), " ".join(fold(word) for word in words))
 
 
+@lru_cache(maxsize=8192)
 def read(text: str) -> Reading:
     """Take the words of level out of a name or a query, and spell out the abbreviations of places."""
     written = _PLACE_DOTS.sub(lambda found: _PLACE_WORDS[(found[1] or found[2]).lower()], clean(text))
@@ -187,7 +193,7 @@ def place_words(texts: Iterable[str]) -> set[str]:
 
 
 def _level_at(folded: Sequence[str], place: int) -> tuple[tuple[str, ...], Level | None] | None:
-    for words, level in _LEVEL_WORDS:
+    for words, level in _BY_FIRST_WORD.get(folded[place], ()) if place < len(folded) else ():
         if tuple(folded[place : place + len(words)]) == words and not _is_part_of_a_name(folded, place, words):
             return words, level
     return None

@@ -25,6 +25,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from kit.database import Base, Record
 
 
+# Lets LIKE 'kim d%' use an index whatever the collation of the database is; it serves equality as well.
+_PREFIXES = "text_pattern_ops"
+
+
 class SchoolState(StrEnum):
     """Where a school is in its life."""
 
@@ -126,21 +130,26 @@ class SchoolName(Base):
     __tablename__ = "school_name"
     __table_args__ = (
         ForeignKeyConstraint(["school_id"], ["school.id"], ondelete="CASCADE"),
-        Index("ix_school_name_spelled", "spelled", "level_order", "school_id"),
-        Index("ix_school_name_toneless", "toneless", "level_order", "school_id"),
-        Index("ix_school_name_folded", "folded", "level_order", "school_id"),
+        Index("ix_school_name_folded", "folded", "level_order", "school_id", postgresql_ops={"folded": _PREFIXES}),
         Index(
-            "ix_school_name_prefix",
+            "ix_school_name_province",
+            "province_code",
             "folded",
             "level_order",
             "school_id",
-            postgresql_ops={"folded": "text_pattern_ops"},
+            postgresql_ops={"folded": _PREFIXES},
         ),
     )
 
     school_id: Mapped[UUID] = mapped_column(primary_key=True)
     place: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     is_former: Mapped[bool]
+    # What narrows and orders a search, as in the school: else every namesake in the country had to be looked up.
+    province_code: Mapped[str]
+    commune_code: Mapped[str]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    lat: Mapped[float | None] = mapped_column(Double)
+    lon: Mapped[float | None] = mapped_column(Double)
     name: Mapped[str]
     spelled: Mapped[str]
     toneless: Mapped[str]

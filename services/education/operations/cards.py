@@ -48,8 +48,8 @@ class Filters:
     commune_code: str | None = None
     province_code: str | None = None
 
-    def as_sql(self) -> tuple[str, dict[str, Any]]:
-        """Conditions on the school table `s`, each after AND, and their values."""
+    def as_sql(self, table: str = "s") -> tuple[str, dict[str, Any]]:
+        """Conditions on a table of schools by its alias, each after AND, and their values."""
         tags = [
             f"{kind}:{value}"
             for kind, value in (("level", self.level), ("ownership", self.ownership), ("programme", self.programme))
@@ -57,13 +57,13 @@ class Filters:
         ]
         conditions, values = "", {}
         if tags:
-            conditions += " AND s.tags @> CAST(:tags AS text[])"
+            conditions += f" AND {table}.tags @> CAST(:tags AS text[])"
             values["tags"] = tags
         if self.commune_code is not None:
-            conditions += " AND s.commune_code = :commune_code"
+            conditions += f" AND {table}.commune_code = :commune_code"
             values["commune_code"] = self.commune_code
         if self.province_code is not None:
-            conditions += " AND s.province_code = :province_code"
+            conditions += f" AND {table}.province_code = :province_code"
             values["province_code"] = self.province_code
         return conditions, values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
@@ -16,43 +16,41 @@ from services.education.geometry import EARTH_RADIUS_M
 from services.education.operations.cards import Card, Filters
 
 MOST_FOUND = 20
-_MOST_NEAR_WORDS = 8  # that one typed word may have been meant as
-_MOST_READINGS = 24  # of a query with several typos
+_MOST_NEAR_WORDS = 6  # that one typed word may have been meant as
+_MOST_READINGS = 12  # of a query with several typos
 _MOST_WORDS = 8  # of a query: names have fewer, the rest is noise
-_CANDIDATES = 400  # looked at in one way of matching: the order of the index brings the best ones first
+# Taken of one way of matching: of schools that bear the very name the best, of others the first in the alphabet, and
+# of those found by words any; a few more than are told, because a school has several names.
+_NAMESAKES, _CANDIDATES = 60, 300
 EXACT, TONE_FREE, FOLDED, NEAR = "exact", "tone_free", "folded", "near"
 _MATCHES = (EXACT, TONE_FREE, FOLDED)
 
 _METRES = f"""
 2 * {EARTH_RADIUS_M} * asin(sqrt(
-  power(sin(radians(s.lat - :lat) / 2), 2)
-  + cos(radians(:lat)) * cos(radians(s.lat)) * power(sin(radians(s.lon - :lon) / 2), 2)))
+  power(sin(radians(n.lat - :lat) / 2), 2)
+  + cos(radians(:lat)) * cos(radians(n.lat)) * power(sin(radians(n.lon - :lon) / 2), 2)))
 """
-# Whether the whole name was typed, in which form, is told by three indexes; each gives its first rows in order.
+# Everything that narrows or orders stands beside the name, so that only the schools that are told are looked at.
+_SHOWN = """n.school_id, n.name, n.is_former, n.folded, n.level_order,
+  NOT n.tags @> CAST(:hint AS text[]) AS is_other_level, {metres} AS distance_m"""
+_ORDER = "rank, is_former, is_other_level, distance_m, level_order, folded, school_id"
 _BY_NAME = """
-SELECT {rank} AS rank, n.school_id, n.name, n.is_former, n.level_order
-FROM school_name n WHERE {condition}
-ORDER BY {order} n.level_order, n.school_id LIMIT """ + str(_CANDIDATES)
-_BY_WORDS = (
-    """
-SELECT {rank} AS rank, n.school_id, n.name, n.is_former, n.level_order
-FROM (SELECT s.id FROM school s WHERE s.is_listed AND s.words @@ CAST(:words AS tsquery) {filters}
-      LIMIT """
-    + str(_CANDIDATES)
-    + """) AS found
+SELECT {rank} AS rank, {{shown}} FROM school_name n WHERE {condition} {{filters}} ORDER BY {order} LIMIT {limit}
+"""
+_BY_WORDS = """
+SELECT {rank} AS rank, {{shown}}
+FROM (SELECT n.id FROM school n WHERE n.is_listed AND n.words @@ CAST(:words AS tsquery) {{filters}}
+      LIMIT """ + str(_CANDIDATES) + """) AS found
 JOIN school_name n ON n.school_id = found.id
 """
-)
 _FIND = """
 WITH candidate AS ({candidates}),
-best AS (
-  SELECT DISTINCT ON (c.school_id) c.* FROM candidate c ORDER BY c.school_id, c.rank, c.is_former
-)
-SELECT b.rank, b.name AS found_as, b.is_former, s.id, s.card, s.standard_until, {metres} AS distance_m
-FROM best b JOIN school s ON s.id = b.school_id AND s.is_listed {filters}
-ORDER BY b.rank, b.is_former, NOT s.tags @> CAST(:hint AS text[]), {nearest} b.level_order, s.sort_key, s.id
-LIMIT :limit
-"""
+best AS (SELECT DISTINCT ON (school_id) * FROM candidate ORDER BY school_id, """ + _ORDER + """),
+told AS (SELECT * FROM best ORDER BY """ + _ORDER + """ LIMIT :limit)
+SELECT b.rank, b.name AS found_as, b.is_former, s.id, s.card, s.standard_until, b.distance_m
+FROM told b JOIN school s ON s.id = b.school_id
+ORDER BY """ + _ORDER.replace("level_order", "b.level_order").replace("rank, is", "b.rank, is") + "\n"
+_KNOWN_WORDS = text("SELECT word, uses FROM school_word WHERE word = ANY(CAST(:words AS text[]))")
 _NEAR_WORDS = text("""
 SELECT DISTINCT near.word, known.uses
 FROM school_near_word near JOIN school_word known ON known.word = near.word
@@ -107,10 +105,11 @@ def search_schools(
             if reading.levels:
                 _collect(session, asked, _QUERY_OF_LEVEL, reading, {})
             continue
-        _search(session, asked, _Query(reading, [[word] for word in reading.words]))
+        known = {row.word for row in session.execute(_KNOWN_WORDS, {"words": reading.words})}
+        _search(session, asked, _Query(reading, [[word] for word in reading.words]), known)
         if len(asked.found) < limit:
-            for query in _mended(session, reading):
-                _search(session, asked, query)
+            for query in _mended(session, reading, known):
+                _search(session, asked, query, known)
     return list(asked.found.values())[:limit]
 
 
@@ -124,7 +123,7 @@ def _readings(q: str) -> list[names.Reading]:
     return readings
 
 
-def _search(session: Session, asked: _Asked, query: _Query) -> None:
+def _search(session: Session, asked: _Asked, query: _Query, known: Set[str]) -> None:
     forms = query.reading.forms
     values: dict[str, Any] = {
         "spelled": forms.spelled,
@@ -132,36 +131,37 @@ def _search(session: Session, asked: _Asked, query: _Query) -> None:
         "folded": forms.folded,
         "prefix": _escaped(forms.folded) + "%",
         "meant": list(query.meant),
-        "meant_prefixes": [_escaped(meant) + "%" for meant in query.meant],
+        "likeliest": f" {query.meant[0]} " if query.meant else "",
     }
-    _collect(
-        session, asked, _MENDED_NAMES if query.is_mended else _NAMES, query.reading, values, is_mended=query.is_mended
-    )
-    if len(asked.found) < asked.limit:
-        values["words"] = _tsquery(query.words)
-        ranked = _MENDED_WORDS if query.is_mended else _WORDS
-        _collect(session, asked, ranked, query.reading, values, is_mended=query.is_mended)
+    by_name, by_words = (_MENDED_NAMES, _MENDED_WORDS) if query.is_mended else (_NAMES, _WORDS)
+    _collect(session, asked, by_name, query.reading, values, is_mended=query.is_mended)
+    # Where each word is some school's, only a whole name is worth to be mended: words alone would find half the country.
+    is_guess = query.is_mended and known.issuperset(query.reading.words)
+    if len(asked.found) < asked.limit and not is_guess:
+        values["words"] = _tsquery(query.words, known)
+        _collect(session, asked, by_words, query.reading, values, is_mended=query.is_mended)
 
 
-def _mended(session: Session, reading: names.Reading) -> Iterable[_Query]:
-    """The query with words put right that may be typos, if there are any."""
+def _mended(session: Session, reading: names.Reading, known: Set[str]) -> Iterable[_Query]:
+    """The query with words put right that may be typos: those no school has, or any where each word is some school's."""
     words = reading.words[:_MOST_WORDS]
-    variants = {word: names.near_variants(word) for word in words if names.is_mendable(word)}
+    doubtful = [word for word in words if word not in known] or words
+    variants = {word: names.near_variants(word) for word in doubtful if names.is_mendable(word)}
     if not variants:
         return
     rows = session.execute(_NEAR_WORDS, {"variants": sorted(set().union(*variants.values()))}).all()
     uses = {row.word: row.uses for row in rows}
     choices: list[list[str]] = []
     for word in words:
-        near = [known for known in uses if word in variants and names.is_one_typo(word, known)]
+        near = [other for other in uses if word in variants and names.is_one_typo(word, other)]
         likely = names.likelier_first(word, near, uses)[:_MOST_NEAR_WORDS]
-        # The word as it stands comes first where some school has it, and last where none does.
-        choices.append([word, *likely] if word in uses or not likely else [*likely, word])
-    if all(len(choice) == 1 for choice in choices):
+        # The word as it stands comes first where some school has it, and goes where another can be meant.
+        choices.append([word, *likely] if word in known or not likely else likely)
+    typed = [[word] for word in words]
+    if choices == typed:
         return
-    meant = [" ".join(words) for words in islice(product(*choices), _MOST_READINGS)]
-    typed = " ".join(words)
-    yield _Query(reading, choices, [one for one in meant if one != typed], is_mended=True)
+    meant = [" ".join(chosen) for chosen in islice(product(*choices), _MOST_READINGS)]
+    yield _Query(reading, choices, [one for one in meant if one != " ".join(words)], is_mended=True)
 
 
 def _collect(
@@ -173,7 +173,7 @@ def _collect(
     *,
     is_mended: bool = False,
 ) -> None:
-    conditions, filter_values = asked.filters.as_sql()
+    conditions, filter_values = asked.filters.as_sql("n")
     filled = _statement(statement, conditions, is_near=asked.near is not None)
     given = {**values, **filter_values, "limit": asked.limit, "hint": [f"level:{one}" for one in reading.levels[:1]]}
     if asked.near is not None:
@@ -190,14 +190,8 @@ def _collect(
 def _statement(candidates: str, filters: str, *, is_near: bool) -> TextClause:
     key = (candidates, filters, is_near)
     if key not in _statements:
-        _statements[key] = text(
-            _FIND.format(
-                candidates=candidates.replace("{filters}", filters),
-                filters=filters,
-                metres=_METRES if is_near else "CAST(NULL AS double precision)",
-                nearest="distance_m NULLS LAST, " if is_near else "",
-            )
-        )
+        shown = _SHOWN.format(metres=_METRES if is_near else "CAST(NULL AS double precision)")
+        _statements[key] = text(_FIND.format(candidates=candidates.format(shown=shown, filters=filters)))
     return _statements[key]
 
 
@@ -206,14 +200,19 @@ def _union(*parts: str) -> str:
 
 
 _statements: dict[tuple[str, str, bool], TextClause] = {}
+# Whoever spells a name alike, or without tones alike, also folds alike: one index finds all three.
 _NAMES = _union(
-    _BY_NAME.format(rank="0", condition="n.spelled = :spelled", order=""),
-    _BY_NAME.format(rank="1", condition="n.toneless = :toneless", order=""),
-    _BY_NAME.format(rank="2", condition="n.folded = :folded", order=""),
+    _BY_NAME.format(
+        rank="CASE WHEN n.spelled = :spelled THEN 0 WHEN n.toneless = :toneless THEN 1 ELSE 2 END",
+        condition="n.folded = :folded",
+        order=_ORDER,
+        limit=_NAMESAKES,
+    ),
     _BY_NAME.format(
         rank="CASE WHEN n.spelled LIKE :spelled || '%' THEN 10 WHEN n.toneless LIKE :toneless || '%' THEN 11 ELSE 12 END",
-        condition="n.folded LIKE :prefix",
-        order="n.folded,",
+        condition="n.folded LIKE :prefix AND n.folded <> :folded",
+        order="folded, level_order, school_id",
+        limit=_CANDIDATES,
     ),
 )
 # The rest of a query may name the place: a name that was typed whole comes before words found anywhere.
@@ -224,43 +223,32 @@ _WORDS = _BY_WORDS.format(
       WHEN ' ' || :folded || ' ' LIKE '% ' || n.folded || ' %' THEN 22
       WHEN ' ' || n.folded || ' ' LIKE '% ' || :folded || '%' THEN 32
       ELSE 42 END""",
-    filters="{filters}",
 )
-_MENDED_NAMES = _union(
-    _BY_NAME.format(
-        rank="100 + 10 * array_position(CAST(:meant AS text[]), n.folded)",
-        condition="n.folded = ANY(CAST(:meant AS text[]))",
-        order="",
-    ),
-    _BY_NAME.format(
-        rank="500",
-        condition="n.folded LIKE ANY(CAST(:meant_prefixes AS text[]))",
-        order="n.folded,",
-    ),
+_MENDED_NAMES = _BY_NAME.format(
+    rank="100 + 10 * array_position(CAST(:meant AS text[]), n.folded)",
+    condition="n.folded = ANY(CAST(:meant AS text[]))",
+    order=_ORDER,
+    limit=_NAMESAKES,
 )
-_MENDED_WORDS = _BY_WORDS.format(
-    rank="""CASE
-      WHEN EXISTS (SELECT 1 FROM unnest(CAST(:meant AS text[])) AS m WHERE ' ' || m || ' ' LIKE '% ' || n.folded || ' %')
-      THEN 600 ELSE 700 END""",
-    filters="{filters}",
-)
+_MENDED_WORDS = _BY_WORDS.format(rank="CASE WHEN :likeliest LIKE '% ' || n.folded || ' %' THEN 600 ELSE 700 END")
 # Nothing but words of a level was typed: its schools in alphabetical order.
 _QUERY_OF_LEVEL = """
-SELECT 0 AS rank, s.id AS school_id, s.name, false AS is_former, s.level_order
-FROM school s WHERE s.is_listed AND s.tags @> CAST(:hint AS text[]) {filters}
-ORDER BY s.sort_key, s.id LIMIT """ + str(MOST_FOUND)
+SELECT 0 AS rank, {shown}
+FROM (SELECT n.id FROM school n WHERE n.is_listed AND n.tags @> CAST(:hint AS text[]) {filters}
+      ORDER BY n.sort_key, n.id LIMIT """ + str(MOST_FOUND) + """) AS found
+JOIN school_name n ON n.school_id = found.id AND NOT n.is_former"""
 
 
-def _tsquery(words: Sequence[Sequence[str]]) -> str:
-    """Every word of the query, each as any of its readings; the last may be the beginning of a longer one.
+def _tsquery(words: Sequence[Sequence[str]], known: Set[str]) -> str:
+    """Every word of the query, each as any of its readings; a last word no school has may be the beginning of one.
 
     Words are letters and digits only, so nothing in them can end the quotes.
     """
-    last = len(words) - 1
-    return " & ".join(
-        "(" + " | ".join(f"'{word}':*" if place == last else f"'{word}'" for word in choice) + ")"
-        for place, choice in enumerate(words[:_MOST_WORDS])
-    )
+    told = []
+    for place, choice in enumerate(words[:_MOST_WORDS]):
+        is_begun = place == len(words) - 1 and len(choice) == 1 and choice[0] not in known and len(choice[0]) > 1
+        told.append("(" + " | ".join(f"'{word}':*" if is_begun else f"'{word}'" for word in choice) + ")")
+    return " & ".join(told)
 
 
 def _escaped(folded: str) -> str:

@@ -33,7 +33,10 @@ from services.education.models import (
     SchoolState,
 )
 
-_SCHOOLS = cast("Table", School.__table__)
+# Rows come by thousands here: tables take them as they are, without a look at each by the mapper.
+_SCHOOLS, _NAMES, _REVISIONS, _CHANGES = (
+    cast("Table", model.__table__) for model in (School, SchoolName, SchoolRevision, SchoolChange)
+)
 # Values travel as they are, but for the search words, of which the server makes its own kind.
 _INSERT = insert(_SCHOOLS).values(
     {column.name: bindparam(column.name) for column in _SCHOOLS.columns if column.name != "words"}
@@ -56,13 +59,13 @@ ORDER BY word, variant ON CONFLICT DO NOTHING
 """)
 # The server counts in how many schools each word stands; words of no school go, their variants with them.
 _RECOUNT = text("""
-INSERT INTO school_word (word, uses)
-SELECT word, ndoc FROM ts_stat('SELECT words FROM school WHERE is_listed') ORDER BY word
+WITH counted AS MATERIALIZED (
+  SELECT word, ndoc FROM ts_stat('SELECT words FROM school WHERE is_listed')
+), gone AS (
+  DELETE FROM school_word w WHERE NOT EXISTS (SELECT 1 FROM counted c WHERE c.word = w.word)
+)
+INSERT INTO school_word (word, uses) SELECT word, ndoc FROM counted ORDER BY word
 ON CONFLICT (word) DO UPDATE SET uses = excluded.uses WHERE school_word.uses <> excluded.uses
-""")
-_FORGET_WORDS = text("""
-DELETE FROM school_word w
-WHERE NOT EXISTS (SELECT 1 FROM school s WHERE s.is_listed AND s.words @@ CAST(quote_literal(w.word) AS tsquery))
 """)
 
 
@@ -119,9 +122,9 @@ def create_schools(
         rows = [_row(school_id, facts, _place_of(places, facts), ()) for school_id, facts in part]
         now = clock.now()
         session.execute(_INSERT, [row | {"created_at": now, "changed_at": now, "version": 1} for row in rows])
-        _write_names(session, [(school_id, facts, ()) for school_id, facts in part])
+        _write_names(session, [(row, ()) for row in rows])
         session.execute(
-            insert(SchoolRevision),
+            insert(_REVISIONS),
             [_revision(school_id, 1, {}, dict(facts), author) for school_id, facts in part],
         )
         learn_words(session, {word for row in rows for word in row["words"]})
@@ -151,9 +154,9 @@ def change_school(session: Session, school_id: UUID, facts: Mapping[str, Any], v
     }
     session.execute(update(School).where(School.id == school_id).values(**_storable(row)))
     session.execute(delete(SchoolName).where(SchoolName.school_id == school_id))
-    _write_names(session, [(school_id, facts, _inherited(session, school_id))])
+    _write_names(session, [(row, _inherited(session, school_id))])
     learn_words(session, row["words"])
-    session.execute(insert(SchoolRevision), [_revision(school_id, version + 1, before.facts, dict(facts), author)])
+    session.execute(insert(_REVISIONS), [_revision(school_id, version + 1, before.facts, dict(facts), author)])
     changed = [(row["province_code"], school_id, _kind(row))]
     if before.province_code != row["province_code"]:
         changed.append((before.province_code, school_id, ChangeKind.REMOVE))
@@ -181,15 +184,17 @@ def redraw(session: Session, ids: Iterable[UUID] | None = None) -> int:
             .order_by(School.id)
         ).all()
         places = find_places(session, {shape.current_place(school.facts) for school in found})
+        named = []
         for school in found:
             inherited = _inherited(session, school.id)
             row = _row(school.id, school.facts, _place_of(places, school.facts), inherited)
             session.execute(update(School).where(School.id == school.id).values(**_storable(row)))
+            named.append((row, inherited))
             learn_words(session, row["words"])
             if row["card"] != school.card:
                 _announce(session, [(row["province_code"], school.id, _kind(row))])
         session.execute(delete(SchoolName).where(SchoolName.school_id.in_(part)))
-        _write_names(session, [(school.id, school.facts, _inherited(session, school.id)) for school in found])
+        _write_names(session, named)
     return len(wanted)
 
 
@@ -230,7 +235,6 @@ def learn_words(session: Session, found: Collection[str]) -> None:
 def recount_words(session: Session) -> None:
     """Count anew in how many schools each word stands, and forget words of none; once a night is enough."""
     session.execute(_RECOUNT)
-    session.execute(_FORGET_WORDS)
 
 
 def analyse(session: Session) -> None:
@@ -318,24 +322,23 @@ def _card(school_id: UUID, facts: Mapping[str, Any], place: Place, campus: Mappi
     ).decode()
 
 
-def _write_names(session: Session, schools: Sequence[tuple[UUID, Mapping[str, Any], Sequence[str]]]) -> None:
+def _write_names(session: Session, schools: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> None:
     rows = []
-    for school_id, facts, inherited in schools:
-        if facts["state"] not in shape.LISTED:
+    for school, inherited in schools:
+        if not school["is_listed"]:
             continue
-        order = _order([one["level"] for one in facts["levels"]])
+        beside = {name: school[name] for name in ("province_code", "commune_code", "tags", "lat", "lon", "level_order")}
         known: set[str] = set()
-        for place, name in enumerate((facts["name"], *_former(facts), *inherited)):
+        for place, name in enumerate((school["name"], *_former(school["facts"]), *inherited)):
             forms = names.read(name).forms
             if not forms.folded or forms.spelled in known:
                 continue
             known.add(forms.spelled)
             rows.append(
-                {"school_id": school_id, "place": place, "is_former": place > 0, "name": name, "level_order": order}
-                | vars(forms)
+                {"school_id": school["id"], "place": place, "is_former": place > 0, "name": name, **beside, **vars(forms)}
             )
     if rows:
-        session.execute(insert(SchoolName), rows)
+        session.execute(insert(_NAMES), rows)
 
 
 def _announce(session: Session, changes: Sequence[tuple[str, UUID, ChangeKind]]) -> None:
@@ -351,10 +354,10 @@ def _announce(session: Session, changes: Sequence[tuple[str, UUID, ChangeKind]])
             .returning(SchoolFeed.seq)
         ).scalar_one()
         first, now = last - len(found) + 1, clock.now()
-        told = insert(SchoolChange)
+        told = insert(_CHANGES)
         session.execute(
             told.on_conflict_do_update(
-                index_elements=[SchoolChange.province_code, SchoolChange.school_id],
+                index_elements=["province_code", "school_id"],
                 set_={name: getattr(told.excluded, name) for name in ("seq", "kind", "changed_at")},
             ),
             [
