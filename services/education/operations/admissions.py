@@ -105,6 +105,7 @@ def save_round(session: Session, given: Mapping[str, Any], round_id: UUID | None
         )
         if before is None:
             raise ProposalOutdated
+        dates_version = before.dates_version
         has_moved = any(getattr(before, name) != values[name] for name in _DATES) or (
             before.withdrawn_at != values.get("withdrawn_at")
         )
@@ -114,11 +115,11 @@ def save_round(session: Session, given: Mapping[str, Any], round_id: UUID | None
             .values(
                 **values,
                 version=AdmissionRound.version + 1,
-                dates_version=AdmissionRound.dates_version + int(has_moved),
+                dates_version=dates_version + int(has_moved),
             )
         )
         if has_moved:
-            emit(session, RoundChanged(round_id, before.dates_version + 1))
+            emit(session, RoundChanged(round_id, dates_version + 1))
         session.expire_all()
     _write_quotas(session, round_id, given.get("quotas", ()))
     return round_id

@@ -250,7 +250,7 @@ class DraftCatchments(MethodView):
 def editor_now(session: Any) -> Editor:  # noqa: ANN401 - the open session
     """The member of staff who makes the current request."""
     staff = current_staff()
-    return office.geteditor_now(session, staff.citizen_id, staff.organisation_id)
+    return office.get_editor(session, staff.citizen_id, staff.organisation_id)
 
 
 def _proposed(outcome: Outcome) -> tuple[Proposal, dict[str, str]]:
