@@ -1,6 +1,6 @@
-"""Draws plausible schools over real communes from a fixed seed: for tests and measurements, every one marked as made up.
+"""Draws plausible schools over real communes from a fixed seed, for tests and measurements; each is marked as made up.
 
-`python -m sample.schools --units FILE [--points FILE] [--count N]` writes them as the table of `citizen education import`.
+`python -m sample.schools --units FILE [--points FILE] [--count N]` writes the table of `citizen education import`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def draw(communes: Sequence[Commune], count: int = COUNT, seed: int = SEED) -> I
 
 
 def _facts(drawn: random.Random, commune: Commune, name: str, levels: Sequence[str]) -> dict[str, Any]:
-    is_private = drawn.random() < (0.3 if "kindergarten" in levels else 0.05)  # noqa: PLR2004 - shares
+    is_private = drawn.random() < (0.3 if "kindergarten" in levels else 0.05)
     classes = drawn.randint(6, 40)
     decided = drawn.randint(2017, 2026)
     standard = {

@@ -41,7 +41,7 @@ def upgrade() -> None:
     sa.CheckConstraint('lat BETWEEN 6 AND 24 AND lon BETWEEN 102 AND 118', name=op.f('ck_school_point_in_vietnam')),
     sa.CheckConstraint('successor_id <> id', name=op.f('ck_school_not_its_own_successor')),
     sa.CheckConstraint('version > 0', name=op.f('ck_school_version_is_positive')),
-    sa.ForeignKeyConstraint(['successor_id'], ['school.id'], name=op.f('fk_school_successor_id')),
+    sa.ForeignKeyConstraint(['successor_id'], ['school.id'], name=op.f('fk_school_successor_id'), initially='DEFERRED', deferrable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_school'))
     )
     op.create_index('ix_school_commune', 'school', ['commune_code', 'sort_key', 'id'], unique=False, postgresql_where=sa.text('is_listed'))

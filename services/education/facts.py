@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -195,13 +195,7 @@ def _check(facts: Mapping[str, Any]) -> Iterator[Flaw]:
     for number, place in enumerate(facts["places"]):
         if _is_reversed(place["valid_from"], place["valid_to"]):
             yield _flaw(f"/places/{number}", "days_reversed", "Ngày bị đảo.", "The days are in the wrong order.")
-    for number, campus in enumerate(facts["campuses"]):
-        if (campus["lat"] is None) is not (campus["lon"] is None):
-            yield _flaw(
-                f"/campuses/{number}", "half_a_point", "Thiếu vĩ độ hoặc kinh độ.", "Half of the point is missing."
-            )
-    if sum(campus["is_main"] for campus in facts["campuses"]) > 1:
-        yield _flaw("/campuses", "two_main", "Chỉ có một điểm trường chính.", "Only one campus can be the main one.")
+    yield from _check_campuses(facts["campuses"])
     standard = facts["national_standard"]
     if standard and _is_reversed(standard["decided_on"], standard["valid_to"]):
         yield _flaw("/national_standard", "days_reversed", "Ngày bị đảo.", "The days are in the wrong order.")
@@ -209,6 +203,16 @@ def _check(facts: Mapping[str, Any]) -> Iterator[Flaw]:
         for name in SOURCED:
             if facts[name] and name not in facts["sources"]:
                 yield _flaw(f"/sources/{name}", "source_missing", "Thiếu nguồn.", "The source is missing.")
+
+
+def _check_campuses(campuses: Sequence[Mapping[str, Any]]) -> Iterator[Flaw]:
+    for number, campus in enumerate(campuses):
+        if (campus["lat"] is None) is not (campus["lon"] is None):
+            yield _flaw(
+                f"/campuses/{number}", "half_a_point", "Thiếu vĩ độ hoặc kinh độ.", "Half of the point is missing."
+            )
+    if sum(campus["is_main"] for campus in campuses) > 1:
+        yield _flaw("/campuses", "two_main", "Chỉ có một điểm trường chính.", "Only one campus can be the main one.")
 
 
 def _check_life(facts: Mapping[str, Any]) -> Iterator[Flaw]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 EARTH_RADIUS_M = 6_371_008.8
@@ -181,7 +182,7 @@ def _side(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]
 
 
 def _segments(ring: Ring) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-    return zip(ring, ring[1:], strict=False)
+    return pairwise(ring)
 
 
 def _in_ring(ring: Ring, lat: float, lon: float) -> bool:

@@ -1,4 +1,4 @@
-"""Names of schools as people type them: abbreviations, words of level, three forms to compare by, words one typo away."""
+"""Names of schools as people type them: abbreviations, words of level, forms to compare by, words one typo away."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def is_one_typo(typed: str, meant: str) -> bool:
 
 
 def likelier_first(typed: str, meant: Iterable[str], uses: dict[str, int]) -> list[str]:
-    """Words one typo away, the likelier first: a letter left out is commoner than a wrong one, the first one is sure."""
+    """Words one typo away, the likelier first: a letter left out is commoner than a wrong one."""
 
     def cost(word: str) -> tuple[bool, int, int, str]:
         if len(word) > len(typed):
@@ -175,7 +175,7 @@ def likelier_first(typed: str, meant: Iterable[str], uses: dict[str, int]) -> li
 
 
 def search_words(name: str, others: Sequence[str]) -> list[str]:
-    """Every word a school is found by, sorted: those of its names, each name written as one word, those of its place."""
+    """Every word a school is found by, sorted: those of its names, and each name written as one word."""
     found: set[str] = set()
     for text in (name, *others):
         reading = read(text)

@@ -43,7 +43,7 @@ def read_line(cells: Mapping[str, str], known: Mapping[str, Any] | None) -> dict
     for name in ("opened_on", "closed_on"):
         given.put(facts, name, _day)
     given.put(facts, "successor_id", lambda text: str(UUID(text)))
-    given.put(facts, "programmes", lambda text: _LIST.split(text), empty=[])
+    given.put(facts, "programmes", _LIST.split, empty=[])
     given.put(facts, "levels", lambda text: [_level(one) for one in _LIST.split(text)], empty=[])
     given.put(facts, "is_example", _truth, empty=False)
     if "former_names" in cells:
@@ -70,7 +70,7 @@ def write_line(school_id: UUID, facts: Mapping[str, Any], commune_code: str) -> 
     """A school as a line of the table, in the order of COLUMNS."""
     campus = main_campus(facts)
     size, contacts, standard = (facts[name] or {} for name in ("size", "contacts", "national_standard"))
-    source = facts["sources"].get(ALL) or next(iter(facts["sources"].values()), {})
+    source: Mapping[str, Any] = facts["sources"].get(ALL) or next(iter(facts["sources"].values()), {})
     values = {
         "id": school_id,
         "levels": "; ".join(_told(one) for one in facts["levels"]),

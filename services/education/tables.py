@@ -58,7 +58,7 @@ def read(content: bytes, kind: str, needed: Sequence[str], most: int) -> Iterato
 
 
 def write_csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    """UTF-8 with BOM, so that spreadsheets see the diacritics; `;` and quotes are safe, and nothing becomes a formula."""
+    """UTF-8 with BOM, so that spreadsheets see the diacritics; quotes are safe, and nothing becomes a formula."""
     yield _BOM
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=",", quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")

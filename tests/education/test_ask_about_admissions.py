@@ -1,4 +1,4 @@
-"""What is open for a child, and whose catchment a home lies in: with its source, with doubt near borders, never stored."""
+"""What is open for a child, and whose catchment a home lies in: with sources, in doubt near borders, never stored."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def test_a_hundred_metres_from_a_border_doubt_ends(chi, metres, answer):
 
 def test_a_hole_in_a_zone_is_not_the_zone(chi):
     school, other = make_school("Quanh"), make_school("Trong")
-    hole = [[LON + x, LAT + y] for x, y in ((0.003, 0.003), (0.003, 0.007), (0.007, 0.007), (0.007, 0.003), (0.003, 0.003))]
+    hole = [
+        [LON + x, LAT + y] for x, y in ((0.003, 0.003), (0.003, 0.007), (0.007, 0.007), (0.007, 0.003), (0.003, 0.003))
+    ]
     publish(zone(school, geometry=square(LAT, LAT + 0.01, hole)))
 
     in_the_hole = ask(chi, lat=LAT + 0.005, lon=LON + 0.005)

@@ -25,8 +25,8 @@ QUERIES = (
     "kim dong", "Kim Đồng", "kim dog", "tieu hoc kim dong", "nguyen", "ng", "th", "thpt", "trường", "hòa bình",
     "hoà bìn", "le loi thanh hoa", "mầm non hoa sen hà nội", "thcs nguyen trai dong tho", "đông tiến", "dong tien",
     "truogn chinh", "quag trung", "tran hung dao ninh bnih", "phan chu trnh", "xyzzy", "a", "trung tam gdtx",
-    "tiểu học tân tiến phú thọ", "lý thường kiêt", "nguyễn thị minh kai", "ha noi", "thanh", "mam non binh minh can tho",
-    "thuongkiet", "le", "hong phong",
+    "tiểu học tân tiến phú thọ", "lý thường kiêt", "nguyễn thị minh kai", "ha noi", "thanh",
+    "mam non binh minh can tho", "thuongkiet", "le", "hong phong",
 )  # fmt: skip
 POINTS = ((21.03, 105.85), (19.81, 105.78), (10.78, 106.70), (20.25, 105.97), (22.9, 104.9), (16.46, 107.59))
 MOST_PAGES = 6_000
@@ -56,13 +56,12 @@ def questions() -> list[Callable[[Session], Any]]:
     """Everything that is asked of the directory, as an app asks it."""
     asked: list[Callable[[Session], Any]] = []
     for filters in (Filters(), Filters(province_code="38"), Filters(level="primary", province_code="01")):
-        asked += [lambda s, q=q, f=filters: searching.search_schools(s, q, f) for q in QUERIES]  # type: ignore[misc]
+        asked += [lambda s, q=q, f=filters: searching.search_schools(s, q, f) for q in QUERIES]
         asked += [
-            lambda s, p=point, f=filters: reading.list_nearby(s, *p, f, metres=50_000, limit=20)  # type: ignore[misc]
-            for point in POINTS
+            lambda s, p=point, f=filters: reading.list_nearby(s, *p, f, metres=50_000, limit=20) for point in POINTS
         ]
     near = POINTS[0]
-    asked += [lambda s, q=q: searching.search_schools(s, q, Filters(), near=near) for q in QUERIES]  # type: ignore[misc]
+    asked += [lambda s, q=q: searching.search_schools(s, q, Filters(), near=near) for q in QUERIES]
     return asked
 
 

@@ -181,7 +181,9 @@ def test_words_of_a_level_alone_list_its_schools(chi, kim_dong):
     assert [one["name"] for one in found(chi, "THPT")] == ["Trường THPT Lê Lợi"]
 
 
-@pytest.mark.parametrize("q", ["%", "_", "' OR 1=1", "kim & dong", "kim:*", "\\", "''", "!!", "đ", "9", "a b c d e f g h i k"])
+@pytest.mark.parametrize(
+    "q", ["%", "_", "' OR 1=1", "kim & dong", "kim:*", "\\", "''", "!!", "đ", "9", "a b c d e f g h i k"]
+)
 def test_signs_mean_nothing(chi, kim_dong, q):
     assert chi.get(SEARCH, query_string={"q": q}).status_code == 200
 

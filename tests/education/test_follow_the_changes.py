@@ -55,9 +55,7 @@ class Phone:
 
 def on_the_server(province: str) -> dict[str, Any]:
     with transaction() as session:
-        rows = session.execute(
-            select(*reading._WHOLE).where(School.province_code == province, School.is_listed)
-        ).all()
+        rows = session.execute(select(*reading._WHOLE).where(School.province_code == province, School.is_listed)).all()
     return {str(row.id): json.loads(json.dumps(reading.tell(row))) for row in rows}
 
 

@@ -174,7 +174,7 @@ def test_schools_stand_side_by_side_and_no_data_is_said(chi):
 
     assert (rows["roll"]["values"], rows["roll"]["unit"]) == ([900, None], "pupils")
     assert rows["roll"]["texts"] == ["900 học sinh", "không có dữ liệu"]
-    assert rows["roll"]["dated_on"] == ["2026-05-31", None]
+    assert rows["roll"]["days"] == ["2026-05-31", None]
     assert rows["fee_meals_per_month"]["texts"] == ["100.000 đ", "không có dữ liệu"]
     assert rows["national_standard"]["texts"] == ["không có dữ liệu", "mức độ 1, đến 2026-11-30"]
     assert next(row for row in english if row["field"] == "roll")["texts"] == ["900 pupils", "no data"]

@@ -8,11 +8,12 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from kit import clock
 from kit.database import transaction
-from services.education.models import Proposal, School
+from services.education.models import Proposal, ProposalState, School
 from tests.education.conftest import DONG_TIEN_WARD, HAC_THANH, NAM_DINH, SOURCES, make_school
 from tests.education.test_ask_about_admissions import LAT, LON, SOURCE, a_round, square
 from tests.people import all_at_once
@@ -65,7 +66,11 @@ def test_nothing_changes_until_somebody_else_agrees_and_history_keeps_who_and_wh
     history = editor.get(f"{OFFICE}/schools/{school}/revisions").json["items"]
 
     assert (unchanged, facts_now(school)["name"]) == ("Trường Tiểu học Cũ", "Trường Tiểu học Mới")
-    assert (decided.status_code, decided.json["state"], decided.json["decided_by"]) == (200, "approved", str(approver.id))
+    assert (decided.status_code, decided.json["state"], decided.json["decided_by"]) == (
+        200,
+        "approved",
+        str(approver.id),
+    )
     assert history[0] | {"created_at": None} == {
         "version": 2,
         "before": {"name": "Trường Tiểu học Cũ"},
@@ -102,7 +107,7 @@ def test_of_two_who_decide_at_once_one_does(office, staff):
 
     answers = all_at_once(2, lambda number: decide(callers[number], proposal))
 
-    assert sorted(answer.status_code for answer in answers)[0] == 200
+    assert [answer.status_code for answer in answers].count(200) == 1
     assert {answer.status_code for answer in answers} <= {200, 409, 412}
     with transaction() as session:
         made = session.scalars(select(School.id).where(School.name == NEW["name"])).all()
@@ -180,15 +185,15 @@ def test_the_database_itself_wants_two_pairs_of_eyes(office):
     editor, _ = office
     propose(editor, NEW)
 
-    with pytest.raises(Exception, match="two_pairs_of_eyes"), transaction() as session:
-        proposal = session.scalars(select(Proposal)).one()
-        proposal.state, proposal.decided_by, proposal.decided_at = "approved", editor.id, clock.now()
+    own = update(Proposal).values(state=ProposalState.APPROVED, decided_by=editor.id, decided_at=clock.now())
+    with transaction() as session, pytest.raises(IntegrityError, match="two_pairs_of_eyes"):
+        session.execute(own)
 
 
 def test_a_round_and_an_open_day_are_proposed_and_approved_too(office, chi):
     editor, approver = office
     school = make_school("Một")
-    facts = {name: value for name, value in a_round().items() if name not in {"id"}}
+    facts = {name: value for name, value in a_round().items() if name != "id"}
     facts["quotas"] = [{"school_id": str(school), "seats": 175}]
     day = {"starts_at": (clock.now() + timedelta(days=5)).isoformat(), "campus": "Chính", "places": 10}
     day |= {"school_id": str(school), "ends_at": (clock.now() + timedelta(days=5, hours=2)).isoformat()}
@@ -302,7 +307,10 @@ def test_zones_are_tested_before_they_are_shown_and_take_the_place_of_older_ones
     asked = {"home": {"lat": LAT + 0.005, "lon": LON + 0.005}, "level": "primary", "school_year": 2026}
     properties = {"school": str(school), "level": "primary", "school_year": 2026, "name": "Khu 1", **SOURCE}
     bad = [
-        ({"geometry": square(LAT, LAT + 0.01), "properties": properties | {"level": "upper_secondary"}}, "not_taught_there"),
+        (
+            {"geometry": square(LAT, LAT + 0.01), "properties": properties | {"level": "upper_secondary"}},
+            "not_taught_there",
+        ),
         ({"geometry": {"type": "Point", "coordinates": [0, 0]}, "properties": properties}, "not_a_polygon"),
         ({"geometry": square(LAT, LAT + 0.01), "properties": properties | {"school": "KHONG-CO"}}, "unknown_school"),
     ]

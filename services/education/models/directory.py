@@ -24,7 +24,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
 
-
 # Lets LIKE 'kim d%' use an index whatever the collation of the database is; it serves equality as well.
 _PREFIXES = "text_pattern_ops"
 
@@ -103,7 +102,8 @@ class School(Record):
     moet_code: Mapped[str | None]
     opened_on: Mapped[date | None]
     closed_on: Mapped[date | None]
-    successor_id: Mapped[UUID | None] = mapped_column(ForeignKey("school.id"))
+    # Checked at the end of a transaction: a file may name the closed school before the one it became.
+    successor_id: Mapped[UUID | None] = mapped_column(ForeignKey("school.id", deferrable=True, initially="DEFERRED"))
     province_code: Mapped[str]
     province_name: Mapped[str]
     commune_code: Mapped[str]

@@ -143,7 +143,10 @@ def list_rounds(
     limit: int,
     cursor: str | None,
 ) -> Page:
-    """Rounds that were not withdrawn, those that open last first; of a school also those of its commune and province."""
+    """Rounds that were not withdrawn, those that open last first.
+
+    Of a school also those of its commune and province.
+    """
     wanted = select(AdmissionRound).where(AdmissionRound.withdrawn_at.is_(None))
     if province_code is not None:
         wanted = wanted.where(AdmissionRound.province_code == province_code)
@@ -203,9 +206,7 @@ def look_up_admissions(session: Session, birth_year: int, home: Home, first: dat
     return [OpenRound(Round(one, quotas[one.id]), asked[one.level.value, one.school_year]) for one in mine]
 
 
-def find_rounds_of_schools(
-    session: Session, school_ids: Collection[UUID]
-) -> Sequence[Row[tuple[UUID, AdmissionRound]]]:
+def find_rounds_of_schools(session: Session, school_ids: Collection[UUID]) -> Sequence[Row[UUID, AdmissionRound]]:
     """Pairs of a school and a round that concerns it and is not over, the round that opens first comes first."""
     return session.execute(
         select(School.id.label("school_id"), AdmissionRound)

@@ -27,17 +27,17 @@ def list_entries(session: Session, citizen_id: UUID, language: str) -> list[Entr
             if saved.school.name not in names:
                 names.append(saved.school.name)
     entries = [_of_round(one, names, language) for one, names in rounds.values()]
-    for visit in list_visits(session, citizen_id):
-        entries.append(
-            Entry(
-                key=f"visit-{visit.id}",
-                version=visit.version,
-                starts_at=visit.starts_at,
-                ends_at=visit.ends_at,
-                title=_VISIT[language].format(school=visit.school_name),
-                text=_PEOPLE[language].format(campus=visit.campus, people=visit.people),
-            )
+    entries += [
+        Entry(
+            key=f"visit-{visit.id}",
+            version=visit.version,
+            starts_at=visit.starts_at,
+            ends_at=visit.ends_at,
+            title=_VISIT[language].format(school=visit.school_name),
+            text=_PEOPLE[language].format(campus=visit.campus, people=visit.people),
         )
+        for visit in list_visits(session, citizen_id)
+    ]
     return sorted(entries, key=lambda entry: (entry.starts_at, entry.key))
 
 

@@ -55,7 +55,8 @@ class Filters:
             for kind, value in (("level", self.level), ("ownership", self.ownership), ("programme", self.programme))
             if value is not None
         ]
-        conditions, values = "", {}
+        conditions = ""
+        values: dict[str, Any] = {}
         if tags:
             conditions += f" AND {table}.tags @> CAST(:tags AS text[])"
             values["tags"] = tags

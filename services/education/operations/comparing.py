@@ -40,7 +40,7 @@ class Compared:
     unit: str | None
     values: Sequence[Any]
     texts: Sequence[str]
-    dated_on: Sequence[str | None]
+    days: Sequence[str | None]
 
 
 def compare(schools: Sequence[SchoolNow], language: str) -> list[Compared]:

@@ -21,7 +21,6 @@ from services.education.models import (
     ProposalKind,
     ProposalState,
     School,
-    ZoneKind,
 )
 from services.education.operations import admissions, lists
 from services.education.operations.office import Editor, checked, get_proposal
@@ -48,8 +47,9 @@ def decide_proposal(
         decision_note=note,
     )
     if approve:
-        subject_id = _apply(session, decided, Author(decided.why, decided.proposed_by, editor.citizen_id))
-        session.execute(update(Proposal).where(Proposal.id == decided.id).values(**subject_id))
+        made = _apply(session, decided, Author(decided.why, decided.proposed_by, editor.citizen_id))
+        if made:
+            session.execute(update(Proposal).where(Proposal.id == decided.id).values(**made))
     session.expire_all()
     return get_proposal(session, editor, proposal.id)
 
@@ -120,14 +120,14 @@ def _publish_zones(session: Session, proposal_id: UUID) -> None:
         .values(published_at=now)
         .returning(CatchmentZone.school_id, CatchmentZone.level, CatchmentZone.school_year, CatchmentZone.kind)
     ).all()
-    for school_id, level, school_year, kind in sorted(set(map(tuple, fresh)), key=str):
+    for zone in {(one.school_id, one.level, one.school_year, one.kind): one for one in fresh}.values():
         session.execute(
             update(CatchmentZone)
             .where(
-                CatchmentZone.school_id == school_id,
-                CatchmentZone.level == Level(level),
-                CatchmentZone.school_year == school_year,
-                CatchmentZone.kind == ZoneKind(kind),
+                CatchmentZone.school_id == zone.school_id,
+                CatchmentZone.level == zone.level,
+                CatchmentZone.school_year == zone.school_year,
+                CatchmentZone.kind == zone.kind,
                 CatchmentZone.proposal_id.is_distinct_from(proposal_id),
                 CatchmentZone.published_at.is_not(None),
                 CatchmentZone.replaced_at.is_(None),

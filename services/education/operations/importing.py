@@ -47,7 +47,7 @@ class _Line:
 
 
 def import_schools(
-    session: Session, request: RequestKey, editor: Editor, content: bytes, kind: str, why: str
+    session: Session, request: RequestKey, editor: Editor, *, content: bytes, kind: str, why: str
 ) -> Outcome:
     """Read a table of schools; a line names a school by `id`, else by `moet_code`, else it is a new one.
 
@@ -56,10 +56,10 @@ def import_schools(
 
     def read() -> UUID:
         import_id, tally = new_id(), _Tally()
-        record = _begin(session, import_id, SCHOOLS, kind, editor, why)
+        record = _begin(session, import_id, editor, what=SCHOOLS, kind=kind, why=why)
         seen: set[str] = set()
         for part in _parts(_all_lines(content, kind, _MOST_LINES_SENT)):
-            for line, facts, known in _read_part(session, part, tally, seen, editor.provinces):
+            for _, facts, known in _read_part(session, part, tally, seen, editor.provinces):
                 before = known.facts if known else {}
                 changes = {name: value for name, value in facts.items() if before.get(name) != value}
                 if not changes:
@@ -67,13 +67,17 @@ def import_schools(
                     continue
                 tally.changed += 1
                 school_id, version = (known.id, known.version) if known else (None, None)
-                write_proposal(session, editor, changes, why, school_id, import_id, version)
+                write_proposal(
+                    session, editor, changes, why=why, school_id=school_id, import_id=import_id, base_version=version
+                )
         return _end(session, record, tally)
 
     return idempotency.once(session, request, read)
 
 
-def import_zones(session: Session, request: RequestKey, editor: Editor, content: bytes, kind: str, why: str) -> Outcome:
+def import_zones(
+    session: Session, request: RequestKey, editor: Editor, *, content: bytes, kind: str, why: str
+) -> Outcome:
     """Read catchment zones from GeoJSON or a table: all good ones become one proposal.
 
     Once per Idempotency-Key. Raises FileUnreadable.
@@ -81,7 +85,7 @@ def import_zones(session: Session, request: RequestKey, editor: Editor, content:
 
     def read() -> UUID:
         import_id, tally = new_id(), _Tally()
-        record = _begin(session, import_id, ZONES, kind, editor, why)
+        record = _begin(session, import_id, editor, what=ZONES, kind=kind, why=why)
         found = _read_zones(content, kind)
         keys = {zone_file.school_key(zone["school"]) for _, zone in found if isinstance(zone, dict)}
         schools = _find_schools(session, keys)
@@ -227,7 +231,7 @@ def _parts(lines: Sequence[_Line]) -> list[Sequence[_Line]]:
     return [lines[start : start + _AT_ONCE] for start in range(0, len(lines), _AT_ONCE)]
 
 
-def _begin(session: Session, import_id: UUID, what: str, kind: str, editor: Editor, why: str) -> SchoolImport:
+def _begin(session: Session, import_id: UUID, editor: Editor, *, what: str, kind: str, why: str) -> SchoolImport:
     record = SchoolImport(
         id=import_id,
         created_at=clock.now(),

@@ -265,7 +265,11 @@ def _saved(session: Session, citizen_id: UUID, condition: ColumnElement[bool]) -
     ]
 
 
-def _with_rounds(row: Row[Any], child: persons.operations.Member | None, rounds: Sequence[AdmissionRound]) -> Saved:
+def _with_rounds(
+    row: Any,  # noqa: ANN401 - a row of named columns
+    child: persons.operations.Member | None,
+    rounds: Sequence[AdmissionRound],
+) -> Saved:
     born = child.birth_date.year if child else None
     return Saved(
         row.SavedSchool, row, child.name if child else None, [one for one in rounds if is_for_child(one, born)]

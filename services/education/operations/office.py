@@ -75,6 +75,7 @@ def propose_school(
     request: RequestKey,
     editor: Editor,
     changes: Mapping[str, Any],
+    *,
     why: str,
     school_id: UUID | None = None,
 ) -> Outcome:
@@ -90,6 +91,7 @@ def propose_round(
     request: RequestKey,
     editor: Editor,
     given: Mapping[str, Any],
+    *,
     why: str,
     round_id: UUID | None = None,
 ) -> Outcome:
@@ -118,6 +120,7 @@ def propose_open_day(
     request: RequestKey,
     editor: Editor,
     given: Mapping[str, Any],
+    *,
     why: str,
     open_day_id: UUID | None = None,
 ) -> Outcome:
@@ -185,6 +188,7 @@ def write_proposal(
     session: Session,
     editor: Editor,
     changes: Mapping[str, Any],
+    *,
     why: str,
     school_id: UUID | None,
     import_id: UUID,

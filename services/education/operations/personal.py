@@ -56,7 +56,7 @@ def erase_citizen(session: Session, citizen_id: UUID) -> None:
 
 
 def move_citizen(session: Session, kept_id: UUID, joined_id: UUID) -> None:
-    """Give everything of `joined_id` to `kept_id`; where both have the same, the kept one's stays. Safe to run twice."""
+    """Give all of `joined_id` to `kept_id`; where both have the same, the kept one's stays. Safe to run twice."""
     mine = {
         (row.school_id, row.member_id)
         for row in session.execute(

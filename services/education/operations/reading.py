@@ -49,27 +49,23 @@ SELECT m.card, m.standard_until, m.distance_m FROM measured m, reach r
 WHERE m.distance_m <= r.metres + 0.001 ORDER BY m.distance_m, m.id LIMIT :limit
 """  # noqa: S608 - only our own pieces are put together
 _BOX = "box(point(:west, :south), point(:east, :north))"
-_IN_BOX = (
-    """
+_IN_BOX = """
 SELECT s.card, s.standard_until, s.lat, s.lon FROM school s
-WHERE s.is_listed {filters} AND point(s.lon, s.lat) <@ """
-    + _BOX
-    + """
+WHERE s.is_listed {filters} AND point(s.lon, s.lat) <@ box(point(:west, :south), point(:east, :north))
 ORDER BY s.sort_key, s.id LIMIT :limit
 """
-)
-_COUNT_IN_BOX = "SELECT count(*) FROM school s WHERE s.is_listed {filters} AND point(s.lon, s.lat) <@ " + _BOX
-_CLUSTERS = (
-    """
+_COUNT_IN_BOX = """
+SELECT count(*) FROM school s
+WHERE s.is_listed {filters} AND point(s.lon, s.lat) <@ box(point(:west, :south), point(:east, :north))
+"""
+_CLUSTERS = """
 SELECT count(*) AS schools, avg(s.lat) AS lat, avg(s.lon) AS lon, min(s.lon) AS west, min(s.lat) AS south,
   max(s.lon) AS east, max(s.lat) AS north
-FROM school s WHERE s.is_listed {filters} AND point(s.lon, s.lat) <@ """
-    + _BOX
-    + """
+FROM school s
+WHERE s.is_listed {filters} AND point(s.lon, s.lat) <@ box(point(:west, :south), point(:east, :north))
 GROUP BY floor((s.lon - :west) / :wide), floor((s.lat - :south) / :high)
 ORDER BY schools DESC, lon, lat
 """
-)
 _statements: dict[tuple[str, str], TextClause] = {}
 
 

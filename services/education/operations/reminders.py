@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -89,7 +89,7 @@ def milestone(one: AdmissionRound, citizen_id: UUID, now: datetime) -> ReminderK
     return next((kind for since, kind in steps if now >= since), None)
 
 
-def _waiting() -> Select[Any]:
+def _waiting() -> Select[UUID, UUID | None, AdmissionRound]:
     """Every saved school with each round that concerns it."""
     return (
         select(SavedSchool.citizen_id, SavedSchool.member_id, AdmissionRound)
@@ -100,7 +100,7 @@ def _waiting() -> Select[Any]:
     )
 
 
-def _given(session: Session, rows: Iterable[Row[Any]]) -> set[tuple[UUID, UUID, ReminderKind, int]]:
+def _given(session: Session, rows: Iterable[Any]) -> set[tuple[UUID, UUID, ReminderKind, int]]:
     rounds = {row.AdmissionRound.id for row in rows if row.was_given}
     found = session.execute(
         select(RoundReminder.citizen_id, RoundReminder.round_id, RoundReminder.kind, RoundReminder.dates_version).where(
@@ -110,8 +110,8 @@ def _given(session: Session, rows: Iterable[Row[Any]]) -> set[tuple[UUID, UUID, 
     return {tuple(row) for row in found}  # type: ignore[misc]
 
 
-def _give(session: Session, due: list[tuple[Row[Any], ReminderKind]]) -> int:
-    by_citizen: dict[UUID, list[tuple[Row[Any], ReminderKind]]] = defaultdict(list)
+def _give(session: Session, due: list[tuple[Any, ReminderKind]]) -> int:
+    by_citizen: dict[UUID, list[tuple[Any, ReminderKind]]] = defaultdict(list)
     for row, kind in due:
         by_citizen[row.citizen_id].append((row, kind))
     count = 0
@@ -130,7 +130,11 @@ def _give(session: Session, due: list[tuple[Row[Any], ReminderKind]]) -> int:
     return count
 
 
-def _note(session: Session, row: Row[Any], kind: ReminderKind) -> UUID | None:
+def _note(
+    session: Session,
+    row: Any,  # noqa: ANN401 - a row of named columns
+    kind: ReminderKind,
+) -> UUID | None:
     return session.scalar(
         insert(RoundReminder)
         .values(

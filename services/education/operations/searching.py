@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
@@ -40,16 +40,16 @@ SELECT {rank} AS rank, {{shown}} FROM school_name n WHERE {condition} {{filters}
 _BY_WORDS = """
 SELECT {rank} AS rank, {{shown}}
 FROM (SELECT n.id FROM school n WHERE n.is_listed AND n.words @@ CAST(:words AS tsquery) {{filters}}
-      LIMIT """ + str(_CANDIDATES) + """) AS found
+      LIMIT {limit}) AS found
 JOIN school_name n ON n.school_id = found.id
 """
 _FIND = """
 WITH candidate AS ({candidates}),
-best AS (SELECT DISTINCT ON (school_id) * FROM candidate ORDER BY school_id, """ + _ORDER + """),
-told AS (SELECT * FROM best ORDER BY """ + _ORDER + """ LIMIT :limit)
+best AS (SELECT DISTINCT ON (school_id) * FROM candidate ORDER BY school_id, {order}),
+told AS (SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM best ORDER BY place LIMIT :limit)
 SELECT b.rank, b.name AS found_as, b.is_former, s.id, s.card, s.standard_until, b.distance_m
-FROM told b JOIN school s ON s.id = b.school_id
-ORDER BY """ + _ORDER.replace("level_order", "b.level_order").replace("rank, is", "b.rank, is") + "\n"
+FROM told b JOIN school s ON s.id = b.school_id ORDER BY b.place
+"""
 _KNOWN_WORDS = text("SELECT word, uses FROM school_word WHERE word = ANY(CAST(:words AS text[]))")
 _NEAR_WORDS = text("""
 SELECT DISTINCT near.word, known.uses
@@ -123,7 +123,7 @@ def _readings(q: str) -> list[names.Reading]:
     return readings
 
 
-def _search(session: Session, asked: _Asked, query: _Query, known: Set[str]) -> None:
+def _search(session: Session, asked: _Asked, query: _Query, known: set[str]) -> None:
     forms = query.reading.forms
     values: dict[str, Any] = {
         "spelled": forms.spelled,
@@ -135,15 +135,15 @@ def _search(session: Session, asked: _Asked, query: _Query, known: Set[str]) -> 
     }
     by_name, by_words = (_MENDED_NAMES, _MENDED_WORDS) if query.is_mended else (_NAMES, _WORDS)
     _collect(session, asked, by_name, query.reading, values, is_mended=query.is_mended)
-    # Where each word is some school's, only a whole name is worth to be mended: words alone would find half the country.
+    # Where each word is some school's, only a whole name is mended: words alone would find half the country.
     is_guess = query.is_mended and known.issuperset(query.reading.words)
     if len(asked.found) < asked.limit and not is_guess:
         values["words"] = _tsquery(query.words, known)
         _collect(session, asked, by_words, query.reading, values, is_mended=query.is_mended)
 
 
-def _mended(session: Session, reading: names.Reading, known: Set[str]) -> Iterable[_Query]:
-    """The query with words put right that may be typos: those no school has, or any where each word is some school's."""
+def _mended(session: Session, reading: names.Reading, known: set[str]) -> Iterable[_Query]:
+    """The query with typos put right: words no school has, or any word where each of them is some school's."""
     words = reading.words[:_MOST_WORDS]
     doubtful = [word for word in words if word not in known] or words
     variants = {word: names.near_variants(word) for word in doubtful if names.is_mendable(word)}
@@ -191,7 +191,7 @@ def _statement(candidates: str, filters: str, *, is_near: bool) -> TextClause:
     key = (candidates, filters, is_near)
     if key not in _statements:
         shown = _SHOWN.format(metres=_METRES if is_near else "CAST(NULL AS double precision)")
-        _statements[key] = text(_FIND.format(candidates=candidates.format(shown=shown, filters=filters)))
+        _statements[key] = text(_FIND.format(candidates=candidates.format(shown=shown, filters=filters), order=_ORDER))
     return _statements[key]
 
 
@@ -209,7 +209,8 @@ _NAMES = _union(
         limit=_NAMESAKES,
     ),
     _BY_NAME.format(
-        rank="CASE WHEN n.spelled LIKE :spelled || '%' THEN 10 WHEN n.toneless LIKE :toneless || '%' THEN 11 ELSE 12 END",
+        rank="""CASE WHEN n.spelled LIKE :spelled || '%' THEN 10
+          WHEN n.toneless LIKE :toneless || '%' THEN 11 ELSE 12 END""",
         condition="n.folded LIKE :prefix AND n.folded <> :folded",
         order="folded, level_order, school_id",
         limit=_CANDIDATES,
@@ -223,6 +224,7 @@ _WORDS = _BY_WORDS.format(
       WHEN ' ' || :folded || ' ' LIKE '% ' || n.folded || ' %' THEN 22
       WHEN ' ' || n.folded || ' ' LIKE '% ' || :folded || '%' THEN 32
       ELSE 42 END""",
+    limit=_CANDIDATES,
 )
 _MENDED_NAMES = _BY_NAME.format(
     rank="100 + 10 * array_position(CAST(:meant AS text[]), n.folded)",
@@ -230,16 +232,19 @@ _MENDED_NAMES = _BY_NAME.format(
     order=_ORDER,
     limit=_NAMESAKES,
 )
-_MENDED_WORDS = _BY_WORDS.format(rank="CASE WHEN :likeliest LIKE '% ' || n.folded || ' %' THEN 600 ELSE 700 END")
+_MENDED_WORDS = _BY_WORDS.format(
+    rank="CASE WHEN :likeliest LIKE '% ' || n.folded || ' %' THEN 600 ELSE 700 END", limit=_CANDIDATES
+)
 # Nothing but words of a level was typed: its schools in alphabetical order.
 _QUERY_OF_LEVEL = """
 SELECT 0 AS rank, {shown}
 FROM (SELECT n.id FROM school n WHERE n.is_listed AND n.tags @> CAST(:hint AS text[]) {filters}
-      ORDER BY n.sort_key, n.id LIMIT """ + str(MOST_FOUND) + """) AS found
-JOIN school_name n ON n.school_id = found.id AND NOT n.is_former"""
+      ORDER BY n.sort_key, n.id LIMIT 20) AS found
+JOIN school_name n ON n.school_id = found.id AND NOT n.is_former
+"""
 
 
-def _tsquery(words: Sequence[Sequence[str]], known: Set[str]) -> str:
+def _tsquery(words: Sequence[Sequence[str]], known: set[str]) -> str:
     """Every word of the query, each as any of its readings; a last word no school has may be the beginning of one.
 
     Words are letters and digits only, so nothing in them can end the quotes.

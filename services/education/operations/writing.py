@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Table, Text, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 import divisions.operations
-from divisions.names import order_key
 from kit import clock
 from kit.database import new_id
 from kit.events import emit
@@ -24,14 +22,13 @@ from services.education.errors import FactsNotValid, ProposalOutdated, UnknownCo
 from services.education.events import SavedSchoolGone
 from services.education.models import (
     ChangeKind,
-    Level,
     School,
     SchoolChange,
     SchoolFeed,
     SchoolName,
     SchoolRevision,
-    SchoolState,
 )
+from services.education.operations.drawing import Place, former_names, row_of
 
 # Rows come by thousands here: tables take them as they are, without a look at each by the mapper.
 _SCHOOLS, _NAMES, _REVISIONS, _CHANGES = (
@@ -45,8 +42,8 @@ _INSERT = insert(_SCHOOLS).values(
 # Writers of the directory take turns: so the numbers of the feed come in the order of the commits, and two mergers
 # that touch the same schools can't wait for each other in a circle.
 _TAKE_TURN = select(func.pg_advisory_xact_lock(func.hashtextextended("schools", 0)))
-_LEVEL_ORDER = {level: place for place, level in enumerate(Level)}
 _BATCH = 1_000
+_MOST_MERGERS = 50
 
 _NEW_WORDS = text("""
 INSERT INTO school_word (word, uses) SELECT word, 1 FROM unnest(CAST(:words AS text[])) AS given(word) ORDER BY word
@@ -67,17 +64,6 @@ WITH counted AS MATERIALIZED (
 INSERT INTO school_word (word, uses) SELECT word, ndoc FROM counted ORDER BY word
 ON CONFLICT (word) DO UPDATE SET uses = excluded.uses WHERE school_word.uses <> excluded.uses
 """)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A commune of today, and every name it and its parts had."""
-
-    commune_code: str
-    commune_name: str
-    province_code: str
-    province_name: str
-    words: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -119,7 +105,7 @@ def create_schools(
     places = find_places(session, {shape.current_place(facts) for facts in given})
     for start in range(0, len(given), _BATCH):
         part = list(zip(made[start : start + _BATCH], given[start : start + _BATCH], strict=True))
-        rows = [_row(school_id, facts, _place_of(places, facts), ()) for school_id, facts in part]
+        rows = [row_of(school_id, facts, _place_of(places, facts), ()) for school_id, facts in part]
         now = clock.now()
         session.execute(_INSERT, [row | {"created_at": now, "changed_at": now, "version": 1} for row in rows])
         _write_names(session, [(row, ()) for row in rows])
@@ -129,14 +115,17 @@ def create_schools(
         )
         learn_words(session, {word for row in rows for word in row["words"]})
         _announce(session, [(row["province_code"], row["id"], _kind(row)) for row in rows])
+    heirs = {_uuid(facts["successor_id"]) for facts in given} - {None}
+    if heirs:
+        redraw(session, sorted(heirs, key=str))
     return made
 
 
 def change_school(session: Session, school_id: UUID, facts: Mapping[str, Any], version: int, author: Author) -> int:
     """Write new facts over version `version` of a school; returns the new version.
 
-    Raises ProposalOutdated when it was changed meanwhile, UnknownCommune, FactsNotValid. A school that is merged lends its names to
-    its successor, and those who saved a school that is gone are told.
+    Raises ProposalOutdated when it was changed meanwhile, UnknownCommune, FactsNotValid. A school that is merged lends
+    its names to its successor, and those who saved a school that is gone are told.
     """
     session.execute(_TAKE_TURN)
     before = session.execute(
@@ -148,7 +137,7 @@ def change_school(session: Session, school_id: UUID, facts: Mapping[str, Any], v
         raise ProposalOutdated
     check_ties(session, {school_id: facts})
     place = _place_of(find_places(session, {shape.current_place(facts)}), facts)
-    row = _row(school_id, facts, place, _inherited(session, school_id)) | {
+    row = row_of(school_id, facts, place, _inherited(session, school_id)) | {
         "version": version + 1,
         "changed_at": clock.now(),
     }
@@ -187,7 +176,7 @@ def redraw(session: Session, ids: Iterable[UUID] | None = None) -> int:
         named = []
         for school in found:
             inherited = _inherited(session, school.id)
-            row = _row(school.id, school.facts, _place_of(places, school.facts), inherited)
+            row = row_of(school.id, school.facts, _place_of(places, school.facts), inherited)
             session.execute(update(School).where(School.id == school.id).values(**_storable(row)))
             named.append((row, inherited))
             learn_words(session, row["words"])
@@ -211,17 +200,29 @@ def check_ties(session: Session, given: Mapping[UUID, Mapping[str, Any]]) -> Non
         if owners.get(facts["moet_code"], school_id) != school_id:
             flaws.append(Flaw("/moet_code", "taken", "Mã đã thuộc về trường khác.", "Another school has this code."))
         successor = _uuid(facts["successor_id"])
-        if successor is not None and not _leads_on(session, successor, school_id):
+        if not _leads_on(session, given, school_id, successor):
             flaws.append(Flaw("/successor_id", "leads_nowhere", "Không có trường kế thừa này.", "It leads nowhere."))
     if flaws:
         raise FactsNotValid(errors=flaws)
 
 
-def _leads_on(session: Session, successor: UUID, school_id: UUID) -> bool:
-    chain = select(School.id, School.successor_id).where(School.id == successor).cte("chain", recursive=True)
-    chain = chain.union(select(School.id, School.successor_id).join(chain, School.id == chain.c.successor_id))
-    found = set(session.scalars(select(chain.c.id)))
-    return successor in found and school_id not in found
+def _leads_on(
+    session: Session, given: Mapping[UUID, Mapping[str, Any]], school_id: UUID, successor: UUID | None
+) -> bool:
+    """Whether the way from `successor` on ends at some school, and not at `school_id` again."""
+    for _ in range(_MOST_MERGERS):
+        if successor is None:
+            return True
+        if successor == school_id:
+            return False
+        if successor in given:
+            successor = _uuid(given[successor]["successor_id"])
+            continue
+        row = session.execute(select(School.successor_id).where(School.id == successor)).one_or_none()
+        if row is None:
+            return False
+        successor = row.successor_id
+    return False
 
 
 def learn_words(session: Session, found: Collection[str]) -> None:
@@ -254,72 +255,13 @@ def _inherited(session: Session, school_id: UUID) -> Sequence[str]:
     merged = select(School.id, School.facts).where(School.successor_id == school_id).cte("merged", recursive=True)
     merged = merged.union(select(School.id, School.facts).join(merged, School.successor_id == merged.c.id))
     found = session.execute(select(merged.c.facts).where(merged.c.id != school_id).order_by(merged.c.id)).scalars()
-    return [name for facts in found for name in (facts["name"], *_former(facts))]
-
-
-def _row(school_id: UUID, facts: Mapping[str, Any], place: Place, inherited: Sequence[str]) -> dict[str, Any]:
-    campus = shape.main_campus(facts)
-    levels = [one["level"] for one in facts["levels"]]
-    state = SchoolState(facts["state"])
-    standard = facts["national_standard"]
-    words = set(names.search_words(facts["name"], [*_former(facts), *inherited])) | place.words
-    tags = [f"level:{level}" for level in levels] + [f"programme:{one}" for one in facts["programmes"]]
-    if facts["ownership"]:
-        tags.append(f"ownership:{facts['ownership']}")
-    return {
-        "id": school_id,
-        "name": facts["name"],
-        "state": state,
-        "is_listed": state in shape.LISTED,
-        "moet_code": facts["moet_code"],
-        "opened_on": facts["opened_on"],
-        "closed_on": facts["closed_on"],
-        "successor_id": _uuid(facts["successor_id"]),
-        "province_code": place.province_code,
-        "province_name": place.province_name,
-        "commune_code": place.commune_code,
-        "commune_name": place.commune_name,
-        "standard_until": standard["valid_to"] if standard else None,
-        "lat": campus.get("lat"),
-        "lon": campus.get("lon"),
-        "level_order": _order(levels),
-        "sort_key": order_key(names.read(facts["name"]).core or facts["name"]),
-        "tags": sorted(tags),
-        "words": sorted(words),
-        "facts": dict(facts),
-        "card": _card(school_id, facts, place, campus),
-    }
+    return [name for facts in found for name in (facts["name"], *former_names(facts))]
 
 
 def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "id"} | {
         "words": func.array_to_tsvector(row["words"])
     }
-
-
-def _card(school_id: UUID, facts: Mapping[str, Any], place: Place, campus: Mapping[str, Any]) -> str:
-    """The JSON of a school in lists: an object, so that what depends on the question can be set before its end."""
-    standard = facts["national_standard"]
-    return orjson.dumps(
-        {
-            "id": str(school_id),
-            "name": facts["name"],
-            "state": facts["state"],
-            "levels": [one["level"] for one in facts["levels"]],
-            "ownership": facts["ownership"],
-            "programmes": facts["programmes"],
-            "commune_code": place.commune_code,
-            "commune_name": place.commune_name,
-            "province_code": place.province_code,
-            "province_name": place.province_name,
-            "address": campus.get("address"),
-            "lat": campus.get("lat"),
-            "lon": campus.get("lon"),
-            "standard_level": standard["level"] if standard else None,
-            "standard_until": standard["valid_to"] if standard else None,
-            "is_example": facts["is_example"],
-        }
-    ).decode()
 
 
 def _write_names(session: Session, schools: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> None:
@@ -329,13 +271,20 @@ def _write_names(session: Session, schools: Sequence[tuple[Mapping[str, Any], Se
             continue
         beside = {name: school[name] for name in ("province_code", "commune_code", "tags", "lat", "lon", "level_order")}
         known: set[str] = set()
-        for place, name in enumerate((school["name"], *_former(school["facts"]), *inherited)):
+        for place, name in enumerate((school["name"], *former_names(school["facts"]), *inherited)):
             forms = names.read(name).forms
             if not forms.folded or forms.spelled in known:
                 continue
             known.add(forms.spelled)
             rows.append(
-                {"school_id": school["id"], "place": place, "is_former": place > 0, "name": name, **beside, **vars(forms)}
+                {
+                    "school_id": school["id"],
+                    "place": place,
+                    "is_former": place > 0,
+                    "name": name,
+                    **beside,
+                    **vars(forms),
+                }
             )
     if rows:
         session.execute(insert(_NAMES), rows)
@@ -389,14 +338,6 @@ def _revision(
         "after": {name: value for name, value in after.items() if before.get(name) != value},
         **vars(author),
     }
-
-
-def _order(levels: Iterable[str]) -> int:
-    return min(_LEVEL_ORDER[Level(level)] for level in levels)
-
-
-def _former(facts: Mapping[str, Any]) -> list[str]:
-    return [one["name"] for one in facts["former_names"]]
 
 
 def _uuid(value: str | None) -> UUID | None:

@@ -9,7 +9,6 @@ from kit.pages import PageQuery, page_schema
 from services.education.facts import FIRST_YEAR, LAST_YEAR
 from services.education.models import Channel, Level, ZoneKind
 from services.education.operations import catchment
-from services.education.schemas.directory import FeatureSchema
 
 MOST_BIRTH_YEARS = (1990, 2100)
 _YEAR = "The year it begins: 2026 is 2026-2027."
@@ -245,7 +244,9 @@ class OpenRoundsSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(OpenRoundSchema), required=True)
 
 
-class ZoneFeatureSchema(FeatureSchema):
+class ZoneFeatureSchema(ma.Schema):
     """A catchment zone as a GeoJSON feature; the geometry is null where a zone is a street or a commune."""
 
+    type = ma.fields.String(required=True)
     geometry = ma.fields.Dict(required=True, allow_none=True)
+    properties = ma.fields.Dict(required=True)

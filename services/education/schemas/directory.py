@@ -289,7 +289,7 @@ class ComparedSchema(ma.Schema):
     texts = ma.fields.List(
         ma.fields.String(), required=True, metadata={"description": "The values in words; “no data” is said."}
     )
-    dated_on = ma.fields.List(
+    days = ma.fields.List(
         ma.fields.Date(allow_none=True), required=True, metadata={"description": "The day each value is of."}
     )
 

@@ -74,7 +74,7 @@ COMPARISON = {
             "unit": "pupils",
             "values": [948, None],
             "texts": ["948 học sinh", "không có dữ liệu"],
-            "dated_on": ["2026-05-31", None],
+            "days": ["2026-05-31", None],
         }
     ],
 }
@@ -122,22 +122,21 @@ ROUND = {
     "quotas": [{**ROUND_FACTS["quotas"][0], "school_name": CARD["name"]}],
     "version": 1,
 }
+ZONE: dict[str, Any] = {
+    "zone_id": OTHER_ID,
+    "school_id": SCHOOL_ID,
+    "school_name": CARD["name"],
+    "kind": "polygon",
+    "name": "Khu 1",
+    "priority": 1,
+    "is_inside": True,
+    "border_m": 40,
+    "source": "Ví dụ",
+    "source_on": "2026-05-15",
+}
 CATCHMENT = {
     "answer": "borderline",
-    "zones": [
-        {
-            "zone_id": OTHER_ID,
-            "school_id": SCHOOL_ID,
-            "school_name": CARD["name"],
-            "kind": "polygon",
-            "name": "Khu 1",
-            "priority": 1,
-            "is_inside": True,
-            "border_m": 40,
-            "source": "Ví dụ",
-            "source_on": "2026-05-15",
-        }
-    ],
+    "zones": [ZONE],
     "source_on": "2026-05-15",
     "note": "Trường và UBND xã, phường quyết định; đây chỉ là thông tin tra cứu.",
 }

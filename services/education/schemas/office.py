@@ -11,8 +11,8 @@ from services.education.models import ProposalKind, ProposalState
 from services.education.schemas.admissions import RoundFactsSchema
 
 
-def _why(**more: object) -> Line:
-    return Line(500, required=True, metadata={"description": "Why, in words the next editor understands."}, **more)
+def _why() -> Line:
+    return Line(500, required=True, metadata={"description": "Why, in words the next editor understands."})
 
 
 class SchoolProposalSchema(ma.Schema):

@@ -102,7 +102,7 @@ class Schools(MethodView):
         question = ("schools", *vars(filters).values())
         after = read_cursor(asked["cursor"], question, (str, UUID)) if asked["cursor"] else None
         with transaction() as session:
-            cards, last = reading.list_schools(session, filters, after=after, limit=asked["limit"])  # type: ignore[arg-type]
+            cards, last = reading.list_schools(session, filters, after=after, limit=asked["limit"])
         end = b',"next":' + orjson.dumps(write_cursor(question, last)) if last else b""
         return told(as_list((card.json(asked["chosen"]) for card in cards), end))
 

@@ -45,11 +45,14 @@ _TEXT = {"type": "string", "minLength": 1}
 _WORKBOOK = {"schema": {"type": "string", "format": "binary"}}
 _SCHOOL_FILE = {
     "required": True,
-    "description": f"Up to 8 MB and 2,000 lines. Columns: {', '.join(COLUMNS)}. A column that is absent changes nothing.",
+    "description": f"Up to 8 MB and 2,000 lines. An absent column changes nothing. Columns: {', '.join(COLUMNS)}.",
     "content": {
         "text/csv": {
             "schema": _TEXT,
-            "example": "name,levels,commune_code,source,source_on\r\nTrường Tiểu học Kim Đồng,primary,14797,Ví dụ,2026-06-01\r\n",
+            "example": (
+                "name,levels,commune_code,source,source_on\r\n"
+                "Trường Tiểu học Kim Đồng,primary,14797,Ví dụ,2026-06-01\r\n"
+            ),
         },
         _XLSX: _WORKBOOK,
     },
@@ -93,7 +96,9 @@ class SchoolImports(MethodView):
         kind, content = _file(_KINDS)
         with transaction() as session:
             key = request_key({**asked, "kind": kind, "digest": hashlib.sha256(content).hexdigest()})
-            outcome = importing.import_schools(session, key, editor_now(session), content, kind, asked["why"])
+            outcome = importing.import_schools(
+                session, key, editor_now(session), content=content, kind=kind, why=asked["why"]
+            )
         return _imported(outcome)
 
 
@@ -115,7 +120,9 @@ class ZoneImports(MethodView):
         kind, content = _file(_ZONE_KINDS)
         with transaction() as session:
             key = request_key({**asked, "kind": kind, "digest": hashlib.sha256(content).hexdigest()})
-            outcome = importing.import_zones(session, key, editor_now(session), content, kind, asked["why"])
+            outcome = importing.import_zones(
+                session, key, editor_now(session), content=content, kind=kind, why=asked["why"]
+            )
         return _imported(outcome)
 
 

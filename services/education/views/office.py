@@ -66,7 +66,12 @@ class SchoolProposals(MethodView):
         """
         with transaction() as session:
             outcome = office.propose_school(
-                session, request_key(asked), editor_now(session), asked["changes"], asked["why"], asked["school_id"]
+                session,
+                request_key(asked),
+                editor_now(session),
+                asked["changes"],
+                why=asked["why"],
+                school_id=asked["school_id"],
             )
         return _proposed(outcome)
 
@@ -89,7 +94,12 @@ class RoundProposals(MethodView):
         """
         with transaction() as session:
             outcome = office.propose_round(
-                session, request_key(asked), editor_now(session), asked["round"], asked["why"], asked["round_id"]
+                session,
+                request_key(asked),
+                editor_now(session),
+                asked["round"],
+                why=asked["why"],
+                round_id=asked["round_id"],
             )
         return _proposed(outcome)
 
@@ -122,8 +132,8 @@ class OpenDayProposals(MethodView):
                 request_key(asked),
                 editor_now(session),
                 asked["open_day"] or {},
-                asked["why"],
-                asked["open_day_id"],
+                why=asked["why"],
+                open_day_id=asked["open_day_id"],
             )
         return _proposed(outcome)
 
@@ -139,7 +149,7 @@ class Proposals(MethodView):
     def get(self, asked: dict[str, Any]) -> Page:
         """List proposals of our office (các đề xuất).
 
-        The newest first.
+        The newest first, whatever became of them; `state=proposed` gives those that wait.
         """
         with transaction() as session:
             return office.list_proposals(session, editor_now(session), **asked)
@@ -227,7 +237,7 @@ class DraftCatchments(MethodView):
     @blueprint.response(
         200,
         CatchmentTestSchema,
-        example=examples.CATCHMENT | {"zones": [examples.CATCHMENT["zones"][0] | {"is_published": False}]},
+        example=examples.CATCHMENT | {"zones": [examples.ZONE | {"is_published": False}]},
     )
     @blueprint.raises(PointOutsideVietnam)
     @blueprint.doc(operationId="lookUpDraftCatchment")
