@@ -14,6 +14,7 @@ from services.education import facts as shape
 from services.education.operations import writing
 from services.education.operations.office import entrust_province
 from services.education.operations.writing import Author
+from services.education.views import kept
 from tests.divisions.official import SAMPLE
 from tests.people import StaffMember
 
@@ -57,6 +58,12 @@ def change(school_id: UUID, **changes: Any) -> int:
         facts, flaws = shape.read({**row.facts, **changes})
         assert [flaw.code for flaw in flaws] == []
         return writing.change_school(session, school_id, facts, row.version, Author("Ví dụ"))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stories change schools and look at once: what is kept is believed no longer than the database says."""
+    monkeypatch.setattr(kept, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture

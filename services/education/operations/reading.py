@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, select, text
+from sqlalchemy import Row, TextClause, func, select, text
 from sqlalchemy.orm import Session
 
 from kit import clock
 from kit.errors import NotFound
 from services.education.errors import PointOutsideVietnam, TooManyToCompare
 from services.education.geometry import EARTH_RADIUS_M, Box, box_around, is_in_vietnam
-from services.education.models import School, SchoolRevision
+from services.education.models import School, SchoolFeed, SchoolRevision
 from services.education.operations.cards import Card, Filters
 
 MOST_COMPARED = 4
@@ -192,6 +193,11 @@ def compare_schools(session: Session, ids: Sequence[UUID]) -> list[SchoolNow]:
     if not set(ids) <= set(rows):
         raise NotFound
     return [SchoolNow(rows[school_id]) for school_id in dict.fromkeys(ids)]
+
+
+def get_content_version(session: Session) -> tuple[int, date]:
+    """Something that differs whenever an answer about schools may: their changes so far, and the day."""
+    return int(session.execute(select(func.coalesce(func.sum(SchoolFeed.seq), 0))).scalar_one()), clock.today()
 
 
 def list_revisions(session: Session, school_id: UUID) -> Sequence[SchoolRevision]:

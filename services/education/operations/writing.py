@@ -117,7 +117,7 @@ def create_schools(
         _announce(session, [(row["province_code"], row["id"], _kind(row)) for row in rows])
     heirs = {_uuid(facts["successor_id"]) for facts in given} - {None}
     if heirs:
-        redraw(session, sorted(heirs, key=str))
+        redraw(session, [heir for heir in sorted(heirs, key=str) if heir is not None])
     return made
 
 

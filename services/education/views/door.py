@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
-from kit.web import Blueprint, public
+from kit.web import Blueprint, language, public
 from services.education.operations.cards import Filters
+from services.education.views.kept import KEPT
 
 AGE_SECONDS = 300
 GEOJSON = "application/geo+json"
@@ -25,6 +26,11 @@ def told(body: bytes, kind: str = "application/json") -> Response:
     """A public answer whose bytes are ready."""
     public(AGE_SECONDS)
     return Response(body, content_type=kind)
+
+
+def kept(make: Callable[[], bytes], kind: str = "application/json") -> Response:
+    """A public answer that is the same for everybody who asks so, until a school changes."""
+    return told(KEPT.find_or((request.full_path, language()), make), kind)
 
 
 def filters_of(asked: Mapping[str, Any]) -> Filters:
