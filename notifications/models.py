@@ -26,6 +26,9 @@ class MessageKind(StrEnum):
     APP_ALLOWED = "app_allowed"
     MANDATE_ACCEPTED = "mandate_accepted"
     MANDATE_REVOKED = "mandate_revoked"
+    SCHOOL_ROUND = "school_round"
+    SCHOOL_GONE = "school_gone"
+    OPEN_DAY_CANCELLED = "open_day_cancelled"
 
 
 class AddressKind(StrEnum):

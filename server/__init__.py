@@ -26,6 +26,7 @@ import payments.views
 import persons.guard
 import persons.operations
 import persons.views
+import services.education.views
 import services.utilities.providers
 import services.utilities.views
 import webhooks.signing
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
+    services.education.views.blueprint,
     payments.views.blueprint,
     webhooks.views.blueprint,
     notifications.views.blueprint,

@@ -11,6 +11,7 @@ import kit.sealed
 import notifications.models
 import payments.models
 import persons.models
+import services.education.models
 import services.utilities.models
 import webhooks.models
 from kit.database import Base
@@ -27,5 +28,6 @@ ROOMS = (
     payments.models,
     services.utilities.models,
     webhooks.models,
+    services.education.models,
     notifications.models,
 )

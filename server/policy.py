@@ -56,6 +56,10 @@ def _by_app(scope: str) -> Rule:
     return Rule(frozenset({Role.CITIZEN}), app=scope)
 
 
+SCHOOL_EDITOR = _staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.EDITOR)
+SCHOOL_APPROVER = _staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.APPROVER)
+SCHOOL_OFFICE = _staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.EDITOR, StaffRole.APPROVER)
+
 POLICY: dict[str, Rule] = {
     # auth
     "startPhoneSignIn": NEWCOMER,
@@ -143,6 +147,46 @@ POLICY: dict[str, Rule] = {
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
+    # education
+    "searchSchools": PUBLIC,
+    "listSchoolSuggestions": PUBLIC,
+    "listSchools": PUBLIC,
+    "getSchool": PUBLIC,
+    "listNearbySchools": PUBLIC,
+    "getSchoolMap": PUBLIC,
+    "getSchoolComparison": PUBLIC,
+    "getSchoolSnapshot": PUBLIC,
+    "getSchoolSnapshotFile": PUBLIC,
+    "listSchoolChanges": PUBLIC,
+    "listAdmissionRounds": PUBLIC,
+    "getAdmissionRound": PUBLIC,
+    "lookUpAdmissions": PUBLIC,
+    "lookUpCatchment": PUBLIC,
+    "getCatchmentZone": PUBLIC,
+    "listOpenDays": PUBLIC,
+    "listSavedSchools": CITIZEN,
+    "addSavedSchool": CITIZEN,
+    "getSavedSchool": CITIZEN,
+    "removeSavedSchool": CITIZEN,
+    "exportSchoolCalendar": CITIZEN,
+    "listSchoolVisits": CITIZEN,
+    "addSchoolVisit": CITIZEN,
+    "getSchoolVisit": CITIZEN,
+    "cancelSchoolVisit": CITIZEN,
+    "addSchoolProposal": SCHOOL_EDITOR,
+    "addRoundProposal": SCHOOL_EDITOR,
+    "addOpenDayProposal": SCHOOL_EDITOR,
+    "listSchoolProposals": SCHOOL_OFFICE,
+    "getSchoolProposal": SCHOOL_OFFICE,
+    "answerSchoolProposal": SCHOOL_APPROVER,
+    "withdrawSchoolProposal": SCHOOL_EDITOR,
+    "importSchools": SCHOOL_EDITOR,
+    "importCatchmentZones": SCHOOL_EDITOR,
+    "getSchoolImport": SCHOOL_OFFICE,
+    "answerSchoolImport": SCHOOL_APPROVER,
+    "exportSchools": SCHOOL_OFFICE,
+    "listSchoolRevisions": SCHOOL_OFFICE,
+    "lookUpDraftCatchment": SCHOOL_OFFICE,
     # payments
     # It holds what a payment is confirmed with: an app sees the list alone.
     "getPayment": _by_mandate("bills:pay"),

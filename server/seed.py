@@ -13,6 +13,8 @@ import divisions.operations
 import services.utilities.flows
 import services.utilities.operations as utilities
 from kit.database import transaction
+from services.education import tables
+from services.education.operations import importing, seeding, writing
 from services.utilities.bill_file import CSV
 
 # Fixed, so that guides and the journey can name them; refused outside of the sandbox.
@@ -45,6 +47,7 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
         utilities.save_providers(session, given)
         tariffs = utilities.save_tariffs(session, json.loads((folder / "tariffs.json").read_text(encoding="utf-8")))
     say(f"utilities: {len(given)} providers, {tariffs} tariffs")
+    say(f"education: {_load_schools(folder)}")
     bills = sum(_load_bills(folder / f"bills_{entry['slug']}.csv", entry["slug"]) for entry in given)
     say(f"utilities: {bills} bills")
     if in_sandbox:
@@ -52,6 +55,16 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
             _add_client(entry["slug"])
         with transaction() as session:
             auth.operations.apps.put_up_app(session, SANDBOX_APP, uuid5(_NAMESPACE, "app owner"), _APP)
+
+
+def _load_schools(folder: Path) -> str:
+    with transaction() as session:
+        made, errors = importing.load_schools(session, (folder / "schools.csv").read_bytes(), tables.CSV, "sample")
+        if errors:
+            raise ValueError(f"schools.csv: {len(errors)} lines were refused, the first: {errors[0]}")
+        writing.recount_words(session)
+        counted = seeding.load_admissions(session, json.loads((folder / "admissions.json").read_text("utf-8")))
+    return ", ".join([f"{made} new schools", *(f"{count} new {what}" for what, count in counted.items())])
 
 
 def _load_bills(file: Path, slug: str) -> int:

@@ -8,10 +8,13 @@ import auth.operations.authorizations
 import auth.operations.grants
 import notifications.flows
 import notifications.listeners
+import notifications.school_listeners
 import payments.flows
 import payments.listeners
 import persons.holdings
 import persons.listeners
+import services.education.flows
+import services.education.listeners
 import services.utilities.flows
 import services.utilities.listeners
 import webhooks.flows
@@ -40,6 +43,7 @@ from payments.events import (
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
+from services.education.events import OpenDayCancelled, RoundChanged, RoundDue, SavedSchoolGone
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 from webhooks.events import DeliveryDue
 
@@ -59,11 +63,17 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         persons.listeners.follow_citizen,
         payments.listeners.follow_citizen,
         services.utilities.listeners.follow_citizen,
+        services.education.listeners.join_lists,
         notifications.listeners.follow_citizen,
     ],
     PaymentCaptured: [webhooks.listeners.log_captured],
     BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
+    CitizensJoined: [auth.listeners.move_memberships, services.education.listeners.join_lists],
+    RoundChanged: [services.education.listeners.remind_of_change],
+    RoundDue: [notifications.school_listeners.tell_round_due],
+    SavedSchoolGone: [notifications.school_listeners.tell_school_gone],
+    OpenDayCancelled: [notifications.school_listeners.tell_open_day_cancelled],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -89,6 +99,21 @@ def sweep_postings() -> None:
     services.utilities.flows.sweep_postings()
 
 
+def remind_of_schools() -> None:
+    """Tell parents what comes up for the schools they saved."""
+    services.education.flows.remind()
+
+
+def refresh_school_snapshots() -> None:
+    """Write down anew the provinces whose schools have changed much."""
+    services.education.flows.refresh_snapshots()
+
+
+def tidy_schools() -> None:
+    """Drop old tombstones of schools, and count the words of the search anew."""
+    services.education.flows.tidy()
+
+
 def tidy() -> None:
     """Forget what is past its time: idempotency keys, sign-in codes, sessions; let signing keys take their turn."""
     with transaction() as session:
@@ -110,6 +135,9 @@ PERIODIC = {
     "* * * * * */15": sweep_payments,
     "*/5 * * * *": sweep_postings,
     "17 * * * *": tidy,
+    "*/5 * * * * 20": remind_of_schools,
+    "*/10 * * * * 40": refresh_school_snapshots,
+    "41 2 * * *": tidy_schools,
 }
 
 

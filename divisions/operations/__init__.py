@@ -1,7 +1,14 @@
 """All queries and rules of the room: reading units, resolving what citizens write, importing the official files."""
 
 from divisions.operations.importing import Tick, import_areas, import_batch, import_changes, import_units, seed
-from divisions.operations.reading import get_commune, list_areas, list_communes, list_provinces
+from divisions.operations.reading import (
+    find_communes,
+    get_commune,
+    list_areas,
+    list_communes,
+    list_former_places,
+    list_provinces,
+)
 from divisions.operations.resolving import Candidate, OldCommune, Resolution, resolve, resolve_code, resolve_text
 
 __all__ = [
@@ -9,6 +16,7 @@ __all__ = [
     "OldCommune",
     "Resolution",
     "Tick",
+    "find_communes",
     "get_commune",
     "import_areas",
     "import_batch",
@@ -16,6 +24,7 @@ __all__ = [
     "import_units",
     "list_areas",
     "list_communes",
+    "list_former_places",
     "list_provinces",
     "resolve",
     "resolve_code",

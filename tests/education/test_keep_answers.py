@@ -1,0 +1,52 @@
+"""Answers a process keeps: told again without the database, dropped when a school changes, bounded in size."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.education.views import kept
+from services.education.views.kept import Kept
+from tests.education.conftest import change, make_school
+
+SCHOOLS = "/v1/education/schools"
+
+
+@pytest.mark.usefixtures("communes")
+def test_a_question_asked_again_is_not_worked_out_again_until_a_school_changes():
+    school = make_school("Một")
+    answers, made = Kept(), []
+
+    def make() -> bytes:
+        made.append(len(made))
+        return b"answer %d" % len(made)
+
+    first, again, other = (answers.find_or(question, make) for question in ("q", "q", "other"))
+    change(school, name="Hai")
+    after = answers.find_or("q", make)
+
+    assert (first, again, other, after) == (b"answer 1", b"answer 1", b"answer 2", b"answer 3")
+
+
+@pytest.mark.usefixtures("communes")
+def test_what_was_asked_least_lately_goes_when_there_is_too_much(monkeypatch):
+    monkeypatch.setattr(kept, "MOST_BYTES", 25)
+    answers, made = Kept(), []
+
+    def make() -> bytes:
+        made.append(1)
+        return b"ten bytes."
+
+    for question in ("a", "b", "a", "c", "a", "b"):
+        answers.find_or(question, make)
+
+    assert len(made) == 4  # a, b, c, and b again: a was asked in between
+
+
+@pytest.mark.usefixtures("communes")
+def test_a_change_is_seen_by_who_asks_the_same_again(chi):
+    school = make_school("Một")
+    before = chi.get(SCHOOLS).json["items"][0]["name"]
+
+    change(school, name="Hai")
+
+    assert (before, chi.get(SCHOOLS).json["items"][0]["name"]) == ("Một", "Hai")
