@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from kit import clock
+from notifications import school_messages
 from notifications.models import MessageKind
-
-# Slugs come from other rooms and may grow; what is not known here is told in words that are true of every reason.
-OTHER = "other"
-
-
-@dataclass(frozen=True)
-class Words:
-    """A headline and what stands under it."""
-
-    title: str
-    body: str
-
+from notifications.wording import OTHER, Words
 
 INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
+    **school_messages.INBOX,
     MessageKind.BILLS_PAID: {
         "vi": Words(
             "Đã thanh toán {amount}",
@@ -103,47 +93,9 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
     },
 }
 
-_SCHOOLS: Mapping[MessageKind, Mapping[str, Words]] = {
-    MessageKind.SCHOOL_ROUND: {
-        "vi": Words("{milestone}: {round}", "{opens} – {closes}. {advice} Trường và UBND xã, phường quyết định."),
-        "en": Words("{milestone}: {round}", "{opens} – {closes}. {advice} The school and the commune decide."),
-    },
-    MessageKind.SCHOOL_GONE: {
-        "vi": Words("Trường bạn lưu đã đóng cửa", "{school} không còn hoạt động. {successor}"),
-        "en": Words("A school you saved has closed", "{school} does not take pupils any more. {successor}"),
-    },
-    MessageKind.OPEN_DAY_CANCELLED: {
-        "vi": Words("Ngày hội tham quan đã hủy", "{school} đã hủy ngày hội {date}. Mong bạn thông cảm."),
-        "en": Words("The open day was cancelled", "{school} has cancelled its open day of {date}. We are sorry."),
-    },
-}
-# Milestones of a round of admission: what is told, and what to do.
-MILESTONES: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "papers": {
-        "vi": ("Chuẩn bị giấy tờ", "Hãy chuẩn bị giấy tờ và kiểm tra thông tin cư trú trên VNeID."),
-        "en": ("Prepare the papers", "Get the papers ready and check your residence in VNeID."),
-    },
-    "soon": {"vi": ("Sắp mở", "Chỉ còn ba ngày nữa."), "en": ("Opens soon", "Only three days to go.")},
-    "open": {"vi": ("Đã mở", "Bạn có thể nộp hồ sơ từ bây giờ."), "en": ("Open now", "You can apply from now on.")},
-    "last_day": {"vi": ("Ngày cuối", "Đừng để lỡ nhé."), "en": ("Last day", "Please don't miss it.")},
-    "changed": {"vi": ("Đổi lịch", "Lịch mới như trên."), "en": ("Dates changed", "The new dates are above.")},
-    OTHER: {
-        "vi": ("Tuyển sinh", "Xem chi tiết trong mục Trường học."),
-        "en": ("Admission", "See Schools for details."),
-    },
-}
-_ROUND: Mapping[str, tuple[str, str]] = {
-    "vi": ("lớp {grade}, năm học {year}", "tuyển sinh năm học {year}"),
-    "en": ("grade {grade}, {year}", "admission {year}"),
-}
-_SUCCESSOR: Mapping[str, tuple[str, str]] = {
-    "vi": ("Trường kế thừa: {name}.", "Bạn hãy chọn trường khác."),
-    "en": ("Its successor is {name}.", "Please choose another school."),
-}
-INBOX = {**INBOX, **_SCHOOLS}
-
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
 PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
+    **school_messages.PUSH,
     MessageKind.BILLS_PAID: {
         "vi": Words("Thanh toán đã hoàn tất", "Mở ứng dụng để xem biên nhận."),
         "en": Words("Your payment is complete", "Open the app to see the receipt."),
@@ -168,22 +120,6 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.MANDATE_REVOKED: {
         "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
         "en": Words("A mandate has ended", "Open the app for the details."),
-    },
-}
-
-PUSH = {
-    **PUSH,
-    MessageKind.SCHOOL_ROUND: {
-        "vi": Words("Nhắc lịch tuyển sinh", "Mở ứng dụng để xem chi tiết."),
-        "en": Words("Admission reminder", "Open the app for the details."),
-    },
-    MessageKind.SCHOOL_GONE: {
-        "vi": Words("Có thay đổi về trường bạn lưu", "Mở ứng dụng để xem chi tiết."),
-        "en": Words("News of a school you saved", "Open the app for the details."),
-    },
-    MessageKind.OPEN_DAY_CANCELLED: {
-        "vi": Words("Một ngày hội đã hủy", "Mở ứng dụng để xem chi tiết."),
-        "en": Words("An open day was cancelled", "Open the app for the details."),
     },
 }
 
@@ -347,8 +283,8 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     """
     words = INBOX[kind][language]
     told: dict[str, str] = {}
-    if kind in _SCHOOLS:
-        told |= _school_words(params, language)
+    if kind in school_messages.INBOX:
+        told |= school_messages.words_of(params, language)
     elif "bills" in params:
         told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
     if "amount_vnd" in params:
@@ -381,24 +317,6 @@ def invitation_text(organisation: str, expires_at: datetime, language: str) -> s
 def money(amount_vnd: int) -> str:
     """1235000 -> "1.235.000 đ", in both languages, as bills in Vietnam print it."""
     return f"{amount_vnd:,} đ".replace(",", ".")
-
-
-def _school_words(params: Mapping[str, Any], language: str) -> dict[str, str]:
-    told: dict[str, str] = {}
-    if "milestone" in params:
-        told["milestone"], told["advice"] = MILESTONES.get(params["milestone"], MILESTONES[OTHER])[language]
-        of_grade, of_year = _ROUND[language]
-        years = f"{params['school_year']}-{params['school_year'] + 1}"
-        told["round"] = (of_grade if params["grade"] else of_year).format(grade=params["grade"], year=years)
-        for name in ("opens", "closes"):
-            told[name] = f"{clock.local(datetime.fromisoformat(params[name + '_at'])):%H:%M %d/%m/%Y}"
-    if "school" in params:
-        named, unnamed = _SUCCESSOR[language]
-        successor = params.get("successor")
-        told |= {"school": params["school"], "successor": named.format(name=successor) if successor else unnamed}
-    if "day" in params:
-        told["date"] = f"{date.fromisoformat(params['day']):%d/%m/%Y}"
-    return told
 
 
 def _name_bills(names: Sequence[str], language: str) -> str:

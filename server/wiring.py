@@ -69,7 +69,6 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentCaptured: [webhooks.listeners.log_captured],
     BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
-    CitizensJoined: [auth.listeners.move_memberships, services.education.listeners.join_lists],
     RoundChanged: [services.education.listeners.remind_of_change],
     RoundDue: [notifications.school_listeners.tell_round_due],
     SavedSchoolGone: [notifications.school_listeners.tell_school_gone],

@@ -112,7 +112,8 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> None:
     if any(items[name] != items[OURS] for name in items):
         raise RuntimeError("they do not answer alike")
     say(
-        f"{asked.schools} schools, {len(QUESTIONS)} lists of 20 in turn, {PROCESSES} processes each, {CONNECTIONS} connections, load average"
+        f"{asked.schools} schools, {len(QUESTIONS)} lists of 20 in turn, {PROCESSES} processes each, "
+        f"{CONNECTIONS} connections, load average"
     )
     say(f"{os.getloadavg()[0]:.1f} at the end; medians of {asked.rounds} interleaved runs of {asked.seconds:g} s\n")
     say("| | requests/s | CPU of the server a request, µs | ours / theirs, requests | ours / theirs, CPU |")
