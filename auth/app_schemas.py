@@ -9,7 +9,7 @@ import marshmallow as ma
 from auth import redirects
 from auth.app_models import NEED_A_REASON, AppState, Review
 from auth.app_scopes import SCOPES
-from kit.fields import Choice, Instant, Line
+from kit.fields import Choice, Flag, Instant, Line
 from kit.pages import PageQuery, page_schema
 
 _MOST_REDIRECTS = 10
@@ -73,7 +73,7 @@ class AppChangeSchema(ma.Schema):
 class NewAppSchema(AppChangeSchema):
     """An app of others."""
 
-    is_confidential = ma.fields.Boolean(
+    is_confidential = Flag(
         required=True,
         metadata={
             "description": (

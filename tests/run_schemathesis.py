@@ -40,7 +40,7 @@ SEED = "20261121"
 MAX_EXAMPLES = "12"
 READY_SECONDS = 60
 LONGEST_SECONDS = 240
-ENDS_THE_SESSION = "signOut"
+ENDS_THE_SESSION = ("signOut", "eraseMe")
 
 
 @contextmanager
@@ -91,6 +91,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def each(option: str) -> list[str]:
+    """An option for every operation that ends its caller's session: those are asked last."""
+    return [word for name in ENDS_THE_SESSION for word in (option, name)]
+
+
 def wait_until_ready(url: str, web: subprocess.Popen[bytes], log: Path) -> None:
     """Return as soon as traffic may come; raises TimeoutError with the end of the log."""
     deadline = time.monotonic() + READY_SECONDS
@@ -136,9 +141,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="schemathesis-app-") as folder:
         Path(folder).chmod(0o755)  # the database runs under an account of its own
         with application(Path(folder)) as url:
-            statuses["citizen"] = ask(url, citizen_token(), "--exclude-operation-id", ENDS_THE_SESSION)
-            statuses["citizen who signs out"] = ask(url, citizen_token(), "--include-operation-id", ENDS_THE_SESSION)
-            statuses["provider"] = ask(url, provider_token(), "--exclude-operation-id", ENDS_THE_SESSION)
+            statuses["citizen"] = ask(url, citizen_token(), *each("--exclude-operation-id"))
+            statuses["citizen who signs out"] = ask(url, citizen_token(), *each("--include-operation-id"))
+            statuses["provider"] = ask(url, provider_token(), *each("--exclude-operation-id"))
         embedded.remove(Path(folder) / "postgres")
     seconds = time.monotonic() - born
     for who, status in statuses.items():

@@ -44,20 +44,13 @@ def find_present_id(session: Session, citizen_id: UUID) -> UUID:
 
     Until this transaction ends nobody joins that one into yet another: what is written under the id stays with them.
     """
-    while True:
-        joined_into = session.execute(
-            select(Citizen.joined_into).where(Citizen.id == citizen_id).with_for_update(read=True)
-        ).scalar_one_or_none()
-        if joined_into is None:
-            return citizen_id
-        citizen_id = joined_into
+    return _follow(session, citizen_id)[0]
 
 
 def find_recipient(session: Session, citizen_id: UUID) -> UUID | None:
     """Whom to tell what a citizen is to be told: as whom they go on; None for one who was erased, or is unknown."""
-    present_id = find_present_id(session, citizen_id)
-    is_here = select(Citizen.id).where(Citizen.id == present_id, Citizen.erased_at.is_(None))
-    return session.execute(is_here).scalar_one_or_none()
+    present_id, is_here = _follow(session, citizen_id)
+    return present_id if is_here else None
 
 
 def take_with_joined(session: Session, citizen_id: UUID) -> list[UUID]:
@@ -85,3 +78,14 @@ def get_language(session: Session, citizen_id: UUID) -> Language:
     if language is None:
         raise NotFound
     return language
+
+
+def _follow(session: Session, citizen_id: UUID) -> tuple[UUID, bool]:
+    """As whom a citizen goes on, and whether that one is known and has not been erased."""
+    while True:
+        row = session.execute(
+            select(Citizen.joined_into, Citizen.erased_at).where(Citizen.id == citizen_id).with_for_update(read=True)
+        ).one_or_none()
+        if row is None or row.joined_into is None:
+            return citizen_id, row is not None and row.erased_at is None
+        citizen_id = row.joined_into

@@ -17,7 +17,7 @@ from auth.assurance import Proof
 from auth.errors import SessionOver
 from auth.events import DeviceSignedIn, SessionEndedByReuse
 from auth.models import Assurance, KeyState, RefreshToken, SessionEnd, SigningKey, SignInSession
-from auth.operations.citizens import find_present_id
+from auth.operations.citizens import find_recipient
 from auth.operations.keys import issue_token
 from auth.organisation_models import ClientCredential, MachineClient, Organisation, OrganisationState
 from kit import clock, events, logs
@@ -61,11 +61,15 @@ def start_session(
 ) -> SignIn:
     """Sign a citizen in on one device, by `proof`; without one, by a code to their phone just now.
 
-    When they are signed in elsewhere and the device is new, the others are told (DeviceSignedIn).
+    When they are signed in elsewhere and the device is new, the others are told (DeviceSignedIn). Raises NotSignedIn
+    for a citizen who was erased meanwhile: signing in again makes a new one.
     """
     now = clock.now()
-    # Two citizens may be joined while one of them signs in: nobody may come in as the one that was given up.
-    citizen_id = find_present_id(session, citizen_id)
+    # A citizen may be joined into another, or erased, while they sign in: nobody comes in as one that was given up.
+    present_id = find_recipient(session, citizen_id)
+    if present_id is None:
+        raise NotSignedIn("unknown subject")
+    citizen_id = present_id
     proof = proof or Proof(Assurance.PHONE, authenticated_at=now, known_since=now)
     is_elsewhere = is_new_device and session.execute(select(_live(citizen_id).exists())).scalar_one()
     opened = SignInSession(

@@ -102,6 +102,10 @@ class House:
             "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "REQUESTS_PER_MINUTE": "1000000",
+            # These citizens pay more in a minute than others in a month.
+            "DAY_LIMIT_PHONE_VND": "99000000000",
+            "DAY_LIMIT_STRONG_VND": "99000000000",
+            "DAY_LIMIT_NEW_DEVICE_VND": "99000000000",
             "STALLED_AFTER_SECONDS": str(STALLED_AFTER_SECONDS),
         }
         self.database: embedded.EmbeddedServer | None = None

@@ -37,7 +37,12 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
     for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
         for side in (*messages.REASONS[kind], "never_heard_of"):
             yield kind, {"reason": side}
-    for kind in (MessageKind.NEW_DEVICE, MessageKind.SESSION_CLOSED, MessageKind.PASSKEY_ADDED):
+    for kind in (
+        MessageKind.NEW_DEVICE,
+        MessageKind.SESSION_CLOSED,
+        MessageKind.PASSKEY_ADDED,
+        MessageKind.APP_ALLOWED,
+    ):
         yield kind, {}
 
 

@@ -17,6 +17,7 @@ from auth.operations import SignIn
 from auth.organisation_models import StaffRole
 from kit import clock, sealed
 from kit.database import Base, transaction
+from kit.errors import NotSignedIn
 from kit.vault import Unreadable
 from notifications.models import AddressKind, Device, Message, MessageKind, Platform
 from payments.models import Journal, JournalEntry, JournalKind, MoneyState, Payment, PaymentItem, Posting
@@ -331,6 +332,13 @@ def test_after_being_erased_the_same_number_makes_a_new_citizen(an, client):
     assert later.id != an.id
     assert later.post("/v1/me/exports").json["rooms"]["payments"]["payments"] == []
     assert later.get("/v1/me").json["phone"] == "0912 *** 678"
+
+
+def test_nobody_signs_in_as_who_was_erased_meanwhile(an):
+    an.post("/v1/me/erasure", json=CONFIRMED)
+
+    with pytest.raises(NotSignedIn), transaction() as session:
+        auth.operations.start_session(session, an.id, None)
 
 
 def test_the_old_token_is_worth_nothing_after_erasure(an):

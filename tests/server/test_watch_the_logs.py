@@ -53,6 +53,11 @@ def test_ids_times_and_slugs_are_not_taken_for_persons(harmless: str) -> None:
     assert find_personal(LINE.format(harmless)) == []
 
 
+def test_a_pseudonym_of_digits_alone_is_no_card() -> None:
+    assert find_personal('{"actor": "1234567890123456", "event": "request"}') == []
+    assert find_personal('{"event": "1234567890123456"}') != []
+
+
 def test_a_leak_in_any_thread_and_library_is_heard() -> None:
     watch = LogWatch()
     record = logging.LogRecord(
