@@ -111,10 +111,9 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> None:
                 costs[name].append((cpu_seconds(process) - before) / count * 1e6)
     if any(items[name] != items[OURS] for name in items):
         raise RuntimeError("they do not answer alike")
-    say(
-        f"{asked.schools} schools, {len(QUESTIONS)} lists of 20 in turn, {PROCESSES} processes each, {CONNECTIONS} connections, load average"
-    )
-    say(f"{os.getloadavg()[0]:.1f} at the end; medians of {asked.rounds} interleaved runs of {asked.seconds:g} s\n")
+    say(f"{asked.schools} schools, {len(QUESTIONS)} lists of 20 in turn, {PROCESSES} processes each,")
+    say(f"{CONNECTIONS} connections; medians of {asked.rounds} interleaved runs of {asked.seconds:g} s;")
+    say(f"load average {os.getloadavg()[0]:.1f} at the end\n")
     say("| | requests/s | CPU of the server a request, µs | ours / theirs, requests | ours / theirs, CPU |")
     say("| --- | ---: | ---: | ---: | ---: |")
     rate, cost = (statistics.median(one[OURS]) for one in (rates, costs))
