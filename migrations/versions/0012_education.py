@@ -212,6 +212,7 @@ def upgrade() -> None:
     sa.Column('round_id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.Enum('papers', 'soon', 'open', 'last_day', 'changed', name='reminderkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('dates_version', sa.BigInteger(), nullable=False),
+    sa.Column('is_told', sa.Boolean(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['citizen_id'], ['citizen.id'], name=op.f('fk_round_reminder_citizen_id')),

@@ -39,7 +39,10 @@ class ReminderKind(StrEnum):
 
 
 class RoundReminder(Record):
-    """A reminder that was given: once for each round, kind and version of its dates, however often the clock ticks."""
+    """A reminder that is settled: once for each round, kind and version of its dates, however often the clock ticks.
+
+    `is_told` is false where the round was for no child of the parent's, or another reminder told it too.
+    """
 
     __tablename__ = "round_reminder"
     __table_args__ = (UniqueConstraint("citizen_id", "round_id", "kind", "dates_version"),)
@@ -48,6 +51,7 @@ class RoundReminder(Record):
     round_id: Mapped[UUID] = mapped_column(ForeignKey("admission_round.id", ondelete="CASCADE"), index=True)
     kind: Mapped[ReminderKind]
     dates_version: Mapped[int]
+    is_told: Mapped[bool]
 
 
 class OpenDay(Record):

@@ -180,8 +180,8 @@ def look_up_admissions(session: Session, birth_year: int, home: Home, first: dat
         raise UnknownCommune(commune_code=home.commune_code)
     begin, end = _instant(first), _instant(last + timedelta(days=1))
     age = AdmissionRound.school_year - birth_year
-    found = session.scalars(
-        select(AdmissionRound)
+    rows = session.execute(
+        select(AdmissionRound, School.commune_code)
         .outerjoin(School, School.id == AdmissionRound.school_id)
         .where(
             AdmissionRound.withdrawn_at.is_(None),
@@ -196,11 +196,11 @@ def look_up_admissions(session: Session, birth_year: int, home: Home, first: dat
         .limit(_MOST_ROUNDS)
     ).all()
     asked: dict[tuple[str, int], Catchment] = {}
-    for one in found:
+    for one, _ in rows:
         key = (one.level.value, one.school_year)
         if key not in asked:
             asked[key] = look_up_catchment(session, home, level=key[0], school_year=key[1])
-    mine = [one for one in found if _is_for(session, one, asked[one.level.value, one.school_year], home)]
+    mine = [one for one, commune in rows if _is_for(one, commune, asked[one.level.value, one.school_year], home)]
     concerned = {zone.school_id for catchment in asked.values() for zone in catchment.zones}
     quotas = _quotas(session, [one.id for one in mine], concerned | {one.school_id for one in mine if one.school_id})
     return [OpenRound(Round(one, quotas[one.id]), asked[one.level.value, one.school_year]) for one in mine]
@@ -217,14 +217,11 @@ def find_rounds_of_schools(session: Session, school_ids: Collection[UUID]) -> Se
     ).all()
 
 
-def _is_for(session: Session, one: AdmissionRound, catchment: Catchment, home: Home) -> bool:
+def _is_for(one: AdmissionRound, commune_code: str | None, catchment: Catchment, home: Home) -> bool:
     """Of a single school's round: whether the home is in its catchment, or near it where nothing is known."""
     if one.school_id is None or any(zone.school_id == one.school_id for zone in catchment.zones):
         return True
-    if catchment.answer != UNKNOWN:
-        return False
-    commune = session.scalar(select(School.commune_code).where(School.id == one.school_id))
-    return commune == home.commune_code
+    return catchment.answer == UNKNOWN and commune_code == home.commune_code
 
 
 def _quotas(

@@ -21,7 +21,7 @@ from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
 from services.education.errors import ListFull, OpenDayFull, OpenDayOver, SchoolNotOpen, VisitExists
 from services.education.events import OpenDayCancelled
-from services.education.models import AdmissionRound, OpenDay, SavedSchool, School, Visit
+from services.education.models import AdmissionRound, OpenDay, RoundReminder, SavedSchool, School, Visit
 from services.education.operations.admissions import find_rounds_of_schools
 
 MOST_SAVED = 100
@@ -65,6 +65,8 @@ def save_school(
             return earlier
         if (session.scalar(select(func.count()).where(mine)) or 0) >= MOST_SAVED:
             raise ListFull
+        # What was settled in silence, because no child of theirs had the age, may be for this one.
+        session.execute(delete(RoundReminder).where(RoundReminder.citizen_id == citizen_id, ~RoundReminder.is_told))
         saved_id = new_id()
         session.add(
             SavedSchool(

@@ -24,7 +24,7 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
     )
     reminders = (
         select(RoundReminder.created_at, RoundReminder.round_id, RoundReminder.kind)
-        .where(RoundReminder.citizen_id == citizen_id)
+        .where(RoundReminder.citizen_id == citizen_id, RoundReminder.is_told)
         .order_by(RoundReminder.id)
     )
     visits = (

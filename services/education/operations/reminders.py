@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, Text, case, cast, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,36 +25,39 @@ PAPERS_BEFORE = timedelta(days=14)
 SOON_BEFORE = timedelta(days=3)
 LAST_DAY_BEFORE = timedelta(days=1)
 JITTER_SECONDS = 900  # parents of a city are not all told of the opening in the same second
-_BATCH = 500
+_BATCH = 2_000
 
 
 def remind(session: Session) -> int:
     """Give the reminders that are due now and were not given; returns how many.
 
-    Each parent hears of a round's present milestone only: who saved a school late is not told what is past. After
-    five hundred it leaves the rest to the next tick.
+    Each parent hears of a round's present milestone only: who saved a school late is not told what is past. At most
+    two thousand pairs of a parent and a round are looked at; the next tick goes on.
     """
     now = clock.now()
-    given = exists().where(
+    reached = case(
+        (AdmissionRound.closes_at <= now + LAST_DAY_BEFORE, ReminderKind.LAST_DAY.value),
+        (AdmissionRound.opens_at <= now, ReminderKind.OPEN.value),
+        (AdmissionRound.opens_at <= now + SOON_BEFORE, ReminderKind.SOON.value),
+        else_=ReminderKind.PAPERS.value,
+    )
+    settled = exists().where(
         RoundReminder.citizen_id == SavedSchool.citizen_id,
         RoundReminder.round_id == AdmissionRound.id,
         RoundReminder.dates_version == AdmissionRound.dates_version,
+        cast(RoundReminder.kind, Text) == reached,
     )
-    waiting = _waiting().where(
-        AdmissionRound.opens_at <= now + PAPERS_BEFORE,
-        AdmissionRound.closes_at > now,
-        AdmissionRound.withdrawn_at.is_(None),
-    )
-    rows = session.execute(waiting.add_columns(given.label("was_given"))).all()
-    known = _given(session, rows)
-    due = []
-    for row in rows:
-        kind = milestone(row.AdmissionRound, row.citizen_id, now)
-        if (
-            kind is not None
-            and (row.citizen_id, row.AdmissionRound.id, kind, row.AdmissionRound.dates_version) not in known
-        ):
-            due.append((row, kind))
+    rows = session.execute(
+        _waiting()
+        .where(
+            AdmissionRound.opens_at <= now + PAPERS_BEFORE,
+            AdmissionRound.closes_at > now,
+            AdmissionRound.withdrawn_at.is_(None),
+            ~settled,
+        )
+        .limit(_BATCH)
+    ).all()
+    due = [(row, kind) for row in rows if (kind := milestone(row.AdmissionRound, row.citizen_id, now)) is not None]
     return _give(session, due)
 
 
@@ -72,7 +75,7 @@ def remind_of_change(session: Session, round_id: UUID, dates_version: int) -> in
     for row in rows:
         reached = milestone(row.AdmissionRound, row.citizen_id, now)
         if reached is not None:
-            _note(session, row, reached)
+            _note(session, row, reached, is_told=False)
     return told
 
 
@@ -100,31 +103,24 @@ def _waiting() -> Select[UUID, UUID | None, AdmissionRound]:
     )
 
 
-def _given(session: Session, rows: Iterable[Any]) -> set[tuple[UUID, UUID, ReminderKind, int]]:
-    rounds = {row.AdmissionRound.id for row in rows if row.was_given}
-    found = session.execute(
-        select(RoundReminder.citizen_id, RoundReminder.round_id, RoundReminder.kind, RoundReminder.dates_version).where(
-            RoundReminder.round_id.in_(rounds)
-        )
-    )
-    return {tuple(row) for row in found}  # type: ignore[misc]
-
-
-def _give(session: Session, due: list[tuple[Any, ReminderKind]]) -> int:
+def _give(session: Session, due: Iterable[tuple[Any, ReminderKind]]) -> int:
     by_citizen: dict[UUID, list[tuple[Any, ReminderKind]]] = defaultdict(list)
     for row, kind in due:
         by_citizen[row.citizen_id].append((row, kind))
     count = 0
     for citizen_id, rows in by_citizen.items():
-        if count >= _BATCH:
-            break
         # Birth dates stand sealed under the citizen's key: opened here, compared, and forgotten.
         born = {member.id: member.birth_date.year for member in persons.operations.list_members(session, citizen_id)}
+        wanted = {
+            (row.AdmissionRound.id, kind)
+            for row, kind in rows
+            if is_for_child(row.AdmissionRound, born.get(row.member_id))
+        }
         for row, kind in rows:
-            if not is_for_child(row.AdmissionRound, born.get(row.member_id)):
-                continue
-            reminder_id = _note(session, row, kind)
-            if reminder_id is not None:
+            # What is for no child of theirs is settled in silence, or it would be looked at again at every tick.
+            is_told = (row.AdmissionRound.id, kind) in wanted
+            reminder_id = _note(session, row, kind, is_told=is_told)
+            if reminder_id is not None and is_told:
                 emit(session, RoundDue(reminder_id, citizen_id, row.AdmissionRound.id, kind.value))
                 count += 1
     return count
@@ -134,6 +130,8 @@ def _note(
     session: Session,
     row: Any,  # noqa: ANN401 - a row of named columns
     kind: ReminderKind,
+    *,
+    is_told: bool,
 ) -> UUID | None:
     return session.scalar(
         insert(RoundReminder)
@@ -144,6 +142,7 @@ def _note(
             round_id=row.AdmissionRound.id,
             kind=kind,
             dates_version=row.AdmissionRound.dates_version,
+            is_told=is_told,
         )
         .on_conflict_do_nothing()
         .returning(RoundReminder.id)
