@@ -18,10 +18,10 @@ from services.education.operations import admissions, lists, reading
 
 
 def tell_round_due(session: Session, event: RoundDue) -> None:
-    """A round of a saved school comes nearer, or its dates moved."""
+    """A round of a saved school comes nearer, its dates moved, or it does not take place."""
     found = admissions.get_round(session, event.round_id).found
     params = {
-        "milestone": event.kind,
+        "milestone": event.kind if found.withdrawn_at is None else "withdrawn",
         "school_year": found.school_year,
         "grade": found.grade,
         "opens_at": found.opens_at.isoformat(),

@@ -34,6 +34,10 @@ MILESTONES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "open": {"vi": ("Đã mở", "Bạn có thể nộp hồ sơ từ bây giờ."), "en": ("Open now", "You can apply from now on.")},
     "last_day": {"vi": ("Ngày cuối", "Đừng để lỡ nhé."), "en": ("Last day", "Please don't miss it.")},
     "changed": {"vi": ("Đổi lịch", "Lịch mới như trên."), "en": ("Dates changed", "The new dates are above.")},
+    "withdrawn": {
+        "vi": ("Đợt tuyển sinh đã hủy", "Đợt này không còn nữa; chúng tôi sẽ báo khi có lịch mới."),
+        "en": ("Round withdrawn", "It does not take place; you will hear when there are new dates."),
+    },
     OTHER: {
         "vi": ("Tuyển sinh", "Xem chi tiết trong mục Trường học."),
         "en": ("Admission", "See Schools for details."),

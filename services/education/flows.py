@@ -5,11 +5,15 @@ from __future__ import annotations
 from kit.database import transaction
 from services.education.operations import reminders, syncing, writing
 
+_MOST_ROUNDS = 50
+
 
 def remind() -> None:
-    """Give the reminders that are due."""
-    with transaction() as session:
-        reminders.remind(session)
+    """Give the reminders that are due, some at a time; beyond a hundred thousand the rest waits for the next tick."""
+    for _ in range(_MOST_ROUNDS):
+        with transaction() as session:
+            if reminders.remind(session) == 0:
+                return
 
 
 def refresh_snapshots() -> None:

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from kit.text import clean
 
@@ -18,6 +17,8 @@ CSV, XLSX = "csv", "xlsx"
 LARGEST_BYTES = 8_000_000
 _LARGEST_UNPACKED = 100_000_000
 _LONGEST_CELL = 2_000
+_MOST_COLUMNS = 200
+_MOST_BLANK = 20_000
 # What a spreadsheet would take for a formula; an apostrophe in front makes it text, and is taken off again on reading.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BOM = b"\xef\xbb\xbf"
@@ -39,21 +40,25 @@ def read(content: bytes, kind: str, needed: Sequence[str], most: int) -> Iterato
     """
     rows = _rows_of_csv(content) if kind == CSV else _rows_of_xlsx(content)
     _, first = next(rows, (0, []))
-    heading = [_cell(name).lower() for name in first]
+    heading = [_cell(name).lower() for name in first[:_MOST_COLUMNS]]
     while heading and not heading[-1]:
         heading.pop()
     if missing := [name for name in needed if name not in heading]:
         raise TableRefused(f"missing_column_{missing[0]}")
     if len(set(heading)) != len(heading):
         raise TableRefused("duplicate_column")
-    count = 0
+    count = blank = 0
     for number, cells in rows:
-        texts = [_cell(cell) for cell in cells]
+        texts = [_cell(cell) for cell in cells[: len(heading)]]
+        if any(texts):
+            count += 1
+        else:
+            blank += 1
+        # A sheet of some kilobytes may claim a million empty lines.
+        if count > most or blank > _MOST_BLANK:
+            raise TableRefused("too_many_lines")
         if not any(texts):
             continue
-        count += 1
-        if count > most:
-            raise TableRefused("too_many_lines")
         yield number, dict(zip(heading, texts + [""] * len(heading), strict=False))
 
 
@@ -110,16 +115,18 @@ def _rows_of_csv(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
 
 
 def _rows_of_xlsx(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
+    # A damaged workbook makes zipfile, zlib, the XML parser or openpyxl stumble, each over an error of its own kind.
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > _LARGEST_UNPACKED:
-                raise TableRefused("too_large")
+            unpacked = sum(part.file_size for part in packed.infolist())
+    except Exception as exc:
+        raise TableRefused("not_a_workbook") from exc
+    if unpacked > _LARGEST_UNPACKED:
+        raise TableRefused("too_large")
+    try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        rows = book.worksheets[0].iter_rows(values_only=True)
-        yield from enumerate(rows, start=1)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, OSError, SyntaxError) as exc:
-        if isinstance(exc, TableRefused):
-            raise
+        yield from enumerate(book.worksheets[0].iter_rows(values_only=True), start=1)
+    except Exception as exc:
         raise TableRefused("not_a_workbook") from exc
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,10 +147,26 @@ def test_a_street_range_takes_its_side_and_its_numbers(chi, street, number, answ
     assert ask(chi, commune_code=HAC_THANH, street=street, number=number)["answer"] == answer
 
 
-def test_without_any_zone_nothing_is_claimed(chi):
-    make_school("Một", point=(LAT, LON))
+def test_without_any_zone_nothing_is_claimed_and_the_school_is_still_listed(chi):
+    school = make_school("Trường Tiểu học Một", point=(LAT, LON))
 
-    assert ask(chi, commune_code=HAC_THANH, lat=LAT, lon=LON)["answer"] == "unknown"
+    answer = ask(chi, commune_code=HAC_THANH, lat=LAT, lon=LON)["answer"]
+    near = chi.get("/v1/education/nearby", query_string={"lat": LAT, "lon": LON}).json["items"]
+
+    assert answer == "unknown"
+    assert [one["id"] for one in near] == [str(school)]
+
+
+def test_no_list_says_anything_of_a_catchment(chi):
+    school = make_school("Trường Tiểu học Một", point=(LAT, LON))
+    publish(zone(school, geometry=square(LAT - 0.01, LAT + 0.01)))
+    paths = ("search?q=mot", f"search?q=mot&lat={LAT}&lon={LON}", "schools", f"nearby?lat={LAT}&lon={LON}")
+
+    for path in (*paths, f"schools/{school}", "suggestions?q=mot"):
+        answer = chi.get(f"/v1/education/{path}")
+
+        assert str(school) in answer.text
+        assert not re.search("zone|catchment|tuyến", answer.text), path
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
+from divisions.models import Unit
 from kit.database import transaction
 from services.education import flows
 from services.education.models import School
-from services.education.operations import reading, syncing
+from services.education.operations import reading, syncing, writing
 from tests.conftest import _empty
 from tests.education.conftest import HAC_THANH, NAM_DINH, NINH_BINH, THANH_HOA, change, make_school
 from tests.people import all_at_once
@@ -88,6 +89,26 @@ def test_a_school_that_moves_leaves_one_province_and_enters_the_other(chi):
         phone.sync()
         assert phone.schools == on_the_server(phone.province)
     assert (str(school) in phones[0].schools, str(school) in phones[1].schools) == (False, True)
+
+
+@pytest.mark.usefixtures("communes")
+def test_a_commune_that_changes_its_province_takes_its_schools_along_and_one_that_is_gone_keeps_them(chi):
+    moved, left = make_school("Đổi tỉnh"), make_school("Xã không còn", commune=NAM_DINH)
+    phones = [Phone(chi, THANH_HOA), Phone(chi, NINH_BINH)]
+    for phone in phones:
+        phone.take_snapshot()
+    with transaction() as session:
+        session.execute(update(Unit).where(Unit.code == HAC_THANH).values(parent_code=NINH_BINH))
+        session.execute(delete(Unit).where(Unit.code == NAM_DINH))
+
+    with transaction() as session:
+        drawn = writing.redraw(session)
+
+    for phone in phones:
+        phone.sync()
+        assert phone.schools == on_the_server(phone.province)
+    assert (drawn, phones[0].schools) == (1, {})
+    assert phones[1].schools.keys() == {str(moved), str(left)}
 
 
 @pytest.mark.usefixtures("communes")

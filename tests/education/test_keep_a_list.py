@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +18,8 @@ from notifications.messages import inbox_words
 from notifications.models import Message
 from services.education import flows
 from services.education.calendar_file import Entry, write
-from services.education.models import OpenDay, SavedSchool, Visit
-from services.education.operations import admissions, lists, personal, seeding
+from services.education.models import OpenDay, ReminderKind, RoundReminder, SavedSchool, Visit
+from services.education.operations import admissions, lists, personal, reminders, seeding
 from tests.education.conftest import change, make_school
 from tests.education.test_ask_about_admissions import a_round
 from tests.people import all_at_once
@@ -51,6 +51,19 @@ def open_round(days: float = 20, length: float = 3, **changes: Any) -> dict[str,
     with transaction() as session:
         seeding.load_admissions(session, {"rounds": [one]})
     return one
+
+
+def rewrite(one: dict[str, Any], **changes: Any) -> None:
+    """Facts of a round replaced, as an approved proposal would."""
+    names = (
+        *("province_code", "commune_code", "school_id", "school_year", "level", "grade", "age_from", "age_to"),
+        *("channel", "opens_at", "closes_at", "result_on", "papers", "criteria", "source", "source_on", "is_example"),
+        "withdrawn_at",
+    )
+    with transaction() as session:
+        found = admissions.get_round(session, UUID(one["id"])).found
+        values = {name: getattr(found, name) for name in names} | changes
+        admissions.save_round(session, values, found.id, found.version)
 
 
 def inbox(person: Any, work: Any) -> list[tuple[str, str]]:
@@ -170,15 +183,7 @@ def test_moved_dates_are_told_and_old_reminders_are_counted_anew(an, work, later
     flows.remind()
     before = inbox(an, work)
 
-    with transaction() as session:
-        found = admissions.get_round(session, UUID(one["id"])).found
-        values = {
-            name: getattr(found, name)
-            for name in ("province_code", "commune_code", "school_id", "school_year", "level", "grade", "age_from")
-        } | {name: getattr(found, name) for name in ("age_to", "channel", "papers", "criteria", "source", "source_on")}
-        values |= {"opens_at": clock.now() + timedelta(days=40), "closes_at": clock.now() + timedelta(days=43)}
-        values |= {"result_on": None, "withdrawn_at": None, "is_example": True}
-        admissions.save_round(session, values, found.id, found.version)
+    rewrite(one, opens_at=clock.now() + timedelta(days=40), closes_at=clock.now() + timedelta(days=43))
     after = inbox(an, work)
     later(timedelta(days=30))
     flows.remind()
@@ -186,6 +191,61 @@ def test_moved_dates_are_told_and_old_reminders_are_counted_anew(an, work, later
     assert [title.split(":")[0] for _, title in before] == ["Chuẩn bị giấy tờ"]
     assert [title.split(":")[0] for _, title in after] == ["Đổi lịch", "Chuẩn bị giấy tờ"]
     assert [title.split(":")[0] for _, title in inbox(an, work)] == ["Chuẩn bị giấy tờ", "Đổi lịch", "Chuẩn bị giấy tờ"]
+
+
+def test_a_round_that_does_not_take_place_is_told_as_such(an, work, later):
+    save(an, make_school("Một"), child_of(an))
+    one = open_round(days=10)
+
+    rewrite(one, withdrawn_at=clock.now())
+    told = inbox(an, work)
+    later(timedelta(days=8))
+    flows.remind()
+
+    assert [title.split(":")[0] for _, title in told] == ["Đợt tuyển sinh đã hủy"]
+    assert inbox(an, work) == told
+
+
+def test_parents_beyond_the_first_batch_and_younger_children_are_reminded_too(an, binh, work, monkeypatch):
+    monkeypatch.setattr(reminders, "_BATCH", 1)
+    one, two = make_school("Một"), make_school("Hai")
+    save(an, one, child_of(an, birth_date="2012-01-01"))
+    save(an, two, child_of(an))
+    save(binh, one, child_of(binh))
+    open_round(days=10)
+
+    flows.remind()
+
+    assert [len(inbox(person, work)) for person in (an, binh)] == [1, 1]
+
+
+def test_each_parent_hears_of_the_opening_at_a_moment_of_their_own(an, binh, later):
+    school = make_school("Một")
+    for person in (an, binh):
+        save(person, school)
+    one = open_round(days=2)
+    waits = {person.id: timedelta(seconds=(person.id.int & 0xFFFFFFF) % 900) for person in (an, binh)}
+    flows.remind()
+
+    later(timedelta(days=2))
+    at_once = told_open()
+    later(min(waits.values()) + timedelta(seconds=1))
+    flows.remind()
+    first = told_open()
+    later(timedelta(minutes=15))
+    flows.remind()
+
+    opens_at = datetime.fromisoformat(one["opens_at"])
+    assert at_once == set()
+    assert {key for key, wait in waits.items() if opens_at + wait <= clock.now() - timedelta(minutes=15)} <= first
+    assert told_open() == set(waits)
+
+
+def told_open() -> set[UUID]:
+    """The parents who were told that a round is open."""
+    with transaction() as session:
+        given = select(RoundReminder.citizen_id).where(RoundReminder.kind == ReminderKind.OPEN, RoundReminder.is_told)
+        return set(session.scalars(given))
 
 
 def test_who_saved_a_school_hears_that_it_is_gone_and_what_took_its_place(an, work):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.education.views import kept
+from services.education.views import door, kept
 from services.education.views.kept import Kept
 from tests.education.conftest import change, make_school
 
@@ -50,3 +50,17 @@ def test_a_change_is_seen_by_who_asks_the_same_again(chi):
     change(school, name="Hai")
 
     assert (before, chi.get(SCHOOLS).json["items"][0]["name"]) == ("Một", "Hai")
+
+
+@pytest.mark.usefixtures("communes")
+def test_where_somebody_is_is_not_kept_with_the_answer(chi, monkeypatch):
+    make_school("Trường Tiểu học Kim Đồng", point=(19.8, 105.77))
+    answers = Kept()
+    monkeypatch.setattr(door, "KEPT", answers)
+
+    for path in ("search", "suggestions"):
+        for where in ("", "&lat=19.8051&lon=105.7851"):
+            assert chi.get(f"/v1/education/{path}?q=kim+dong{where}").json["items"]
+
+    assert len(answers._answers) == 2
+    assert "19.8051" not in str(list(answers._answers))

@@ -274,7 +274,9 @@ def test_what_is_exported_can_be_sent_back_and_changes_nothing(office):
         (b"not a zip", XLSX, "not_a_workbook"),
         (b"name\0", "text/csv", "not_text"),
         (HEADING.encode() + b"\r\n,a" * 2_001, "text/csv", "too_many_lines"),
+        (HEADING.encode() + b"\r\n" * 20_002, "text/csv", "too_many_lines"),
     ],
+    ids=["letters", "column missing", "column twice", "no workbook", "NUL", "lines", "empty lines"],
 )
 def test_a_file_that_makes_no_sense_is_refused_as_a_whole(office, content, kind, reason):
     refused = office[0].post(f"{IMPORTS}?why=DS", data=content, content_type=kind)

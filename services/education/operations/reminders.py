@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, case, cast, exists, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Integer, Select, Text, case, cast, exists, func, select
+from sqlalchemy.dialects.postgresql import BIT, insert
 from sqlalchemy.orm import Session
 
 import persons.operations
@@ -29,18 +29,13 @@ _BATCH = 2_000
 
 
 def remind(session: Session) -> int:
-    """Give the reminders that are due now and were not given; returns how many.
+    """Give the reminders that are due now; returns how many pairs of a parent and a round it settled.
 
     Each parent hears of a round's present milestone only: who saved a school late is not told what is past. At most
-    two thousand pairs of a parent and a round are looked at; the next tick goes on.
+    two thousand pairs at once: ask again until none is left.
     """
     now = clock.now()
-    reached = case(
-        (AdmissionRound.closes_at <= now + LAST_DAY_BEFORE, ReminderKind.LAST_DAY.value),
-        (AdmissionRound.opens_at <= now, ReminderKind.OPEN.value),
-        (AdmissionRound.opens_at <= now + SOON_BEFORE, ReminderKind.SOON.value),
-        else_=ReminderKind.PAPERS.value,
-    )
+    reached = _milestone(now)
     settled = exists().where(
         RoundReminder.citizen_id == SavedSchool.citizen_id,
         RoundReminder.round_id == AdmissionRound.id,
@@ -48,7 +43,7 @@ def remind(session: Session) -> int:
         cast(RoundReminder.kind, Text) == reached,
     )
     rows = session.execute(
-        _waiting()
+        _waiting(reached)
         .where(
             AdmissionRound.opens_at <= now + PAPERS_BEFORE,
             AdmissionRound.closes_at > now,
@@ -57,8 +52,8 @@ def remind(session: Session) -> int:
         )
         .limit(_BATCH)
     ).all()
-    due = [(row, kind) for row in rows if (kind := milestone(row.AdmissionRound, row.citizen_id, now)) is not None]
-    return _give(session, due)
+    _give(session, [(row, ReminderKind(row.reached)) for row in rows])
+    return len(rows)
 
 
 def remind_of_change(session: Session, round_id: UUID, dates_version: int) -> int:
@@ -68,37 +63,48 @@ def remind_of_change(session: Session, round_id: UUID, dates_version: int) -> in
     by that later event.
     """
     rows = session.execute(
-        _waiting().where(AdmissionRound.id == round_id, AdmissionRound.dates_version == dates_version)
+        _waiting(_milestone(clock.now())).where(
+            AdmissionRound.id == round_id, AdmissionRound.dates_version == dates_version
+        )
     ).all()
     told = _give(session, [(row, ReminderKind.CHANGED) for row in rows])
-    now = clock.now()
     for row in rows:
-        reached = milestone(row.AdmissionRound, row.citizen_id, now)
-        if reached is not None:
-            _note(session, row, reached, is_told=False)
+        if row.reached is not None:
+            _note(session, row, ReminderKind(row.reached), is_told=False)
     return told
 
 
-def milestone(one: AdmissionRound, citizen_id: UUID, now: datetime) -> ReminderKind | None:
-    """How far a round has come for a parent: papers, soon, open, last day; None long before and after."""
-    opens_at = one.opens_at + timedelta(seconds=citizen_id.int % JITTER_SECONDS)
-    steps = (
-        (one.closes_at, None),
-        (max(one.closes_at - LAST_DAY_BEFORE, opens_at), ReminderKind.LAST_DAY),
-        (opens_at, ReminderKind.OPEN),
-        (one.opens_at - SOON_BEFORE, ReminderKind.SOON),
-        (one.opens_at - PAPERS_BEFORE, ReminderKind.PAPERS),
+def _milestone(now: datetime) -> ColumnElement[str | None]:
+    """How far a round has come for a parent: papers, soon, open, last day; NULL long before and after.
+
+    It opens a little later for each parent, by an amount drawn from their id.
+    """
+    digits = func.right(cast(SavedSchool.citizen_id, Text), 7)
+    jitter = func.mod(cast(cast(func.concat("x", digits), BIT(28)), Integer), JITTER_SECONDS)
+    opens_at = AdmissionRound.opens_at + func.make_interval(0, 0, 0, 0, 0, 0, jitter)
+    return case(
+        (AdmissionRound.closes_at <= now, None),
+        ((AdmissionRound.closes_at <= now + LAST_DAY_BEFORE) & (opens_at <= now), ReminderKind.LAST_DAY.value),
+        (opens_at <= now, ReminderKind.OPEN.value),
+        (AdmissionRound.opens_at <= now + SOON_BEFORE, ReminderKind.SOON.value),
+        (AdmissionRound.opens_at <= now + PAPERS_BEFORE, ReminderKind.PAPERS.value),
+        else_=None,
     )
-    return next((kind for since, kind in steps if now >= since), None)
 
 
-def _waiting() -> Select[UUID, UUID | None, AdmissionRound]:
-    """Every saved school with each round that concerns it."""
+def _waiting(reached: ColumnElement[str | None]) -> Select[UUID, AdmissionRound, list[UUID | None], str | None]:
+    """Every parent with each round that concerns a school they saved, and the children they saved it for."""
     return (
-        select(SavedSchool.citizen_id, SavedSchool.member_id, AdmissionRound)
+        select(
+            SavedSchool.citizen_id,
+            AdmissionRound,
+            func.array_agg(SavedSchool.member_id).label("member_ids"),
+            reached.label("reached"),
+        )
         .join(School, School.id == SavedSchool.school_id)
         .join(AdmissionRound, CONCERNS)
         .where(School.is_listed)
+        .group_by(SavedSchool.citizen_id, AdmissionRound.id)
         .order_by(SavedSchool.citizen_id, AdmissionRound.id)
     )
 
@@ -111,14 +117,9 @@ def _give(session: Session, due: Iterable[tuple[Any, ReminderKind]]) -> int:
     for citizen_id, rows in by_citizen.items():
         # Birth dates stand sealed under the citizen's key: opened here, compared, and forgotten.
         born = {member.id: member.birth_date.year for member in persons.operations.list_members(session, citizen_id)}
-        wanted = {
-            (row.AdmissionRound.id, kind)
-            for row, kind in rows
-            if is_for_child(row.AdmissionRound, born.get(row.member_id))
-        }
         for row, kind in rows:
             # What is for no child of theirs is settled in silence, or it would be looked at again at every tick.
-            is_told = (row.AdmissionRound.id, kind) in wanted
+            is_told = any(is_for_child(row.AdmissionRound, born.get(member_id)) for member_id in row.member_ids)
             reminder_id = _note(session, row, kind, is_told=is_told)
             if reminder_id is not None and is_told:
                 emit(session, RoundDue(reminder_id, citizen_id, row.AdmissionRound.id, kind.value))

@@ -161,10 +161,12 @@ def change_school(session: Session, school_id: UUID, facts: Mapping[str, Any], v
 def redraw(session: Session, ids: Iterable[UUID] | None = None) -> int:
     """Draw everything anew that is drawn from the facts, for these schools or all; returns how many.
 
-    Needed when communes were renamed or a school inherited names; a school whose entry changes by it is announced.
+    Needed when communes were renamed or a school inherited names; a school whose entry changes by it is announced. One
+    whose commune does not exist any more stays as it is until its facts name another.
     """
     session.execute(_TAKE_TURN)
     wanted = list(ids) if ids is not None else list(session.scalars(select(School.id).order_by(School.id)))
+    drawn = 0
     for start in range(0, len(wanted), _BATCH):
         part = wanted[start : start + _BATCH]
         found = session.execute(
@@ -175,16 +177,23 @@ def redraw(session: Session, ids: Iterable[UUID] | None = None) -> int:
         places = find_places(session, {shape.current_place(school.facts) for school in found})
         named = []
         for school in found:
+            place = places.get(shape.current_place(school.facts))
+            if place is None:
+                continue
             inherited = _inherited(session, school.id)
-            row = row_of(school.id, school.facts, _place_of(places, school.facts), inherited)
+            row = row_of(school.id, school.facts, place, inherited)
             session.execute(update(School).where(School.id == school.id).values(**_storable(row)))
             named.append((row, inherited))
             learn_words(session, row["words"])
             if row["card"] != school.card:
-                _announce(session, [(row["province_code"], school.id, _kind(row))])
-        session.execute(delete(SchoolName).where(SchoolName.school_id.in_(part)))
+                changed = [(row["province_code"], school.id, _kind(row))]
+                if school.province_code != row["province_code"]:
+                    changed.append((school.province_code, school.id, ChangeKind.REMOVE))
+                _announce(session, changed)
+        session.execute(delete(SchoolName).where(SchoolName.school_id.in_([row["id"] for row, _ in named])))
         _write_names(session, named)
-    return len(wanted)
+        drawn += len(named)
+    return drawn
 
 
 def check_ties(session: Session, given: Mapping[UUID, Mapping[str, Any]]) -> None:

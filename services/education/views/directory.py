@@ -65,7 +65,7 @@ class Search(MethodView):
                 found = searching.search_schools(session, asked["q"], filters_of(asked), near=near)
             return as_list(_found(one, asked["chosen"]) for one in found)
 
-        return kept(search)
+        return kept(search) if near is None else told(search())
 
 
 @blueprint.route("/suggestions")
@@ -90,7 +90,7 @@ class Suggestions(MethodView):
                 found = searching.search_schools(session, asked["q"], filters_of(asked), near=near, limit=_SUGGESTED)
             return as_list(one.card.json(_SUGGESTION) for one in found)
 
-        return kept(suggest)
+        return kept(suggest) if near is None else told(suggest())
 
 
 @blueprint.route("/schools")

@@ -29,7 +29,10 @@ def told(body: bytes, kind: str = "application/json") -> Response:
 
 
 def kept(make: Callable[[], bytes], kind: str = "application/json") -> Response:
-    """A public answer that is the same for everybody who asks so, until a school changes."""
+    """A public answer that is the same for everybody who asks so, until a school changes.
+
+    Not for questions that name where somebody is: those are answered and forgotten.
+    """
     return told(KEPT.find_or((request.full_path, language()), make), kind)
 
 
