@@ -30,11 +30,15 @@ def test_the_sample_loads_and_loading_it_again_changes_nothing(chi):
     first, again = seed._load_schools(SAMPLE), seed._load_schools(SAMPLE)
 
     assert first.startswith("27 new schools, 3 new rounds, 3 new zones, 1 new open days")
-    assert again.startswith("0 new schools, 0 new rounds")
+    assert first.endswith("2 new schools with more facts")
+    assert {part.split()[0] for part in again.split(", ")} == {"0"}
     assert (count(School), count(AdmissionRound), count(CatchmentZone)) == (27, 3, 3)
     items = chi.get("/v1/education/search?q=ngoc+trao").json["items"]
     assert (items[0]["name"], items[0]["found_as"]) == ("Trường Tiểu học Kim Đồng", "Trường Tiểu học Ngọc Trạo")
     assert items[0]["standard_is_expired"] is True
+    kim_dong = chi.get(f"/v1/education/schools/{items[0]['id']}").json
+    assert [one["name"] for one in kim_dong["campuses"]] == ["Cơ sở chính", "Điểm trường Nam Ngạn"]
+    assert {fee["school_year"] for fee in kim_dong["fees"]} == {2025, 2026}
 
 
 def test_what_is_made_up_in_the_sample_says_so():

@@ -253,7 +253,8 @@ def test_a_table_is_read_line_by_line_and_each_error_says_its_line(office, chi):
 
 def test_what_is_exported_can_be_sent_back_and_changes_nothing(office):
     editor, _ = office
-    make_school("Trường Tiểu học Một", point=(19.8, 105.7), programmes=["boarding"], contacts={"phone": "02370000000"})
+    campuses = [{"name": "Cơ sở 2", "lat": 19.81, "lon": 105.71}, {"name": "Cơ sở chính", "is_main": True}]
+    make_school("Trường Tiểu học Một", campuses=campuses, programmes=["boarding"], contacts={"phone": "02370000000"})
     make_school("=1+1", former_names=[{"name": "Tên cũ", "until": "1999-01-01"}])
 
     csv = editor.get(DIRECTORY)
