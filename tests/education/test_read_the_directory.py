@@ -12,6 +12,7 @@ from server import openapi
 from services.education.operations import writing
 from services.education.operations.writing import Author
 from tests.education.conftest import HAC_THANH, NAM_DINH, THANH_HOA, change, facts_of, make_school
+from tests.education.test_ask_about_admissions import a_round, publish, square, zone
 from tests.test_openapi import Document
 
 BASE = "/v1/education"
@@ -61,6 +62,8 @@ def test_filters_narrow_the_list(chi, filters, expected):
 def test_the_bytes_of_every_public_answer_obey_the_document(app, chi):
     one = make_school("Trường Tiểu học Kim Đồng", point=(19.8, 105.77), national_standard=STANDARD)
     two = make_school("Trường Tiểu học Lê Lợi", fees=[_fee(2025, 90_000), _fee(2026, 100_000)])
+    day, area = a_round(school_id=str(one)), zone(one, geometry=square(19.8, 19.81))
+    publish(area, rounds=[day])
     document = Document(openapi.document(app))
     asked = {
         "searchSchools": f"{BASE}/search?q=kim+dog&lat=19.8&lon=105.7",
@@ -72,6 +75,10 @@ def test_the_bytes_of_every_public_answer_obey_the_document(app, chi):
         "getSchoolComparison": f"{COMPARE}?ids={one},{two}",
         "getSchoolSnapshot": f"{BASE}/snapshots?province={THANH_HOA}",
         "listSchoolChanges": f"{BASE}/changes?province={THANH_HOA}&since=0",
+        "listAdmissionRounds": f"{BASE}/rounds?school_id={one}",
+        "getAdmissionRound": f"{BASE}/rounds/{day['id']}",
+        "getCatchmentZone": f"{BASE}/zones/{area['id']}",
+        "listOpenDays": f"{SCHOOLS}/{one}/open-days",
     }
     for operation, path in asked.items():
         answer = chi.get(path)
