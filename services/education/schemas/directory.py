@@ -64,7 +64,11 @@ def fields_of(names: tuple[str, ...]) -> Among:
         names,
         load_default=None,
         data_key="fields",  # marshmallow has a word of its own by that name
-        metadata={"description": "Only these fields, by commas; the id always comes.", "example": "name,levels"},
+        metadata={
+            "description": "Only these fields, by commas; the id always comes.",
+            "example": "name,levels",
+            "pattern": f"^({'|'.join(names)})(,({'|'.join(names)}))*$",
+        },
     )
 
 
