@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import openpyxl
 import pytest
@@ -14,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from kit import clock
 from kit.database import transaction
 from services.education.models import Proposal, ProposalState, School
-from tests.education.conftest import DONG_TIEN_WARD, HAC_THANH, NAM_DINH, SOURCES, make_school
+from services.education.operations.office import entrust_province
+from tests.education.conftest import DONG_TIEN_WARD, HAC_THANH, NAM_DINH, NINH_BINH, SOURCES, make_school
 from tests.education.test_ask_about_admissions import LAT, LON, SOURCE, a_round, square
 from tests.people import all_at_once
 
@@ -209,6 +211,29 @@ def test_a_round_and_an_open_day_are_proposed_and_approved_too(office, chi):
     cancel = editor.post(f"{OFFICE}/open-day-proposals", json={"open_day_id": made[1], "why": WHY}).json
     assert decide(approver, cancel).status_code == 200
     assert chi.get(f"/v1/education/schools/{school}/open-days").json["items"] == []
+
+
+def test_a_round_names_schools_of_its_province_each_once(office, staff):
+    editor, _ = office
+    school, far = str(make_school("Một")), str(make_school("Xa", commune=NAM_DINH))
+    facts = {name: value for name, value in a_round().items() if name != "id"}
+    wrong = {
+        "twice": ([school, school], "invalid_request"),
+        "of others": ([far], "outside_office"),
+        "of nobody": ([str(uuid4())], "not_found"),
+    }
+
+    def ask(schools: list[str]) -> Any:
+        quotas = [{"school_id": one, "seats": 35} for one in schools]
+        return editor.post(f"{OFFICE}/round-proposals", json={"round": facts | {"quotas": quotas}, "why": WHY})
+
+    told = {what: ask(schools).json["code"] for what, (schools, _) in wrong.items()}
+    with transaction() as session:
+        entrust_province(session, editor.organisation_id, NINH_BINH)
+    of_both = ask([school, far])
+
+    assert told == {what: code for what, (_, code) in wrong.items()}
+    assert (of_both.status_code, of_both.json["errors"][0]["code"]) == (422, "other_province")
 
 
 def test_a_table_is_read_line_by_line_and_each_error_says_its_line(office, chi):

@@ -17,6 +17,7 @@ from kit.database import new_id
 from kit.errors import NotFound
 from kit.idempotency import Outcome, RequestKey
 from kit.pages import Page, page
+from kit.parsing import Flaw
 from services.education import facts as shape, school_file
 from services.education.errors import (
     FactsNotValid,
@@ -95,13 +96,14 @@ def propose_round(
     why: str,
     round_id: UUID | None = None,
 ) -> Outcome:
-    """Ask for a new round, or for new facts of one (all of them); once per Idempotency-Key. Raises NotFound."""
+    """Ask for a new round, or for new facts of one (all of them); once per Idempotency-Key.
+
+    Raises NotFound, OutsideOffice, and FactsNotValid when a school of it lies in another province.
+    """
 
     def propose() -> UUID:
         base = None
-        editor.check(given["province_code"])
-        if given["school_id"] is not None:
-            editor.check(_province_of(session, given["school_id"]))
+        _check_round(session, editor, given)
         if round_id is not None:
             before = session.execute(
                 select(AdmissionRound.version, AdmissionRound.province_code).where(AdmissionRound.id == round_id)
@@ -269,6 +271,20 @@ def _propose_school(
     if not told:
         raise NothingChanged
     return _write(session, ProposalKind.SCHOOL, editor, told, why, school_id=school_id, base_version=base_version)
+
+
+def _check_round(session: Session, editor: Editor, given: Mapping[str, Any]) -> None:
+    editor.check(given["province_code"])
+    wanted = {quota["school_id"] for quota in given["quotas"]} | ({given["school_id"]} - {None})
+    found = session.execute(select(School.id, School.province_code).where(School.id.in_(wanted))).all()
+    if len(found) < len(wanted):
+        raise NotFound
+    for row in found:
+        editor.check(row.province_code)
+        if row.province_code != given["province_code"]:
+            pointer = "/round/school_id" if row.id == given["school_id"] else "/round/quotas"
+            flaw = Flaw(pointer, "other_province", "Trường ở tỉnh khác.", "The school lies in another province.")
+            raise FactsNotValid(errors=[flaw])
 
 
 def _province_of(session: Session, school_id: UUID | None) -> str:

@@ -195,6 +195,9 @@ class RoundFactsSchema(ma.Schema):
             raise ma.ValidationError("Must be less than or equal to age_to.", "age_from")
         if data["school_id"] is not None and data["commune_code"] is not None:
             raise ma.ValidationError("A round is for a school, a commune or the province.", "commune_code")
+        schools = [quota["school_id"] for quota in data["quotas"]]  # type: ignore[attr-defined]
+        if len(set(schools)) < len(schools):
+            raise ma.ValidationError("Must name each school once.", "quotas")
 
 
 class RoundSchema(ma.Schema):

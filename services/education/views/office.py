@@ -85,7 +85,7 @@ class RoundProposals(MethodView):
         RoundProposalSchema(), example={"round": examples.ROUND_FACTS, "why": "Kế hoạch tuyển sinh 2026-2027"}
     )
     @blueprint.response(201, ProposalSchema, example=examples.PROPOSAL | {"kind": "round", "school_id": None})
-    @blueprint.raises(*_PROPOSING, InvalidRequest)
+    @blueprint.raises(*_PROPOSING, InvalidRequest, FactsNotValid)
     @blueprint.doc(operationId="addRoundProposal")
     def post(self, asked: dict[str, Any]) -> tuple[Proposal, dict[str, str]]:
         """Propose a round of admission, or all facts of one that changes (đề xuất đợt tuyển sinh).
