@@ -79,9 +79,10 @@ def words_of(params: Mapping[str, Any], language: str) -> dict[str, str]:
         for name in ("opens", "closes"):
             told[name] = f"{clock.local(datetime.fromisoformat(params[name + '_at'])):%H:%M %d/%m/%Y}"
     if "school" in params:
+        told["school"] = params["school"]
+    if "successor" in params:
         named, unnamed = _SUCCESSOR[language]
-        successor = params.get("successor")
-        told |= {"school": params["school"], "successor": named.format(name=successor) if successor else unnamed}
+        told["successor"] = named.format(name=params["successor"]) if params["successor"] else unnamed
     if "day" in params:
         told["date"] = f"{date.fromisoformat(params['day']):%d/%m/%Y}"
     return told

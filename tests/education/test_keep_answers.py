@@ -14,7 +14,8 @@ SCHOOLS = "/v1/education/schools"
 @pytest.mark.usefixtures("communes")
 def test_a_question_asked_again_is_not_worked_out_again_until_a_school_changes():
     school = make_school("Một")
-    answers, made = Kept(), []
+    answers = Kept()
+    made: list[int] = []
 
     def make() -> bytes:
         made.append(len(made))

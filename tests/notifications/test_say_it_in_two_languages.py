@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from notifications import messages
+from notifications import messages, school_messages
 from notifications.models import MessageKind
 
 LANGUAGES = ("vi", "en")
@@ -44,6 +44,13 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
         MessageKind.APP_ALLOWED,
     ):
         yield kind, {}
+    dates = {"opens_at": "2027-07-01T01:00:00+00:00", "closes_at": "2027-07-03T17:00:00+00:00", "school_year": 2027}
+    for milestone in (*school_messages.MILESTONES, "never_heard_of"):
+        for grade in (1, None):
+            yield MessageKind.SCHOOL_ROUND, {"milestone": milestone, "grade": grade, **dates}
+    for successor in ("Trường Tiểu học Lê Lợi", None):
+        yield MessageKind.SCHOOL_GONE, {"school": "Trường Tiểu học Kim Đồng", "successor": successor}
+    yield MessageKind.OPEN_DAY_CANCELLED, {"school": "Trường Tiểu học Kim Đồng", "day": "2027-05-15"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -134,3 +141,15 @@ def test_a_sign_in_code_fits_into_one_text_message() -> None:
     assert "09:10" in en
     assert en.isascii()
     assert len(en) <= 160
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_milestone_of_a_round_has_words_of_its_own_and_hours_of_vietnam(language: str) -> None:
+    told = [
+        messages.inbox_words(kind, params, language)
+        for kind, params in every_message()
+        if kind is MessageKind.SCHOOL_ROUND and params["grade"] and params["milestone"] in school_messages.MILESTONES
+    ]
+
+    assert len({words.title for words in told}) == len({words.body for words in told}) == len(told)
+    assert all("08:00 01/07/2027 – 00:00 04/07/2027" in words.body for words in told)

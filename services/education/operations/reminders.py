@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -92,7 +92,7 @@ def _milestone(now: datetime) -> ColumnElement[str | None]:
     )
 
 
-def _waiting(reached: ColumnElement[str | None]) -> Select[UUID, AdmissionRound, list[UUID | None], str | None]:
+def _waiting(reached: ColumnElement[str | None]) -> Select[UUID, AdmissionRound, Sequence[UUID | None], str | None]:
     """Every parent with each round that concerns a school they saved, and the children they saved it for."""
     return (
         select(
