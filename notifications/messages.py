@@ -101,6 +101,20 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Ủy quyền đã kết thúc", "{reason}"),
         "en": Words("A mandate has ended", "{reason}"),
     },
+    MessageKind.AUTOMATIC_ANNOUNCED: {
+        "vi": Words(
+            "Ngày {date} sẽ tự động thanh toán {amount}",
+            "{bills}. Bạn không cần làm gì. Nếu không muốn, hãy bấm Bỏ qua trước ngày {date}.",
+        ),
+        "en": Words(
+            "{amount} will be paid by itself on {date}",
+            "{bills}. You need not do anything. If you do not want it, press Skip before {date}.",
+        ),
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "vi": Words("Mời bạn tự thanh toán {amount}", "{reason} Hóa đơn chưa được trả: {bills}."),
+        "en": Words("Please pay {amount} yourself", "{reason} Not paid yet: {bills}."),
+    },
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
@@ -129,6 +143,14 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.MANDATE_REVOKED: {
         "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
         "en": Words("A mandate has ended", "Open the app for the details."),
+    },
+    MessageKind.AUTOMATIC_ANNOUNCED: {
+        "vi": Words("Sắp tự động thanh toán một hóa đơn", "Mở ứng dụng để xem, hoặc bỏ qua lần này."),
+        "en": Words("A bill will be paid by itself soon", "Open the app to see it, or to skip it."),
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "vi": Words("Một hóa đơn cần bạn thanh toán", "Không tự động trả được. Mở ứng dụng để thanh toán."),
+        "en": Words("A bill needs you", "It could not be paid by itself. Open the app to pay it."),
     },
 }
 
@@ -271,6 +293,48 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
         OTHER: {
             "vi": "Mục Ủy quyền có thêm chi tiết.",
             "en": "You will find the details under Mandates.",
+        },
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "over_ceiling": {
+            "vi": "Số tiền cao hơn mức bạn cho phép tự động thanh toán.",
+            "en": "The amount is above what you let be paid by itself.",
+        },
+        "too_late": {
+            "vi": "Hóa đơn đến quá sát hạn nên không kịp báo trước cho bạn 48 giờ.",
+            "en": "The bill came too close to its due date to tell you 48 hours before.",
+        },
+        "authentication_needed": {
+            "vi": "Ngân hàng cần bạn xác nhận khoản này.",
+            "en": "Your bank wants you to confirm this one.",
+        },
+        "insufficient_funds": {
+            "vi": "Thẻ không đủ số dư.",
+            "en": "There is not enough money on the card.",
+        },
+        "card_declined": {
+            "vi": "Ngân hàng không chấp nhận thẻ đã lưu.",
+            "en": "The bank declined the card you keep with us.",
+        },
+        "card_expired": {
+            "vi": "Thẻ đã lưu đã hết hạn.",
+            "en": "The card you keep with us has expired.",
+        },
+        "older_bill_open": {
+            "vi": "Đơn vị cung cấp yêu cầu trả hóa đơn cũ trước.",
+            "en": "The provider wants an older bill to be paid first.",
+        },
+        "day_limit_reached": {
+            "vi": "Bạn đã dùng hết hạn mức thanh toán trong ngày.",
+            "en": "What you may pay in a day is used up.",
+        },
+        "provider_unreachable": {
+            "vi": "Chúng tôi chưa liên lạc được với nhà cung cấp để kiểm tra hóa đơn.",
+            "en": "We could not reach the provider to check the bill.",
+        },
+        OTHER: {
+            "vi": "Chúng tôi không tự động thanh toán được hóa đơn này.",
+            "en": "We could not pay this bill by itself.",
         },
     },
 }

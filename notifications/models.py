@@ -26,6 +26,8 @@ class MessageKind(StrEnum):
     APP_ALLOWED = "app_allowed"
     MANDATE_ACCEPTED = "mandate_accepted"
     MANDATE_REVOKED = "mandate_revoked"
+    AUTOMATIC_ANNOUNCED = "automatic_announced"
+    AUTOMATIC_LEFT = "automatic_left"
 
 
 class AddressKind(StrEnum):

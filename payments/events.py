@@ -78,6 +78,13 @@ class PaymentRefunded(Event):
 
 
 @dataclass(frozen=True)
+class CardRemoved(Event):
+    """A card pays nothing here any more, or was never accepted; the gateway has not been told yet to forget it."""
+
+    card_id: UUID
+
+
+@dataclass(frozen=True)
 class BooksBroken(Event):
     """Something that must hold of our books does not: `promises` names what, separated by semicolons."""
 

@@ -32,6 +32,7 @@ from kit.events import Event, Flow, Listener
 from notifications.events import MessagePosted
 from payments.events import (
     BooksBroken,
+    CardRemoved,
     GatewayEventReceived,
     HoldUnwanted,
     PaymentAuthorised,
@@ -43,12 +44,25 @@ from payments.events import (
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
-from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from services.utilities.events import (
+    AutomaticPaymentAnnounced,
+    AutomaticPaymentLeft,
+    BillsPaid,
+    BillsReturned,
+    ImportRequested,
+)
 from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
+    PaymentEnded: [
+        services.utilities.listeners.release_bills,
+        services.utilities.listeners.leave_planned,
+        notifications.listeners.tell_payment_ended,
+    ],
+    CardRemoved: [services.utilities.listeners.end_with_card],
+    AutomaticPaymentAnnounced: [notifications.listeners.tell_automatic_announced],
+    AutomaticPaymentLeft: [notifications.listeners.tell_automatic_left],
     DeviceSignedIn: [notifications.listeners.tell_new_device],
     SessionEndedByReuse: [notifications.listeners.tell_session_closed],
     PasskeyAdded: [notifications.listeners.tell_passkey_added],
@@ -80,6 +94,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
     BooksBroken: [notifications.flows.alarm_operator],
+    CardRemoved: [payments.flows.forget_card],
     MessagePosted: [notifications.flows.push_message],
     DeliveryDue: [webhooks.flows.deliver],
 }
@@ -117,8 +132,11 @@ PERIODIC = {
     "* * * * * */15": sweep_payments,
     "* * * * * */5": payments.flows.seal_journal,
     "*/5 * * * *": sweep_postings,
+    "*/15 * * * *": services.utilities.flows.plan_payments,
+    "* * * * * 30": services.utilities.flows.pay_planned,
     "*/10 * * * *": payments.flows.read_movements,
     "* * * * *": payments.flows.check_books,
+    "*/2 * * * *": payments.flows.sweep_cards,
     "7 * * * *": payments.flows.sign_yesterday,
     "17 * * * *": tidy,
 }

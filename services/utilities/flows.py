@@ -10,11 +10,13 @@ import payments.flows
 import payments.operations
 from kit import clock, logs
 from kit.database import transaction
+from kit.errors import DomainError
 from kit.events import TryLater
 from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState
 from services.utilities import bill_file, operations, providers
+from services.utilities.errors import BillBeingPaid
 from services.utilities.events import ImportRequested
 from services.utilities.models import ImportState
 from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, Batch, Work
@@ -23,6 +25,7 @@ from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BIL
 _HOLD_AT_MOST = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 5
 _POST_AGAIN_AFTER = timedelta(minutes=5)
+DESCRIPTION = "Hóa đơn điện, nước"  # what the citizen's bank shows
 
 
 def recheck_and_capture(event: PaymentAuthorised) -> None:
@@ -83,6 +86,42 @@ def sweep_postings() -> None:
             post_to_providers(PaymentCaptured(payment_id, 0))
         except TryLater:
             logs.logger.warning("posting_still_unknown", payment_id=str(payment_id))
+
+
+def plan_payments() -> None:
+    """Announce the bills that will be paid by themselves."""
+    with transaction() as session:
+        operations.plan(session)
+
+
+def pay_planned() -> None:
+    """Pay what was announced and is due; what cannot be paid is left to the citizen, who is told."""
+    with transaction() as session:
+        due = operations.list_due(session)
+    for planned_id in due:
+        try:
+            with transaction() as session:
+                started = operations.start_planned(session, planned_id)
+        except BillBeingPaid:
+            # Somebody is paying it at this moment: whether that succeeds will be known the next time.
+            continue
+        except DomainError as refusal:
+            with transaction() as session:
+                operations.leave_planned(session, planned_id, refusal.code)
+            continue
+        if started is None:
+            continue
+        reach("automatic: payment committed, gateway not asked")
+        payments.flows.send(
+            started.payment_id,
+            started.citizen_id,
+            amount_vnd=started.amount_vnd,
+            payment_method=None,
+            return_url="",
+            description=DESCRIPTION,
+            card_id=started.card_id,
+            off_session=True,
+        )
 
 
 def run_import(event: ImportRequested) -> None:
