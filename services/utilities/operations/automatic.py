@@ -26,6 +26,8 @@ from services.utilities.operations.bills import claim_for, start_payment
 
 # How long a citizen can think about what was announced, before anything is taken.
 NOTICE = timedelta(hours=48)
+# The planner comes every quarter of an hour, and announces the next day's hour rather early than late.
+_AHEAD = NOTICE + timedelta(hours=1)
 # When the day's payments begin: nobody is woken by them, and the banks' own works of the night are over.
 _HOUR = time(9, 0)
 OVER_CEILING, TOO_LATE = "over_ceiling", "too_late"
@@ -118,7 +120,7 @@ def plan(session: Session, *, limit: int = 500) -> int:
             Account.unlinked_at.is_(None),
             Bill.state == BillState.OPEN,
             Bill.due_on >= today,
-            Bill.due_on - cast(AutomaticPayment.days_before, Integer) <= today + NOTICE,
+            Bill.due_on - cast(AutomaticPayment.days_before, Integer) <= clock.local(now + _AHEAD).date(),
             ~known.exists(),
         )
         .order_by(Bill.due_on, Bill.id)
@@ -127,7 +129,7 @@ def plan(session: Session, *, limit: int = 500) -> int:
     announced = 0
     for wish, bill in session.execute(due).all():
         pay_at = datetime.combine(bill.due_on - timedelta(days=wish.days_before), _HOUR, clock.ZONE)
-        if pay_at - NOTICE > now:
+        if pay_at - _AHEAD > now:
             continue
         pay_at = max(pay_at, now + NOTICE)
         reason = None
