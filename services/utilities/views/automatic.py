@@ -113,7 +113,7 @@ class PlannedPayments(MethodView):
     def get(self, asked: dict[str, Any]) -> Page:
         """List what will be paid by itself, and what became of it (khoản sắp tự động thanh toán).
 
-        The newest first.
+        The newest first; `announced` ones can still be skipped.
         """
         with transaction() as session:
             return operations.list_planned(session, current_citizen(), **asked)
