@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ import click
 from kit.database import transaction
 from payments import flows, operations, proof
 from payments.bank_file import read_statement
+from payments.camt_file import read_camt
+from payments.errors import StatementRefused
 
 
 @click.group("payments")
@@ -64,7 +67,14 @@ def public_key() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_bank(file: Path) -> None:
     """Take in a statement of the bank and match its credits with payouts. Repeating it changes nothing."""
-    statement = read_statement(file.read_bytes())
+    raw = file.read_bytes()
+    try:
+        statement = read_camt(raw) if raw.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") else read_statement(raw)
+    except StatementRefused as refusal:
+        with transaction() as session:
+            operations.open_discrepancy(session, "FILE_REJECTED", 0, subject=hashlib.sha256(raw).hexdigest())
+        where = f", line {refusal.members['line']}" if "line" in refusal.members else ""
+        raise click.ClickException(f"{file.name} was refused: {refusal.members['reason']}{where}") from refusal
     with transaction() as session:
         taken = operations.take_in_statement(session, statement)
     click.echo(f"{file.name}: {len(statement.lines)} lines" if taken else f"{file.name}: known")

@@ -138,6 +138,7 @@ PERIODIC = {
     "* * * * *": payments.flows.check_books,
     "*/2 * * * *": payments.flows.sweep_cards,
     "7 * * * *": payments.flows.sign_yesterday,
+    "37 * * * *": services.utilities.flows.compare_with_providers,
     "17 * * * *": tidy,
 }
 

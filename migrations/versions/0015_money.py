@@ -40,6 +40,8 @@ def upgrade() -> None:
     op.create_index('ix_balance_transaction_unexplained', 'balance_transaction', ['id'], unique=False, postgresql_where=sa.text('NOT explained'))
     op.create_table('bank_statement',
     sa.Column('file_hash', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('revision', sa.BigInteger(), nullable=False),
     sa.Column('opening_vnd', sa.BigInteger(), nullable=False),
     sa.Column('moved_vnd', sa.BigInteger(), nullable=False),
     sa.Column('closing_vnd', sa.BigInteger(), nullable=False),
@@ -47,7 +49,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('opening_vnd + moved_vnd = closing_vnd', name=op.f('ck_bank_statement_control_total')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_bank_statement')),
-    sa.UniqueConstraint('file_hash', name=op.f('uq_bank_statement_file_hash'))
+    sa.UniqueConstraint('file_hash', name=op.f('uq_bank_statement_file_hash')),
+    sa.UniqueConstraint('name', 'revision', name=op.f('uq_bank_statement_name_revision'))
     )
     op.create_table('books_alarm',
     sa.Column('promises', sa.Text(), nullable=False),
@@ -83,6 +86,7 @@ def upgrade() -> None:
     sa.Column('booked_on', sa.Date(), nullable=False),
     sa.Column('amount_vnd', sa.BigInteger(), nullable=False),
     sa.Column('purpose', sa.Text(), nullable=False),
+    sa.Column('withdrawn', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('amount_vnd <> 0', name=op.f('ck_bank_line_amount')),

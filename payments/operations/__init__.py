@@ -15,7 +15,13 @@ from payments.operations.cards import (
     start_card,
 )
 from payments.operations.checking import PROMISES, Breach, find_breaches, raise_alarm
-from payments.operations.discrepancies import approve, list_discrepancies, propose
+from payments.operations.discrepancies import (
+    approve,
+    close_discrepancies,
+    list_discrepancies,
+    open_discrepancy,
+    propose,
+)
 from payments.operations.disputes import apply_dispute, list_disputes
 from payments.operations.money import (
     ABANDONED_AFTER,
@@ -65,6 +71,7 @@ from payments.operations.refunds import (
     refuse_refund,
     unapplied,
 )
+from payments.operations.remitting import payable, remit
 from payments.operations.sealing import (
     Flaw,
     Place,
@@ -121,6 +128,7 @@ __all__ = [
     "begin_refund",
     "check_cancellable",
     "check_card",
+    "close_discrepancies",
     "decline_refund",
     "doubt",
     "doubt_refund",
@@ -157,8 +165,10 @@ __all__ = [
     "mark_handled",
     "match_late",
     "note_customer",
+    "open_discrepancy",
     "open_payment",
     "park_postings",
+    "payable",
     "propose",
     "raise_alarm",
     "read_since",
@@ -167,6 +177,7 @@ __all__ = [
     "refund_by_rule",
     "refund_late",
     "refuse_refund",
+    "remit",
     "remove_card",
     "revive_item",
     "ripen",

@@ -71,7 +71,9 @@ def find_kept(session: Session, payment_id: UUID) -> Kept | None:
         .join(Payment, Payment.card_id == SavedCard.id)
         .where(Payment.id == payment_id, SavedCard.state == S.KEPT)
     ).one_or_none()
-    return None if row is None or row.customer_id is None or row.method_id is None else Kept(*row)
+    if row is None or row.customer_id is None or row.method_id is None:
+        return None
+    return Kept(row.customer_id, row.method_id)
 
 
 def note_customer(session: Session, card_id: UUID, customer_id: str) -> None:

@@ -16,6 +16,11 @@ from payments import ledger
 from payments.errors import DiscrepancyNotOpen, SecondPersonNeeded
 from payments.models import Discrepancy, DiscrepancyState, JournalKind
 
+# No money of ours has moved: every movement in a payout is booked by itself, a provider's books are its own, and of a
+# file that was refused nothing was taken in. Two people have seen why it differs.
+_WITHOUT_MONEY = frozenset({
+    "PAYOUT_SUM", "FILE_REJECTED", "UNKNOWN_AT_PROVIDER", "MISSING_AT_PROVIDER", "DUPLICATE_POSTING",
+})  # fmt: skip
 _OPEN = (DiscrepancyState.OPEN, DiscrepancyState.PROPOSED)
 
 
@@ -82,11 +87,12 @@ def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepa
         raise SecondPersonNeeded
     found.state, found.approved_by = DiscrepancyState.RESOLVED, person_id
     session.flush()
-    if found.kind == "PAYOUT_SUM":
-        # Every movement in it is booked by itself: two people have seen why the list differs, and no money moves.
+    if found.kind in _WITHOUT_MONEY:
         return found
     # A line of the bank stands on 2910 since it came in; what the gateway moved is in no account of ours yet.
-    place = ledger.UNIDENTIFIED if found.kind == "BANK_UNIDENTIFIED" else ledger.GATEWAY_AVAILABLE
+    place = {"BANK_UNIDENTIFIED": ledger.UNIDENTIFIED, "ROW_WITHDRAWN": ledger.BANK}.get(
+        found.kind, ledger.GATEWAY_AVAILABLE
+    )
     legs = ledger.move(place, found.account, found.amount_vnd)
     ledger.book(session, JournalKind.ADJUSTMENT, discrepancy_id, legs, discrepancy_id=discrepancy_id)
     return found

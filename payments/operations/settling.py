@@ -14,6 +14,7 @@ from kit import clock
 from kit.database import new_id
 from payments import ledger
 from payments.bank_file import Line, Statement
+from payments.errors import StatementRefused
 from payments.gateway import Movement, Transfer
 from payments.models import (
     SETTLED_FROM,
@@ -165,7 +166,8 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
     """Take in a file of the bank and match its credits with payouts; None when the file, or all of it, is known.
 
     A credit is a payout when it names it and is of its amount. Any other movement is booked as not identified, and is a
-    discrepancy until two people have explained it.
+    discrepancy until two people have explained it. Raises StatementRefused for other content under a revision that is
+    known.
     """
     statement_id = session.execute(
         insert_or_skip(BankStatement)
@@ -173,6 +175,8 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
             id=new_id(),
             created_at=clock.now(),
             file_hash=statement.file_hash,
+            name=statement.name,
+            revision=statement.revision,
             opening_vnd=statement.opening_vnd,
             moved_vnd=statement.closing_vnd - statement.opening_vnd,
             closing_vnd=statement.closing_vnd,
@@ -181,6 +185,8 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
         .returning(BankStatement.id)
     ).scalar_one_or_none()
     if statement_id is None:
+        if session.scalar(select(BankStatement.id).where(BankStatement.file_hash == statement.file_hash)) is None:
+            raise StatementRefused(reason="revision_twice")
         return None
     known = set(
         session.scalars(
@@ -190,7 +196,41 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
     for line in statement.lines:
         if line.reference not in known:
             _match(session, statement_id, line)
+    if statement.name is not None:
+        _withdraw(session, statement)
     return statement_id
+
+
+def _withdraw(session: Session, statement: Statement) -> None:
+    """A corrected statement says what of the former one never was: each such line is explained by name."""
+    gone = (
+        select(BankLine)
+        .join(BankStatement, BankStatement.id == BankLine.statement_id)
+        .where(
+            BankStatement.name == statement.name,
+            BankStatement.revision < statement.revision,
+            ~BankLine.withdrawn,
+            BankLine.reference.not_in([line.reference for line in statement.lines]),
+        )
+        .order_by(BankLine.line)
+        .with_for_update()
+    )
+    for line in session.scalars(gone).all():
+        line.withdrawn = True
+        unidentified = select(Discrepancy.id).where(
+            Discrepancy.kind == "BANK_UNIDENTIFIED",
+            Discrepancy.subject == line.reference,
+            Discrepancy.state.in_([DiscrepancyState.OPEN, DiscrepancyState.PROPOSED]),
+        )
+        discrepancy_id = session.scalar(unidentified)
+        if discrepancy_id is None:
+            # It was matched with a payout or explained by two people: only people can say what it was instead.
+            open_discrepancy(session, "ROW_WITHDRAWN", -line.amount_vnd, subject=f"{line.reference} withdrawn")
+            continue
+        legs = ledger.move(ledger.UNIDENTIFIED, ledger.BANK, line.amount_vnd)
+        subject = f"{line.reference} withdrawn"
+        ledger.book(session, JournalKind.BANK_UNIDENTIFIED, subject, legs, discrepancy_id=discrepancy_id)
+        close_discrepancies(session, line.reference)
 
 
 def match_late(session: Session) -> int:
@@ -198,7 +238,7 @@ def match_late(session: Session) -> int:
     waiting = session.execute(
         select(BankLine)
         .join(Journal, (Journal.subject == BankLine.reference) & (Journal.kind == JournalKind.BANK_UNIDENTIFIED))
-        .where(~select(Payout.id).where(Payout.bank_line_id == BankLine.id).exists())
+        .where(~BankLine.withdrawn, ~select(Payout.id).where(Payout.bank_line_id == BankLine.id).exists())
     ).scalars()
     return sum(_match_payout(session, line.id, line, is_late=True) for line in waiting)
 

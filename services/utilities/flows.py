@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 import payments.flows
 import payments.operations
@@ -54,6 +56,7 @@ def post_to_providers(event: PaymentCaptured) -> None:
     reach("posting: call committed, provider not asked")
     answers: list[tuple[Work, providers.Receipt | providers.PostingRefused]] = []
     silent: set[str] = set()
+    strange: list[Work] = []
     for item in work:
         # A provider that is silent about one bill would only keep the others waiting.
         if item.item_id not in calls_before or item.slug in silent:
@@ -62,14 +65,17 @@ def post_to_providers(event: PaymentCaptured) -> None:
             answers.append((item, _post(event.payment_id, item, calls_before[item.item_id])))
         except providers.ProviderUnreachable as exc:
             silent.add(item.slug)
+            if isinstance(exc, providers.AnswerForAnother):
+                strange.append(item)
             logs.logger.warning("provider_unreachable", provider=item.slug, error=str(exc))
     reach("posting: provider has posted, not committed")
     with transaction() as session:
         for item, answer in answers:
-            if isinstance(answer, providers.Receipt):
-                operations.record_posted(session, item, receipt_no=answer.receipt_no, posted_at=answer.posted_at)
-            else:
-                operations.record_rejected(session, item, answer.reason)
+            _write_down(session, event.payment_id, item, answer, is_repeated=calls_before[item.item_id] > 0)
+        for item in strange:
+            # It may have posted our money to somebody else's bill: it is asked again, and a person sees it meanwhile.
+            subject = operations.subject_of(event.payment_id, item.bill_no)
+            payments.operations.open_discrepancy(session, "UNKNOWN_AT_PROVIDER", item.amount_vnd, subject=subject)
         operations.tell_when_settled(session, event.payment_id)
     reach("posting: committed, job not finished")
     if silent:
@@ -86,6 +92,24 @@ def sweep_postings() -> None:
             post_to_providers(PaymentCaptured(payment_id, 0))
         except TryLater:
             logs.logger.warning("posting_still_unknown", payment_id=str(payment_id))
+
+
+def compare_with_providers(day: date | None = None) -> None:
+    """Hold our postings of a day, of yesterday where none is named, against each provider's own books.
+
+    A provider that does not answer, or has no statement to read, is asked again the next time.
+    """
+    day = day or clock.today() - timedelta(days=1)
+    with transaction() as session:
+        slugs = operations.list_slugs(session)
+    for slug in slugs:
+        try:
+            lines = providers.read_statement(slug, day)
+        except providers.ProviderUnreachable as exc:
+            logs.logger.warning("provider_unreachable", provider=slug, error=str(exc))
+            continue
+        with transaction() as session:
+            operations.compare_postings(session, slug, day, lines)
 
 
 def plan_payments() -> None:
@@ -186,6 +210,22 @@ def _post(payment_id: UUID, work: Work, calls_before: int) -> providers.Receipt 
         return receipt or providers.post(work.slug, payment_id, work.bill_no, work.amount_vnd, work.paid_at)
     except providers.PostingRefused as refusal:
         return refusal
+
+
+def _write_down(
+    session: Session,
+    payment_id: UUID,
+    item: Work,
+    answer: providers.Receipt | providers.PostingRefused,
+    *,
+    is_repeated: bool,
+) -> None:
+    if isinstance(answer, providers.Receipt):
+        operations.record_posted(session, item, receipt_no=answer.receipt_no, posted_at=answer.posted_at)
+    else:
+        operations.record_rejected(session, item, answer.reason)
+    if is_repeated:
+        payments.operations.close_discrepancies(session, operations.subject_of(payment_id, item.bill_no))
 
 
 def _batches(
