@@ -13,11 +13,13 @@ from kit.events import TryLater
 from notifications import messages, operations, push, sms
 from notifications.events import MessagePosted
 from notifications.operations import DuePush, PushResult
+from payments.events import BooksBroken
 
 _LONGEST_WAIT_SECONDS = 3600
 # A code lives for minutes and somebody is looking at their phone: ask again soon.
 _SOON_SECONDS = 3
 _LONGEST_WAIT_FOR_CODE_SECONDS = 30
+_operator: dict[str, str | None] = {"phone": None}
 
 
 def push_message(event: MessagePosted) -> None:
@@ -89,6 +91,26 @@ def send_invitation(event: MemberInvited) -> None:
     except sms.SmsDelayed as delayed:
         logs.logger.warning("sms_delayed", code=delayed.code)
         raise TryLater(min(delayed.retry_after or _SOON_SECONDS, _LONGEST_WAIT_SECONDS)) from delayed
+
+
+def alarm_to(phone: str | None) -> None:
+    """Who of the province is told at once when the books are not in order; None: alarms stand in log and metrics."""
+    _operator["phone"] = phone
+
+
+def alarm_operator(event: BooksBroken) -> None:
+    """Tell the operator by text message that something in the books does not hold; once an alarm."""
+    phone = _operator["phone"]
+    if phone is None:
+        logs.logger.error("alarm_unsent", reason="no phone")
+        return
+    count = len(event.promises.split("; "))
+    try:
+        sms.send(phone, messages.ALARM.format(count=count), key=str(event.alarm_id))
+    except sms.SmsRefused as refused:
+        logs.logger.error("sms_refused", code=refused.code)
+    except sms.SmsDelayed as delayed:
+        raise TryLater(delayed.retry_after or _SOON_SECONDS) from delayed
 
 
 def _send(message_id: UUID, phone: DuePush) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kit import clock
 from notifications import school_messages
+from notifications.automatic_texts import WHY_LEFT
 from notifications.models import MessageKind
 from notifications.wording import OTHER, Words
 
@@ -91,6 +92,20 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Ủy quyền đã kết thúc", "{reason}"),
         "en": Words("A mandate has ended", "{reason}"),
     },
+    MessageKind.AUTOMATIC_ANNOUNCED: {
+        "vi": Words(
+            "Ngày {date} sẽ tự động thanh toán {amount}",
+            "{bills}. Bạn không cần làm gì. Nếu không muốn, hãy bấm Bỏ qua trước ngày {date}.",
+        ),
+        "en": Words(
+            "{amount} will be paid by itself on {date}",
+            "{bills}. You need not do anything. If you do not want it, press Skip before {date}.",
+        ),
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "vi": Words("Mời bạn tự thanh toán {amount}", "{reason} Hóa đơn chưa được trả: {bills}."),
+        "en": Words("Please pay {amount} yourself", "{reason} Not paid yet: {bills}."),
+    },
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
@@ -120,6 +135,14 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.MANDATE_REVOKED: {
         "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
         "en": Words("A mandate has ended", "Open the app for the details."),
+    },
+    MessageKind.AUTOMATIC_ANNOUNCED: {
+        "vi": Words("Sắp tự động thanh toán một hóa đơn", "Mở ứng dụng để xem, hoặc bỏ qua lần này."),
+        "en": Words("A bill will be paid by itself soon", "Open the app to see it, or to skip it."),
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "vi": Words("Một hóa đơn cần bạn thanh toán", "Không tự động trả được. Mở ứng dụng để thanh toán."),
+        "en": Words("A bill needs you", "It could not be paid by itself. Open the app to pay it."),
     },
 }
 
@@ -218,6 +241,14 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "vi": "Nhà cung cấp không còn hóa đơn này.",
             "en": "The provider no longer knows this bill.",
         },
+        "refunded_by_provider": {
+            "vi": "Đơn vị cung cấp hoàn tiền cho bạn.",
+            "en": "The provider gives you money back.",
+        },
+        "came_too_late": {
+            "vi": "Khoản thanh toán đến khi hóa đơn không còn cần trả.",
+            "en": "The payment came through when the bill was no longer to be paid.",
+        },
         "taken_in_excess": {
             "vi": "Khoản đã trừ nhiều hơn số còn nợ.",
             "en": "More was taken than was still owed.",
@@ -256,6 +287,7 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "en": "You will find the details under Mandates.",
         },
     },
+    MessageKind.AUTOMATIC_LEFT: WHY_LEFT,
 }
 
 # More of them would hide the sentence around them; the payment itself lists all.
@@ -273,6 +305,9 @@ INVITATION: Mapping[str, str] = {
     "vi": "{organisation} mời bạn làm thành viên. Mở ứng dụng trước ngày {until} để trả lời.",
     "en": "{organisation} invites you to work with them. Open the app before {until} to answer.",
 }
+
+# To the province's own operator; what it is about stands in the log and in `citizen payments check`, not on a phone.
+ALARM = "Sổ kép báo động: {count} điều không khớp. Chạy: citizen payments check"
 
 
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:

@@ -29,6 +29,8 @@ class MessageKind(StrEnum):
     SCHOOL_ROUND = "school_round"
     SCHOOL_GONE = "school_gone"
     OPEN_DAY_CANCELLED = "open_day_cancelled"
+    AUTOMATIC_ANNOUNCED = "automatic_announced"
+    AUTOMATIC_LEFT = "automatic_left"
 
 
 class AddressKind(StrEnum):

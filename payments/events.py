@@ -39,10 +39,14 @@ class HoldUnwanted(Event):
 
 @dataclass(frozen=True)
 class PaymentCaptured(Event):
-    """The money was taken and is booked as the citizen's until the payee has posted it."""
+    """The money was taken and is booked as the citizen's until the payee has posted it.
+
+    `late` says that the payment had ended before: the money is applied if its claims are still owed, else given back.
+    """
 
     payment_id: UUID
     amount_vnd: int
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,36 @@ class PaymentEnded(Event):
     citizen_id: UUID
     state: str
     reason: str
+
+
+@dataclass(frozen=True)
+class RefundRequested(Event):
+    """Money is reserved to be given back; the gateway has not been asked yet."""
+
+    refund_id: UUID
+
+
+@dataclass(frozen=True)
+class PaymentRefunded(Event):
+    """The gateway has given money back to the citizen's card."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    refund_id: UUID
+    amount_vnd: int
+    by_clerk: bool
+
+
+@dataclass(frozen=True)
+class CardRemoved(Event):
+    """A card pays nothing here any more, or was never accepted; the gateway has not been told yet to forget it."""
+
+    card_id: UUID
+
+
+@dataclass(frozen=True)
+class BooksBroken(Event):
+    """Something that must hold of our books does not: `promises` names what, separated by semicolons."""
+
+    alarm_id: UUID
+    promises: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,48 @@ import stripe
 
 from kit import clock, logs
 from payments.errors import WebhookRefused
+from payments.gateway_answers import (
+    Contested,
+    Intent,
+    Kept,
+    Movement,
+    Notice,
+    OutcomeUnknown,
+    Refused,
+    Returned,
+    Transfer,
+)
+
+__all__ = [
+    "Contested",
+    "Intent",
+    "Kept",
+    "Movement",
+    "Notice",
+    "OutcomeUnknown",
+    "Refused",
+    "Returned",
+    "Transfer",
+    "cancel",
+    "capture",
+    "client",
+    "connect",
+    "create_intent",
+    "find_intent",
+    "find_refund",
+    "list_movements",
+    "list_transfers",
+    "our_id",
+    "publishable_key",
+    "read_balance",
+    "read_webhook",
+    "reason_of",
+    "refund",
+    "retrieve_dispute",
+    "retrieve_intent",
+    "retrieve_refund",
+    "translated",
+]
 
 _API_VERSION = "2026-10-28.endive"
 _TIMEOUT_SECONDS = (3, 12)
@@ -31,43 +72,6 @@ _REASONS = {
     "authentication_required": "authentication_needed",
     "payment_intent_authentication_failure": "authentication_failed",
 }
-
-
-class OutcomeUnknown(Exception):
-    """No answer, or none to rely on: whether the call had its effect has to be read from the gateway."""
-
-
-class Refused(Exception):
-    """The gateway understood and refused for good; the call had no effect. `reason` is a slug of ours."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A PaymentIntent, as far as we care. Amounts in đồng."""
-
-    id: str
-    status: str
-    amount_vnd: int
-    received_vnd: int
-    currency: str
-    payment_id: UUID | None
-    client_secret: str | None
-    redirect_url: str | None
-    decline: str | None
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A verified webhook event; `intent_id` where it speaks of an intent."""
-
-    id: str
-    type: str
-    intent_id: str | None
-    live: bool
 
 
 class _Connection:
@@ -111,12 +115,25 @@ def publishable_key() -> str:
     return _connection.publishable_key
 
 
+def client() -> stripe.StripeClient:
+    """The SDK, for the files beside this one that speak of other things than payments."""
+    return _connection.client
+
+
 def create_intent(
-    payment_id: UUID, *, amount_vnd: int, payment_method: str | None, return_url: str, description: str
+    payment_id: UUID,
+    *,
+    amount_vnd: int,
+    payment_method: str | None,
+    return_url: str,
+    description: str,
+    kept: Kept | None = None,
+    off_session: bool = False,
 ) -> Intent:
     """Ask the gateway to hold `amount_vnd`; nothing is taken before `capture`.
 
-    With a payment method the intent is confirmed at once, without one the app confirms it with the client secret.
+    With a payment method the intent is confirmed at once, without one the app confirms it with the client secret. One
+    that is `kept` takes its place; `off_session` says that the citizen is not there to confirm anything.
     The same payment id always leads to the same intent. A declined card comes back as an intent with `decline` set.
     Raises Refused and OutcomeUnknown.
     """
@@ -128,8 +145,12 @@ def create_intent(
         "metadata": {"payment_id": str(payment_id)},
         "automatic_payment_methods": {"enabled": True},
     }
+    if kept is not None:
+        wanted |= {"customer": kept.customer_id}
+        payment_method = kept.method_id
     if payment_method is not None:
-        wanted |= {"payment_method": payment_method, "confirm": True, "return_url": return_url}
+        wanted |= {"payment_method": payment_method, "confirm": True}
+        wanted |= {"off_session": True} if off_session else {"return_url": return_url}
     key = f"pay:{payment_id}"
     return _intent(lambda: _connection.client.v1.payment_intents.create(wanted, {"idempotency_key": key}))
 
@@ -153,7 +174,7 @@ def find_intent(payment_id: UUID, made_at: datetime) -> Intent | None:
         },
         "limit": 100,
     }
-    with _translated():
+    with translated():
         for found in _connection.client.v1.payment_intents.list(window).auto_paging_iter():
             if _read(found).payment_id == payment_id:
                 return _read(found)
@@ -179,6 +200,91 @@ def cancel(intent_id: str) -> Intent:
     return _intent(lambda: _connection.client.v1.payment_intents.cancel(intent_id))
 
 
+def refund(intent_id: str, refund_id: UUID, amount_vnd: int) -> Returned:
+    """Give back `amount_vnd` of what was taken. The same refund id always leads to the same refund at the gateway.
+
+    Raises Refused when nothing was and will be given back, OutcomeUnknown.
+    """
+    wanted: Any = {
+        "payment_intent": intent_id,
+        "amount": amount_vnd,
+        "metadata": {"refund_id": str(refund_id)},
+    }
+    options: Any = {"idempotency_key": f"refund:{refund_id}"}
+    with translated():
+        return _read_refund(_connection.client.v1.refunds.create(wanted, options))
+
+
+def find_refund(intent_id: str, refund_id: UUID) -> Returned | None:
+    """The refund that carries our id, None when the gateway has none. Raises OutcomeUnknown."""
+    with translated():
+        for found in _connection.client.v1.refunds.list({"payment_intent": intent_id, "limit": 100}).auto_paging_iter():
+            if (read := _read_refund(found)).refund_id == refund_id:
+                return read
+    return None
+
+
+def retrieve_refund(gateway_id: str) -> Returned:
+    """A refund as it is now. Raises Refused for an id that is none, OutcomeUnknown."""
+    with translated():
+        return _read_refund(_connection.client.v1.refunds.retrieve(gateway_id))
+
+
+def retrieve_dispute(gateway_id: str) -> Contested:
+    """A dispute as it is now. Raises Refused for an id that is none, OutcomeUnknown."""
+    with translated():
+        body = _connection.client.v1.disputes.retrieve(gateway_id).to_dict()
+        due = (body.get("evidence_details") or {}).get("due_by")
+        return Contested(
+            body["id"], body["status"], body["amount"], body.get("payment_intent"), body["reason"], _instant(due)
+        )
+
+
+def list_movements(*, since: datetime | None = None, payout_id: str | None = None) -> Iterator[Movement]:
+    """Balance transactions, newest first: made since an instant, or swept into one payout. Raises OutcomeUnknown."""
+    wanted: Any = {"limit": 100}
+    if since is not None:
+        wanted["created"] = {"gte": int(since.timestamp())}
+    if payout_id is not None:
+        wanted["payout"] = payout_id
+    with translated():
+        for found in _connection.client.v1.balance_transactions.list(wanted).auto_paging_iter():
+            body = found.to_dict()
+            yield Movement(
+                id=body["id"],
+                type=body["type"],
+                category=body["reporting_category"],
+                source=body.get("source"),
+                amount_vnd=body["amount"],
+                fee_vnd=body["fee"],
+                net_vnd=body["net"],
+                currency=body["currency"],
+                made_at=_moment(body["created"]),
+                available_at=_moment(body["available_on"]),
+            )
+
+
+def list_transfers(*, since: datetime) -> Iterator[Transfer]:
+    """Payouts made since an instant, newest first. Raises OutcomeUnknown."""
+    wanted: Any = {"limit": 100, "created": {"gte": int(since.timestamp())}}
+    with translated():
+        for found in _connection.client.v1.payouts.list(wanted).auto_paging_iter():
+            body = found.to_dict()
+            trace = body.get("trace_id") or {}
+            yield Transfer(
+                body["id"], body["status"], body["amount"], trace.get("value"), _moment(body["arrival_date"])
+            )
+
+
+def read_balance() -> int:
+    """What the gateway says it has of ours, pending and available together, in đồng. Raises OutcomeUnknown."""
+    with translated():
+        body = _connection.client.v1.balance.retrieve().to_dict()
+        return sum(
+            line["amount"] for part in ("pending", "available") for line in body[part] if line["currency"] == "vnd"
+        )
+
+
 def read_webhook(raw: bytes, signature: str | None) -> Notice:
     """The event in a webhook. Raises WebhookRefused unless signed with our secret within five minutes of now."""
     try:
@@ -190,18 +296,17 @@ def read_webhook(raw: bytes, signature: str | None) -> Notice:
         body = event.to_dict()
         thing = body["data"]["object"]
         intent_id = thing["id"] if thing.get("object") == "payment_intent" else thing.get("payment_intent")
-        notice = Notice(str(body["id"]), str(body["type"]), intent_id, bool(body.get("livemode")))
+        is_foreign = bool(body.get("livemode")) is not _connection.live or body.get("account") is not None
+        notice = Notice(str(body["id"]), str(body["type"]), intent_id, thing.get("id"), is_foreign)
     except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError, KeyError) as exc:
         raise WebhookRefused from exc
     if abs(clock.now().timestamp() - sent) > _WEBHOOK_TOLERANCE.total_seconds():
-        raise WebhookRefused
-    if notice.live is not _connection.live:
         raise WebhookRefused
     return notice
 
 
 def _intent(call: Callable[[], stripe.PaymentIntent]) -> Intent:
-    with _translated():
+    with translated():
         try:
             return _read(call())
         except stripe.CardError as exc:
@@ -212,8 +317,8 @@ def _intent(call: Callable[[], stripe.PaymentIntent]) -> Intent:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what the SDK raises into Refused or OutcomeUnknown."""
+def translated() -> Iterator[None]:
+    """Every call of the SDK stands in here: turn what the SDK raises into Refused or OutcomeUnknown."""
     try:
         yield
     except stripe.CardError as exc:
@@ -240,11 +345,37 @@ def _read(intent: stripe.PaymentIntent, *, decline: str | None = None) -> Intent
         amount_vnd=body["amount"],
         received_vnd=body.get("amount_received") or 0,
         currency=body["currency"],
-        payment_id=_uuid((body.get("metadata") or {}).get("payment_id")),
+        payment_id=our_id((body.get("metadata") or {}).get("payment_id")),
         client_secret=body.get("client_secret"),
         redirect_url=action.get("url"),
-        decline=decline or (_slug(failure.get("decline_code") or failure.get("code")) if failure else None),
+        charge_id=_id(body.get("latest_charge")),
+        decline=decline or (reason_of(failure.get("decline_code") or failure.get("code")) if failure else None),
     )
+
+
+def _read_refund(found: stripe.Refund) -> Returned:
+    body = found.to_dict()
+    return Returned(
+        id=body["id"],
+        status=body["status"],
+        amount_vnd=body["amount"],
+        refund_id=our_id((body.get("metadata") or {}).get("refund_id")),
+        intent_id=_id(body.get("payment_intent")),
+        failure=body.get("failure_reason"),
+    )
+
+
+def _id(reference: Any) -> str | None:  # noqa: ANN401 - an id, or the object that it stands for
+    found = reference["id"] if isinstance(reference, dict) else reference
+    return None if found is None else str(found)
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else _moment(seconds)
 
 
 def _code(exc: stripe.StripeError) -> str | None:
@@ -252,14 +383,16 @@ def _code(exc: stripe.StripeError) -> str | None:
 
 
 def _reason(exc: stripe.CardError) -> str:
-    return _slug(getattr(exc.error, "decline_code", None) or _code(exc))
+    return reason_of(getattr(exc.error, "decline_code", None) or _code(exc))
 
 
-def _slug(code: str | None) -> str:
+def reason_of(code: str | None) -> str:
+    """Our slug for what a card issuer says."""
     return _REASONS.get(code or "", "card_declined")
 
 
-def _uuid(text: str | None) -> UUID | None:
+def our_id(text: str | None) -> UUID | None:
+    """An id of ours as the gateway gives it back; None for what is none."""
     try:
         return UUID(text or "")
     except ValueError:

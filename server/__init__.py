@@ -18,10 +18,12 @@ import auth.passkeys
 import auth.tokens
 import auth.views
 import divisions.views
+import notifications.flows
 import notifications.push
 import notifications.sms
 import notifications.views
 import payments.gateway
+import payments.proof
 import payments.views
 import persons.guard
 import persons.operations
@@ -75,6 +77,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         secret=settings.secret_key,
         folder=settings.signing_keys_dir,
     )
+    payments.proof.use_key(settings.secret_key)
     auth.assertions.use_audiences(settings.base_url, f"{settings.base_url}/v1/auth/token")
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
@@ -95,6 +98,7 @@ def connect_outside(settings: Settings) -> None:
     )
     egress.configure(allowed=settings.sandbox_url)
     notifications.sms.connect(settings.sms_url, settings.sms_key)
+    notifications.flows.alarm_to(settings.alarm_phone)
     notifications.push.connect(settings.push_project, url=settings.push_url, credentials=settings.push_credentials)
     services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)
 

@@ -10,6 +10,7 @@ import click
 
 import auth.cli
 import divisions.cli
+import payments.cli
 import persons.cli
 import services.education.cli
 import services.utilities.cli
@@ -21,6 +22,7 @@ _ROOMS: dict[str, click.Group] = {
     "auth": auth.cli.commands,
     "persons": persons.cli.commands,
     "divisions": divisions.cli.commands,
+    "payments": payments.cli.commands,
     "utilities": services.utilities.cli.commands,
     "education": services.education.cli.commands,
 }

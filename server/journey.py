@@ -179,7 +179,7 @@ def _pay(app: _App, bill: Any, watch: _Watch) -> Any:  # noqa: ANN401 - JSON
 def _await_posted(app: _App, payment_id: str, watch: _Watch) -> Any:  # noqa: ANN401 - JSON
     def posted() -> Any:  # noqa: ANN401 - JSON
         told = app.ask("GET", f"/v1/payments/{payment_id}", expect=_OK)
-        return told if all(item["posting"] != "pending" for item in told["items"]) else None
+        return told if all(item["posting"] in {"posted", "rejected"} for item in told["items"]) else None
 
     told = _until("posting", posted)
     (item,) = told["items"]

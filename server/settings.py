@@ -77,6 +77,7 @@ class Settings:
     passkeys: RelyingParty = field(default_factory=RelyingParty)
     identity: Provider | None = None  # national identity; None: not offered
     paying_limits: PayingLimits = field(default_factory=PayingLimits)
+    alarm_phone: str | None = None  # who is told at once when the books are not in order
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     ratelimit_url: str = IN_PROCESS  # where requests a minute are counted
 
@@ -106,6 +107,7 @@ def load() -> Settings:
         "push_credentials": env.str("PUSH_CREDENTIALS_FILE", None),
         "sms_url": env.str("SMS_URL", f"{simulated}/sms" if simulated else ""),
         "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
+        "alarm_phone": env.str("ALARM_PHONE", "+84900000113" if simulated else None),
         "provider_endpoints": env.json("PROVIDER_ENDPOINTS", {}),
         "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 6_000 if simulated else 600),
         "proxies": env.int("PROXIES", 0),

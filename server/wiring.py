@@ -34,22 +34,39 @@ from kit.database import transaction
 from kit.events import Event, Flow, Listener
 from notifications.events import MessagePosted
 from payments.events import (
+    BooksBroken,
+    CardRemoved,
     GatewayEventReceived,
     HoldUnwanted,
     PaymentAuthorised,
     PaymentCaptured,
     PaymentDoubtful,
     PaymentEnded,
+    PaymentRefunded,
+    RefundRequested,
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.education.events import OpenDayCancelled, RoundChanged, RoundDue, SavedSchoolGone
-from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from services.utilities.events import (
+    AutomaticPaymentAnnounced,
+    AutomaticPaymentLeft,
+    BillsPaid,
+    BillsReturned,
+    ImportRequested,
+)
 from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
+    PaymentEnded: [
+        services.utilities.listeners.release_bills,
+        services.utilities.listeners.leave_planned,
+        notifications.listeners.tell_payment_ended,
+    ],
+    CardRemoved: [services.utilities.listeners.end_with_card],
+    AutomaticPaymentAnnounced: [notifications.listeners.tell_automatic_announced],
+    AutomaticPaymentLeft: [notifications.listeners.tell_automatic_left],
     DeviceSignedIn: [notifications.listeners.tell_new_device],
     SessionEndedByReuse: [notifications.listeners.tell_session_closed],
     PasskeyAdded: [notifications.listeners.tell_passkey_added],
@@ -66,6 +83,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         services.education.listeners.join_lists,
         notifications.listeners.follow_citizen,
     ],
+    PaymentRefunded: [notifications.listeners.tell_refunded],
     PaymentCaptured: [webhooks.listeners.log_captured],
     BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
@@ -80,9 +98,12 @@ FLOWS: dict[type[Event], list[Flow]] = {
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
+    RefundRequested: [payments.flows.give_back],
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
+    BooksBroken: [notifications.flows.alarm_operator],
+    CardRemoved: [payments.flows.forget_card],
     MessagePosted: [notifications.flows.push_message],
     DeliveryDue: [webhooks.flows.deliver],
 }
@@ -91,6 +112,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
 def sweep_payments() -> None:
     """Ask the gateway about every payment whose outcome has been open for too long."""
     payments.flows.sweep()
+    payments.flows.sweep_refunds()
 
 
 def sweep_postings() -> None:
@@ -132,7 +154,15 @@ def tidy() -> None:
 
 PERIODIC = {
     "* * * * * */15": sweep_payments,
+    "* * * * * */5": payments.flows.seal_journal,
     "*/5 * * * *": sweep_postings,
+    "*/15 * * * *": services.utilities.flows.plan_payments,
+    "* * * * * 30": services.utilities.flows.pay_planned,
+    "*/10 * * * *": payments.flows.read_movements,
+    "* * * * *": payments.flows.check_books,
+    "*/2 * * * *": payments.flows.sweep_cards,
+    "7 * * * *": payments.flows.sign_yesterday,
+    "37 * * * *": services.utilities.flows.compare_with_providers,
     "17 * * * *": tidy,
     "*/5 * * * * 20": remind_of_schools,
     "*/10 * * * * 40": refresh_school_snapshots,

@@ -25,7 +25,7 @@ from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
 
 WEBHOOK_SECRET = "whsec_tests"
-_GUARDED = ("journal_entry", "journal")
+_GUARDED = ("journal_entry", "journal", "seal", "daily_root")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -133,6 +133,7 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         pool_size=24,
         database_pooled=False,
         follow_clock=False,
+        alarm_phone="+84900000113",
         paying_limits=PayingLimits(device_age=timedelta()),
     )
 
@@ -158,9 +159,12 @@ def _empty() -> None:
     tables = [table.name for table in reversed(database.Base.metadata.sorted_tables)]
     with transaction() as session:
         journals = _GUARDED if session.execute(text("SELECT 1 FROM journal LIMIT 1")).first() else ()
-        # Only for the tests' owner of the tables: the journal refuses to be emptied.
+        # Only for the tests' owner of the tables: the journal refuses to be emptied, and its owner has no right to.
         off = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only" for table in journals]
+        off += [f"GRANT UPDATE, DELETE ON {table} TO CURRENT_USER" for table in journals]
         on = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only" for table in journals]
+        on += [f"REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER" for table in journals]
+        on += ["GRANT UPDATE (number) ON journal TO CURRENT_USER"] if journals else []
         gone = [f'DELETE FROM "{table}"' for table in (*queue, *tables) if table not in _GUARDED or journals]
         for statement in (*off, *gone, *on):
             session.execute(text(statement))

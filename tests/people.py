@@ -191,6 +191,15 @@ class Outside:
         items: list[dict[str, Any]] = self._ask("GET", f"/control/providers/{slug}/postings")["items"]
         return items
 
+    def refunds(self) -> list[int]:
+        """The sums the gateway has given back, the oldest first."""
+        listed = self._ask("GET", "/stripe/v1/refunds?limit=100", headers={"Authorization": "Bearer sk_test_tests"})
+        return [refund["amount"] for refund in listed["data"][::-1] if refund["status"] == "succeeded"]
+
+    def at_gateway(self, order: str, **body: Any) -> Any:
+        """Have something happen at the gateway: a dispute, a payout, a refund that fails."""
+        return self._ask("POST", f"/control/gateway/{order}", json=body)
+
     def intents(self) -> list[dict[str, Any]]:
         """What the gateway has."""
         items: list[dict[str, Any]] = self._ask("GET", "/control/gateway/intents")["items"]

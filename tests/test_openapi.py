@@ -25,12 +25,15 @@ METHODS = ("get", "put", "post", "patch", "delete")
 PROBLEM = "application/problem+json"
 WITH_EXAMPLES = {"application/json", "application/x-www-form-urlencoded"}
 VERBS = re.compile(
-    r"^(accept|add|answer|cancel|change|close|confirm|create|decline|end|erase|export|finish|get|give|hold|import"
-    r"|invite|issue|leave|link|list|lookUp|mark|narrow|offer|pay|put|receive|refresh|register|remove|rename|replay"
-    r"|report|resolve|resume|review|revoke|rotate|search|send|sign|start|step|suspend|test|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
+    r"^(accept|add|answer|approve|ask|cancel|change|close|confirm|create|decline|end|erase|export|finish|get|give|hold"
+    r"|import|invite|issue|leave|link|list|lookUp|mark|narrow|offer|pay|propose|put|receive|refresh|register|remove"
+    r"|rename|replay|report|resolve|resume|review|revoke|rotate|search|send|sign|skip|start|step|suspend|test|unlink"
+    r"|withdraw)(?=[A-Z])[A-Za-z]+$"
 )
 # They make money move, a message go out, or an import run.
-NEED_A_KEY = {"startPhoneSignIn", "payBills", "importBills", "inviteMember"}
+NEED_A_KEY = {
+    "startPhoneSignIn", "payBills", "askRefund", "importBills", "inviteMember", "addCard", "createAutomaticPayment",
+}  # fmt: skip
 # A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before.
 TOLD_WHOLE = {"putProviderBill"}
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, literal, or_, select, update
+from sqlalchemy import Row, TextClause, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
 from kit.database import new_id
 from kit.errors import NotFound
-from payments import ledger
 from payments.errors import PaymentNotCancellable
 from payments.events import HoldUnwanted, PaymentAuthorised, PaymentCaptured, PaymentDoubtful, PaymentEnded
 from payments.gateway import Intent
-from payments.models import ENDED, REACHED_FROM, MoneyState, Payment, PaymentEvent, PaymentItem, Posting
-from payments.operations.timeline import remember
+from payments.models import ENDED, MoneyState, Payment, PaymentItem, Posting
+from payments.operations import statements
+from payments.operations.refunds import refund_by_rule
 
 # How long a state may last before the sweeper asks the gateway; a citizen gets half an hour for 3-D Secure.
 DOUBTFUL_AFTER = timedelta(seconds=20)
@@ -31,6 +32,15 @@ _LOOKED_AFTER_FOR = timedelta(seconds=30)
 # sweeper begins anew: earlier it would add a second job, and a third, to one that is merely waiting.
 FORGOTTEN_AFTER = timedelta(minutes=15)
 _LONGEST_PATIENCE = timedelta(minutes=30)
+
+_LOCKED = (
+    select(Payment.intent_id, Payment.state, Payment.capture_vnd, Payment.version)
+    .where(Payment.id == bindparam("locked_id"))
+    .with_for_update()
+)
+_OWED = select(func.coalesce(func.sum(PaymentItem.amount_vnd), 0)).where(
+    PaymentItem.payment_id == bindparam("owed_by"), PaymentItem.live
+)
 
 
 @dataclass(frozen=True)
@@ -54,42 +64,30 @@ class Decision:
     reason: str
 
 
-def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim]) -> UUID:
-    """Write down the intention to pay `claims`; returns the payment's id.
+def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim], *, card_id: UUID | None = None) -> UUID:
+    """Write down the intention to pay `claims`, with a kept card where one is named; returns the payment's id.
 
     At most one live payment per claim can exist: a second one violates the unique index and fails as a whole.
     """
     claims = list(claims)
-    now = clock.now()
     payment_id = new_id()
-    amount = sum(claim.amount_vnd for claim in claims)
     session.execute(
-        insert(Payment).values(
-            id=payment_id,
-            created_at=now,
-            citizen_id=citizen_id,
-            amount_vnd=amount,
-            captured_vnd=0,
-            state=MoneyState.CREATED,
-            state_since=now,
-            version=1,
-        )
+        statements.OPEN,
+        {
+            "id": payment_id,
+            "now": clock.now(),
+            "citizen_id": citizen_id,
+            "card_id": card_id,
+            "amount": sum(claim.amount_vnd for claim in claims),
+            "item_ids": [new_id() for _claim in claims],
+            "payees": [claim.payee_id for claim in claims],
+            "subjects": [claim.subject_id for claim in claims],
+            "amounts": [claim.amount_vnd for claim in claims],
+            "labels_vi": [claim.label_vi for claim in claims],
+            "labels_en": [claim.label_en for claim in claims],
+            "step_id": new_id(),
+        },
     )
-    session.execute(
-        insert(PaymentItem),
-        [
-            {
-                "id": new_id(),
-                "created_at": now,
-                "payment_id": payment_id,
-                **claim.__dict__,
-                "live": True,
-                "taken": False,
-            }
-            for claim in claims
-        ],
-    )
-    remember(session, payment_id, MoneyState.CREATED)
     return payment_id
 
 
@@ -99,31 +97,48 @@ def apply_intent(session: Session, payment_id: UUID, intent: Intent) -> None:
     An intent that does not match the payment in amount, currency or reference changes nothing. One that holds money
     for a payment that has ended is let go of.
     """
-    payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
-    expected = (payment.id, payment.amount_vnd, "vnd", payment.intent_id or intent.id)
-    if (intent.payment_id, intent.amount_vnd, intent.currency, intent.id) != expected:
+    if (intent.payment_id, intent.currency) != (payment_id, "vnd"):
         logs.logger.error("gateway_intent_mismatch", payment_id=str(payment_id))
         return
-    if payment.intent_id is None:
-        payment.intent_id = intent.id
-        session.flush()
-    if intent.status == "succeeded":
-        _captured(session, payment, intent.received_vnd)
-    elif intent.status == "requires_capture" and payment.state in ENDED:
-        events.emit(session, HoldUnwanted(payment_id, intent.id))
-    elif intent.status == "requires_capture":
-        _authorised(session, payment)
-    elif intent.status == "canceled":
-        state = MoneyState.EXPIRED if payment.reason == "expired" else MoneyState.CANCELLED
-        _end(session, payment, state, payment.reason or "cancelled")
-    elif intent.status == "requires_payment_method" and intent.decline:
-        _end(session, payment, MoneyState.FAILED, intent.decline)
-    elif intent.status == "processing":
-        _move(session, payment, MoneyState.AUTHORISING)
-    else:
-        payment.redirect_url = intent.redirect_url
-        payment.client_secret = intent.client_secret
-        _move(session, payment, MoneyState.REQUIRES_ACTION)
+    # What nearly always happens is one statement. Only when it finds the payment elsewhere, it is looked at closely:
+    # locked, because another transaction may have been the reason.
+    if not _follow(session, payment_id, intent):
+        payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
+        if (payment.amount_vnd, payment.intent_id or intent.id) != (intent.amount_vnd, intent.id):
+            logs.logger.error("gateway_intent_mismatch", payment_id=str(payment_id))
+        elif intent.status == "requires_capture":
+            _held_elsewhere(session, payment, intent)
+        elif not _follow(session, payment_id, intent, payment) and intent.status == "succeeded":
+            _check_taken(payment, intent)
+
+
+def _follow(session: Session, payment_id: UUID, intent: Intent, payment: Payment | None = None) -> bool:
+    """Make the move that an intent's status asks for; False when the payment is elsewhere.
+
+    `payment` is given once it is locked: then its own reason for ending counts.
+    """
+    match intent.status:
+        case "succeeded":
+            return _captured(session, payment_id, intent)
+        case "requires_capture":
+            return _authorised(session, payment_id, intent, statements.HOLD)
+        case "canceled":
+            if payment is None:
+                return False
+            state = MoneyState.EXPIRED if payment.reason == "expired" else MoneyState.CANCELLED
+            return end(session, payment_id, state, payment.reason or "cancelled", intent_id=intent.id)
+        case "requires_payment_method" if intent.decline:
+            return payment is not None and end(
+                session, payment_id, MoneyState.FAILED, intent.decline, intent_id=intent.id
+            )
+    return _wait(session, payment_id, intent)
+
+
+def _wait(session: Session, payment_id: UUID, intent: Intent) -> bool:
+    if intent.status == "processing":
+        return _move(session, statements.AWAIT, payment_id, **_proof(intent)) is not None
+    asked = {"redirect_url": intent.redirect_url, "client_secret": intent.client_secret}
+    return _move(session, statements.ASK, payment_id, **_proof(intent), **asked) is not None
 
 
 def take_over(session: Session, payment_id: UUID, *, silent_for: timedelta) -> bool:
@@ -143,15 +158,13 @@ def doubt(session: Session, payment_id: UUID, *, during: MoneyState) -> None:
 
     Changes nothing when the payment has left that state: then a webhook has told the truth before.
     """
-    payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
-    if payment.state is during and _move(session, payment, MoneyState.UNKNOWN):
+    if _move(session, statements.DOUBT, payment_id, during=during.value) is not None:
         events.emit(session, PaymentDoubtful(payment_id))
 
 
 def fail(session: Session, payment_id: UUID, reason: str) -> None:
     """End a payment that the gateway refused or never heard of."""
-    payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
-    _end(session, payment, MoneyState.FAILED, reason)
+    end(session, payment_id, MoneyState.FAILED, reason)
 
 
 def drop_items(session: Session, payment_id: UUID, subject_ids: Collection[UUID], reason: str) -> Sequence[UUID]:
@@ -177,18 +190,17 @@ def begin_capture(session: Session, payment_id: UUID) -> Decision | None:
 
     Called again after a crash it gives what was decided then, as the same attempt.
     """
-    payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
-    if payment.intent_id is None or payment.state not in {MoneyState.AUTHORISED, MoneyState.CAPTURING}:
+    # Locked before the items are summed up: else one that is being dropped at this moment would be counted.
+    row = session.execute(_LOCKED, {"locked_id": payment_id}).one()
+    if row.intent_id is None or row.state not in {MoneyState.AUTHORISED, MoneyState.CAPTURING}:
         return None
-    if payment.capture_vnd is None:
-        owed = session.execute(
-            select(PaymentItem.amount_vnd).where(PaymentItem.payment_id == payment_id, PaymentItem.live)
-        ).scalars()
-        payment.capture_vnd = sum(owed)
-    if payment.capture_vnd == 0:
-        return Decision(payment.intent_id, 0, payment.version, _why_nothing_is_owed(session, payment_id))
-    _move(session, payment, MoneyState.CAPTURING)
-    return Decision(payment.intent_id, payment.capture_vnd, payment.version, "")
+    if row.state is MoneyState.CAPTURING:
+        return Decision(row.intent_id, row.capture_vnd, row.version, "")
+    owed = session.execute(_OWED, {"owed_by": payment_id}).scalar_one() if row.capture_vnd is None else row.capture_vnd
+    if owed == 0:
+        return Decision(row.intent_id, 0, row.version, _why_nothing_is_owed(session, payment_id))
+    moved = _move(session, statements.BEGIN_CAPTURE, payment_id, owed=int(owed))
+    return None if moved is None else Decision(moved.intent_id, moved.capture_vnd, moved.version, "")
 
 
 def list_doubtful(session: Session, *, limit: int = 200) -> Sequence[UUID]:
@@ -234,13 +246,27 @@ def ask_to_cancel(session: Session, payment_id: UUID, reason: str) -> str | None
     return payment.intent_id
 
 
-def end(session: Session, payment_id: UUID, state: MoneyState, reason: str) -> None:
-    """End a payment whose money the gateway has let go of, or never held."""
-    payment = session.execute(select(Payment).where(Payment.id == payment_id).with_for_update()).scalar_one()
-    _end(session, payment, state, reason)
+def end(session: Session, payment_id: UUID, state: MoneyState, reason: str, *, intent_id: str | None = None) -> bool:
+    """End a payment whose money the gateway has let go of, or never held; False when it cannot end so any more."""
+    ended = _move(session, statements.END[state], payment_id, reason=reason, intent=intent_id)
+    if ended is None:
+        return False
+    events.emit(session, PaymentEnded(payment_id, ended.citizen_id, state.value, reason))
+    return True
 
 
-def _authorised(session: Session, payment: Payment) -> None:
+def _authorised(session: Session, payment_id: UUID, intent: Intent, how: TextClause) -> bool:
+    if _move(session, how, payment_id, **_proof(intent)) is None:
+        return False
+    events.emit(session, PaymentAuthorised(payment_id))
+    return True
+
+
+def _held_elsewhere(session: Session, payment: Payment, intent: Intent) -> None:
+    """The gateway holds money, and the payment is not where a hold is news."""
+    if payment.state in ENDED:
+        events.emit(session, HoldUnwanted(payment.id, intent.id))
+        return
     lasted = clock.now() - payment.state_since
     if payment.state is MoneyState.UNKNOWN and payment.capture_vnd is not None and lasted < _patience(payment):
         # A capture of ours may still be on its way: what the gateway says now may be overtaken.
@@ -248,9 +274,8 @@ def _authorised(session: Session, payment: Payment) -> None:
     overdue = {MoneyState.CAPTURING: _patience(payment), MoneyState.AUTHORISED: FORGOTTEN_AFTER}
     if lasted > overdue.get(payment.state, timedelta.max):
         # What should have followed has not happened: check the bills and capture anew.
-        _move(session, payment, MoneyState.UNKNOWN)
-    if _move(session, payment, MoneyState.AUTHORISED):
-        events.emit(session, PaymentAuthorised(payment.id))
+        _move(session, statements.DOUBT, payment.id, during=payment.state.value)
+    _authorised(session, payment.id, intent, statements.HOLD_AGAIN)
 
 
 def _patience(payment: Payment) -> timedelta:
@@ -265,51 +290,31 @@ def _why_nothing_is_owed(session: Session, payment_id: UUID) -> str:
     return session.execute(said.order_by(PaymentItem.id).limit(1)).scalar_one_or_none() or "nothing_owed"
 
 
-def _captured(session: Session, payment: Payment, received_vnd: int) -> None:
-    # More than is owed can only be a capture decided before an item was dropped: the rest stays the citizen's.
-    live = select(PaymentItem.amount_vnd).where(PaymentItem.payment_id == payment.id, PaymentItem.live)
-    if not sum(session.execute(live).scalars()) <= received_vnd <= payment.amount_vnd:
-        logs.logger.error("gateway_amount_mismatch", payment_id=str(payment.id))
-        return
-    if not _move(session, payment, MoneyState.CAPTURED, captured_vnd=received_vnd, reason=None):
-        return
-    session.execute(
-        update(PaymentItem).where(PaymentItem.payment_id == payment.id, PaymentItem.live).values(taken=True)
-    )
-    ledger.book_capture(session, payment)
-    events.emit(session, PaymentCaptured(payment.id, received_vnd))
-
-
-def _end(session: Session, payment: Payment, state: MoneyState, reason: str) -> None:
-    if not _move(session, payment, state, reason=reason):
-        return
-    session.execute(
-        update(PaymentItem)
-        .where(PaymentItem.payment_id == payment.id, PaymentItem.live)
-        .values(live=False, posting=Posting.NOT_TAKEN, posting_reason=reason)
-    )
-    events.emit(session, PaymentEnded(payment.id, payment.citizen_id, state.value, reason))
-
-
-def _move(session: Session, payment: Payment, to: MoneyState, **values: object) -> bool:
-    """One guarded move and its step in the timeline; False when `to` cannot be reached from where the payment is."""
-    now = clock.now()
-    moved = (
-        update(Payment)
-        .where(Payment.id == payment.id, Payment.state.in_(REACHED_FROM[to]))
-        .values(state=to, state_since=now, version=Payment.version + 1, **values)
-        .returning(Payment.id)
-        .cte("moved")
-    )
-    step = session.execute(
-        insert(PaymentEvent)
-        .from_select(
-            ["id", "created_at", "payment_id", "step", "reason"],
-            select(literal(new_id()), literal(now), moved.c.id, literal(to.value), literal(values.get("reason"))),
-        )
-        .returning(PaymentEvent.id)
-    ).scalar_one_or_none()
-    if step is None:
+def _captured(session: Session, payment_id: UUID, intent: Intent) -> bool:
+    ids = {name: new_id() for name in ("journal_id", "debit_id", "credit_id")}
+    took = {"received": intent.received_vnd, "charge": intent.charge_id}
+    moved = _move(session, statements.CAPTURE, payment_id, **_proof(intent), **took, **ids)
+    if moved is None:
         return False
-    session.refresh(payment)
+    is_late = moved.applied == 0
+    if not is_late and intent.received_vnd > moved.owed_vnd:
+        refund_by_rule(
+            session, payment_id, intent.received_vnd - moved.owed_vnd, cause="excess", reason="taken_in_excess"
+        )
+    events.emit(session, PaymentCaptured(payment_id, intent.received_vnd, is_late))
     return True
+
+
+def _check_taken(payment: Payment, intent: Intent) -> None:
+    if payment.state is not MoneyState.CAPTURED or payment.captured_vnd != intent.received_vnd:
+        logs.logger.error("gateway_amount_mismatch", payment_id=str(payment.id))
+
+
+def _proof(intent: Intent) -> dict[str, Any]:
+    return {"intent": intent.id, "amount": intent.amount_vnd}
+
+
+def _move(session: Session, statement: TextClause, payment_id: UUID, **values: object) -> Row[Any] | None:
+    """One guarded move and its step in the timeline; None when it cannot be made from where the payment is."""
+    values |= {"id": payment_id, "now": clock.now(), "step_id": new_id()}
+    return session.execute(statement, values).one_or_none()

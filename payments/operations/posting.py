@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from kit import clock
-from payments import ledger
-from payments.models import Payment, PaymentItem, Posting
+from kit import clock, logs
+from kit.database import new_id
+from payments.models import POSTING_FROM, POSTING_OPEN, Payment, PaymentItem, Posting
+from payments.operations import statements
+from payments.operations.refunds import refund_by_rule
 from payments.operations.timeline import remember
+
+# A payee that has been silent for so long is a matter for a person; it is asked all the same.
+PARKED_AFTER = timedelta(hours=24)
+_ITEMS = cast("Table", PaymentItem.__table__)
+# The payment is locked, so that of two workers only one sees the last answer come in.
+_ANSWERS = (
+    select(
+        Payment.citizen_id,
+        Payment.captured_vnd,
+        _ITEMS.c.id,
+        _ITEMS.c.posting,
+        _ITEMS.c.posting_reason,
+        _ITEMS.c.amount_vnd,
+        _ITEMS.c.taken,
+    )
+    .join(_ITEMS, _ITEMS.c.payment_id == Payment.id)
+    .where(Payment.id == bindparam("settled_id"))
+    .order_by(_ITEMS.c.id)
+    .with_for_update(of=Payment)
+)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of a captured payment once every payee has answered; `kept_vnd` is the citizen's."""
+
+    citizen_id: UUID
+    posted_vnd: int
+    kept_vnd: int
+    refusal: str | None
 
 
 def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) -> Sequence[UUID]:
@@ -24,7 +59,7 @@ def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) 
             .join(Payment, Payment.id == PaymentItem.payment_id)
             .where(
                 PaymentItem.taken,
-                PaymentItem.posting == Posting.PENDING,
+                PaymentItem.posting.in_(POSTING_OPEN),
                 Payment.state_since < clock.now() - older_than,
             )
             .limit(limit)
@@ -34,60 +69,82 @@ def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) 
     )
 
 
-def begin_posting(session: Session, item_id: UUID) -> int | None:
-    """Note that the payee is about to be called; returns how often it was called before, None when it is done."""
-    return session.execute(
+def park_postings(session: Session) -> int:
+    """Set aside what no payee has answered for a day, in sight of a person; returns how many."""
+    overdue = select(Payment.id).where(Payment.state_since < clock.now() - PARKED_AFTER)
+    parked = session.execute(
         update(PaymentItem)
-        .where(PaymentItem.id == item_id, PaymentItem.posting == Posting.PENDING)
-        .values(posting_attempts=PaymentItem.posting_attempts + 1)
-        .returning(PaymentItem.posting_attempts - 1)
-    ).scalar_one_or_none()
+        .where(
+            PaymentItem.taken,
+            PaymentItem.posting.in_(POSTING_FROM[Posting.PARKED]),
+            PaymentItem.payment_id.in_(overdue),
+        )
+        .values(posting=Posting.PARKED)
+        .returning(PaymentItem.payment_id, PaymentItem.id)
+    ).all()
+    for payment_id, item_id in parked:
+        remember(session, payment_id, Posting.PARKED, item_id=item_id)
+        logs.logger.error("posting_parked", payment_id=str(payment_id))
+    return len(parked)
+
+
+def begin_posting(session: Session, payment_id: UUID) -> Mapping[UUID, int]:
+    """Note that the payees are about to be called; item id -> how often each was called before, without those done."""
+    return {row.id: row.calls_before for row in session.execute(statements.BEGIN_POSTING, {"id": payment_id})}
 
 
 def record_posted(session: Session, item_id: UUID, *, receipt_no: str, posted_at: datetime) -> bool:
     """The payee has posted an item: book it. False when that was known already."""
-    item = _settle_item(session, item_id, posting=Posting.POSTED, receipt_no=receipt_no, posted_at=posted_at)
-    if item is None:
-        return False
-    citizen_id = session.execute(select(Payment.citizen_id).where(Payment.id == item.payment_id)).scalar_one()
-    ledger.book_posting(session, citizen_id, item)
-    remember(session, item.payment_id, "posted", item_id=item_id)
-    return True
+    ids = {name: new_id() for name in ("journal_id", "debit_id", "credit_id")}
+    answer = {"receipt_no": receipt_no, "posted_at": posted_at}
+    return _settle(session, statements.POST, item_id, **answer, **ids) is not None
 
 
 def record_rejected(session: Session, item_id: UUID, reason: str) -> bool:
-    """The payee has refused an item for good: its money stays the citizen's. False when that was known already."""
-    item = _settle_item(session, item_id, posting=Posting.REJECTED, posting_reason=reason, live=False)
+    """The payee has refused an item for good: its money goes back to the citizen. False when that was known already."""
+    item = _settle(session, statements.REJECT, item_id, reason=reason)
     if item is None:
         return False
-    remember(session, item.payment_id, "rejected", item_id=item_id, reason=reason)
+    refund_by_rule(session, item.payment_id, item.amount_vnd, cause=f"item {item_id}", reason=reason)
     return True
 
 
-def list_settled_items(session: Session, payment_id: UUID) -> Sequence[PaymentItem] | None:
-    """The items whose money was taken, once their payees have answered for all; None while one is open.
+def revive_item(session: Session, payment_id: UUID, subject_id: UUID) -> bool:
+    """Apply money that came after the end to a claim that is still owed; False when another payment has the claim."""
+    try:
+        with session.begin_nested():
+            revived = session.execute(
+                update(PaymentItem)
+                .where(
+                    PaymentItem.payment_id == payment_id,
+                    PaymentItem.subject_id == subject_id,
+                    PaymentItem.posting.in_(POSTING_FROM[Posting.PENDING]),
+                    ~PaymentItem.taken,
+                )
+                .values(posting=Posting.PENDING, posting_reason=None, live=True, taken=True)
+                .returning(PaymentItem.id)
+            ).scalar_one_or_none()
+    except IntegrityError:
+        # One live payment per claim: the index has decided.
+        return False
+    return revived is not None
 
-    The payment is locked, so that of two workers only one sees the last answer come in.
-    """
-    session.execute(select(Payment.id).where(Payment.id == payment_id).with_for_update())
-    items = (
-        session.execute(
-            select(PaymentItem)
-            .where(PaymentItem.payment_id == payment_id, PaymentItem.taken)
-            .order_by(PaymentItem.id)
-            .execution_options(populate_existing=True)
-        )
-        .scalars()
-        .all()
-    )
-    return None if any(item.posting is Posting.PENDING for item in items) else items
+
+def refund_late(session: Session, payment_id: UUID, amount_vnd: int) -> None:
+    """Give back what came after the end and cannot be applied any more."""
+    refund_by_rule(session, payment_id, amount_vnd, cause="late", reason="came_too_late")
 
 
-def _settle_item(session: Session, item_id: UUID, **values: object) -> PaymentItem | None:
-    return session.execute(
-        update(PaymentItem)
-        .where(PaymentItem.id == item_id, PaymentItem.posting == Posting.PENDING)
-        .values(**values)
-        .returning(PaymentItem)
-        .execution_options(populate_existing=True)
-    ).scalar_one_or_none()
+def find_settled(session: Session, payment_id: UUID) -> Settled | None:
+    """What became of a captured payment, once its payees have answered for all; None while one is open."""
+    rows = session.execute(_ANSWERS, {"settled_id": payment_id}).all()
+    if not rows or not rows[0].captured_vnd or any(row.taken and row.posting in POSTING_OPEN for row in rows):
+        return None
+    posted = sum(row.amount_vnd for row in rows if row.posting is Posting.POSTED)
+    refusal = next((row.posting_reason for row in rows if row.taken and row.posting_reason), None)
+    return Settled(rows[0].citizen_id, posted, rows[0].captured_vnd - posted, refusal)
+
+
+def _settle(session: Session, statement: Any, item_id: UUID, **values: object) -> Any:  # noqa: ANN401 - a row or None
+    values |= {"id": item_id, "now": clock.now(), "step_id": new_id()}
+    return session.execute(statement, values).one_or_none()

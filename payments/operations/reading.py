@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from kit.errors import NotFound
@@ -31,16 +31,23 @@ class Told:
     publishable_key: str
 
 
+_OWN = (
+    select(Payment, PaymentItem)
+    .join(PaymentItem, PaymentItem.payment_id == Payment.id)
+    .where(Payment.id == bindparam("wanted_id"), Payment.citizen_id == bindparam("citizen"))
+    .order_by(PaymentItem.id)
+    .execution_options(populate_existing=True)
+)
+_STEPS = select(PaymentEvent).where(PaymentEvent.payment_id == bindparam("wanted_id")).order_by(PaymentEvent.id)
+
+
 def get_payment(session: Session, payment_id: UUID, citizen_id: UUID) -> Told:
     """A citizen's own payment; raises NotFound for anybody else's."""
-    payment = session.execute(
-        select(Payment).where(Payment.id == payment_id, Payment.citizen_id == citizen_id)
-    ).scalar_one_or_none()
-    if payment is None:
+    rows = session.execute(_OWN, {"wanted_id": payment_id, "citizen": citizen_id}).all()
+    if not rows:
         raise NotFound
-    items = session.execute(select(PaymentItem).where(PaymentItem.payment_id == payment_id).order_by(PaymentItem.id))
-    steps = session.execute(select(PaymentEvent).where(PaymentEvent.payment_id == payment_id).order_by(PaymentEvent.id))
-    return Told(payment, items.scalars().all(), steps.scalars().all(), publishable_key())
+    steps = session.execute(_STEPS, {"wanted_id": payment_id})
+    return Told(rows[0][0], [item for _payment, item in rows], steps.scalars().all(), publishable_key())
 
 
 def list_items(session: Session, payment_id: UUID) -> Sequence[PaymentItem]:
@@ -49,14 +56,13 @@ def list_items(session: Session, payment_id: UUID) -> Sequence[PaymentItem]:
     return items.all()
 
 
-def get_submitted(session: Session, payment_id: UUID, citizen_id: UUID) -> Told:
+def as_submitted(told: Told) -> Told:
     """The payment as the answer to the request that made it.
 
     Raises CardDeclined, PaymentMethodInvalid and AmountTooSmall when the gateway said so at once. What came to light
     later was not the first answer, and is not the answer to a replay either.
     """
-    told = get_payment(session, payment_id, citizen_id)
-    reason = told.payment.reason
+    payment_id, reason = told.payment.id, told.payment.reason
     if [step.step for step in told.steps] != [MoneyState.CREATED, MoneyState.FAILED]:
         return told
     if reason in _CARD_REASONS:

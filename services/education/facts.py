@@ -52,7 +52,7 @@ class LevelSchema(ma.Schema):
     )
 
 
-class PlaceSchema(ma.Schema):
+class SchoolPlaceSchema(ma.Schema):
     """The commune a school lies in, and the days it has been so."""
 
     commune_code = ma.fields.String(required=True, validate=ma.validate.Regexp(r"^[0-9]{5}$"))
@@ -143,7 +143,9 @@ class FactsSchema(ma.Schema):
     ownership = Choice(Ownership, load_default=None, allow_none=True)
     programmes = ma.fields.List(Choice(Programme), load_default=list, validate=ma.validate.Length(max=10))
     levels = ma.fields.List(ma.fields.Nested(LevelSchema), required=True, validate=ma.validate.Length(min=1, max=6))
-    places = ma.fields.List(ma.fields.Nested(PlaceSchema), required=True, validate=ma.validate.Length(min=1, max=10))
+    places = ma.fields.List(
+        ma.fields.Nested(SchoolPlaceSchema), required=True, validate=ma.validate.Length(min=1, max=10)
+    )
     campuses = ma.fields.List(ma.fields.Nested(CampusSchema), load_default=list, validate=ma.validate.Length(max=30))
     size = ma.fields.Nested(SizeSchema, load_default=None, allow_none=True)
     national_standard = ma.fields.Nested(StandardSchema, load_default=None, allow_none=True)

@@ -16,7 +16,9 @@ _UNDER_WAY = {
     "payments in an open state": """
         SELECT count(*) FROM payment WHERE state NOT IN ('captured', 'failed', 'cancelled', 'expired')
     """,
-    "items to be posted": "SELECT count(*) FROM payment_item WHERE taken AND posting = 'pending'",
+    "items to be posted": """
+        SELECT count(*) FROM payment_item WHERE taken AND posting IN ('pending', 'unknown', 'parked')
+    """,
     "bills being paid": "SELECT count(*) FROM bill WHERE state = 'paying'",
     "jobs to be done": f"SELECT count(*) FROM procrastinate_jobs j WHERE status IN ('todo', 'doing') AND {_ONCE}",
 }

@@ -160,8 +160,13 @@ def test_a_bill_paid_at_the_counter_after_the_money_was_taken_leaves_it_with_the
     done = told(an, payment_id)
     assert (done["state"], done["captured_vnd"], failures) == ("captured", AMOUNT_VND, [])
     assert (done["items"][0]["posting"], done["items"][0]["posting_reason"]) == ("rejected", "already_paid")
-    assert done["timeline"][-1]["step"] == "rejected"
-    assert journals(payment_id) == [("captured", {"1110": AMOUNT_VND, "2120": -AMOUNT_VND})]
+    assert [step["step"] for step in done["timeline"]][-3:] == ["rejected", "refund_requested", "refunded"]
+    assert journals(payment_id) == [
+        ("captured", {"1110": AMOUNT_VND, "2120": -AMOUNT_VND}),
+        ("refund_requested", {"2120": AMOUNT_VND, "2130": -AMOUNT_VND}),
+        ("refund_done", {"2130": AMOUNT_VND, "1120": -AMOUNT_VND}),
+    ]
+    assert done["refunded_vnd"] == AMOUNT_VND
     assert bill_now(bill).state is BillState.PAID_ELSEWHERE
     (message,) = inbox(an)
     assert (message["kind"], "636.768" in message["title"]) == ("bills_returned", True)
@@ -194,7 +199,8 @@ def test_a_company_that_changes_its_mind_after_the_capture_returns_the_money(
     }
     assert bill_now(bill).state is state
     assert sorted(message["kind"] for message in inbox(an)) == ["bills_paid", "bills_returned"]
-    assert rows("SELECT -sum(amount_vnd) FROM journal_entry WHERE account = '2120'") == [(AMOUNT_VND,)]
+    assert rows("SELECT sum(amount_vnd) FROM journal_entry WHERE account = '2120'") == [(0,)]
+    assert (done["refunded_vnd"], outside.refunds()) == (AMOUNT_VND, [AMOUNT_VND])
 
 
 def test_a_refused_bill_can_be_paid_again_with_its_new_amount(

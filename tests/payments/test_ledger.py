@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger
-from payments.models import Journal, JournalEntry, JournalKind, Payment
+from payments.models import Journal, JournalEntry, JournalKind
 from tests.factories import AMOUNT_VND, owe
 from tests.payments.stories import journals, pay, rows
 from tests.people import Outside, Person, Work
@@ -29,7 +29,11 @@ def _book(payment_id: UUID, *amounts: int) -> None:
     with transaction() as session:
         session.execute(
             insert(Journal).values(
-                id=journal_id, created_at=clock.now(), payment_id=payment_id, kind=JournalKind.POSTED, item_id=None
+                id=journal_id,
+                created_at=clock.now(),
+                payment_id=payment_id,
+                kind=JournalKind.POSTED,
+                subject=str(journal_id),
             )
         )
         for amount in amounts:
@@ -78,17 +82,23 @@ def test_a_leg_that_is_added_to_an_old_journal_is_refused(captured: UUID) -> Non
 def test_the_journal_is_never_changed(captured: UUID, table: str, statement: str) -> None:
     before = rows("SELECT * FROM journal_entry ORDER BY id")
 
-    with pytest.raises(DatabaseError, match="journals are never changed"), transaction() as session:
+    with pytest.raises(DatabaseError, match="permission denied"), transaction() as session:
         session.execute(text(statement.format(table)))
+    # Who gives himself the right is stopped by the trigger.
+    grant = "GRANT UPDATE, DELETE, TRUNCATE ON journal, journal_entry TO CURRENT_USER; "
+    with pytest.raises(DatabaseError, match="journals are never changed"), transaction() as session:
+        session.execute(text(grant + statement.format(table)))
 
     assert rows("SELECT * FROM journal_entry ORDER BY id") == before
 
 
-def test_a_capture_that_is_booked_twice_stands_there_once(captured: UUID) -> None:
-    with transaction() as session:
-        payment = session.get_one(Payment, captured)
-        ledger.book_capture(session, payment)
+def test_an_entry_that_is_booked_twice_stands_there_once(an: Person, captured: UUID) -> None:
+    legs = ledger.move(ledger.GATEWAY_PENDING, ledger.CITIZEN_UNAPPLIED, AMOUNT_VND, citizen_id=an.id)
 
+    with transaction() as session:
+        booked = ledger.book(session, JournalKind.CAPTURED, captured, legs, payment_id=captured)
+
+    assert not booked
     assert [kind for kind, _legs in journals(captured)] == ["captured", "posted"]
 
 
@@ -112,8 +122,19 @@ def test_two_captured_journals_of_one_payment_cannot_exist(captured: UUID) -> No
     with pytest.raises(IntegrityError, match="uq_journal_once"), transaction() as session:
         session.execute(
             insert(Journal).values(
-                id=new_id(), created_at=clock.now(), payment_id=captured, kind=JournalKind.CAPTURED, item_id=None
+                id=new_id(),
+                created_at=clock.now(),
+                payment_id=captured,
+                kind=JournalKind.CAPTURED,
+                subject=str(captured),
             )
         )
 
     assert rows("SELECT count(*) FROM journal WHERE kind = 'captured'") == [(1,)]
+
+
+def test_an_entry_that_the_chart_does_not_draw_is_refused() -> None:
+    legs = ledger.move(ledger.BANK, ledger.CITIZEN_UNAPPLIED, 1)
+
+    with pytest.raises(ValueError, match="captured does not move money from"), transaction() as session:
+        ledger.book(session, JournalKind.CAPTURED, "nothing", legs)

@@ -123,7 +123,7 @@ def test_money_that_is_taken_waits_for_the_company_and_is_posted_once(
     work()
 
     assert [type(failure) for failure in failures] == [TryLater]
-    assert (waiting["state"], waiting["items"][0]["posting"]) == ("captured", "pending")
+    assert (waiting["state"], waiting["items"][0]["posting"]) == ("captured", "unknown")
     assert waiting["timeline"][-1] == {
         "step": "posted",
         "title_vi": "Đơn vị cung cấp đã gạch nợ",
@@ -162,7 +162,7 @@ def test_a_posting_that_everybody_forgot_is_taken_up_by_the_sweeper(
     services.utilities.flows.sweep_postings()
     failures = work()
 
-    assert (soon, failures) == ("pending", [])
+    assert (soon, failures) == ("unknown", [])
     assert told(an, payment_id)["items"][0]["posting"] == "posted"
     assert len(inbox(an)) == 1
 
@@ -297,7 +297,7 @@ def test_a_posting_is_neither_done_nor_refused_by_an_answer_that_is_none(
 
     assert [type(failure) for failure in failures] == [TryLater]
     (item,) = told(an, payment_id)["items"]
-    assert (waiting, item["posting"], item["receipt_no"]) == ("pending", "posted", "R-1")
+    assert (waiting, item["posting"], item["receipt_no"]) == ("unknown", "posted", "R-1")
     # A time without an offset is the company's own, in Vietnam.
     assert item["posted_at"] == "2026-11-21T09:30:02.000+07:00"
 

@@ -72,7 +72,7 @@ def test_a_list_of_bills_is_one_question(an: Person, bills: list[Bill], asked: l
     assert len(_own(asked)) == 1
 
 
-def test_a_payment_is_read_by_three_questions(an: Person, bills: list[Bill], work: Work, asked: list[str]) -> None:
+def test_a_payment_is_read_by_two_questions(an: Person, bills: list[Bill], work: Work, asked: list[str]) -> None:
     payment_id = pay(an, *bills).json["id"]
     work()
     asked.clear()
@@ -80,7 +80,7 @@ def test_a_payment_is_read_by_three_questions(an: Person, bills: list[Bill], wor
     shown = told(an, payment_id)
 
     assert len(shown["items"]) == 4
-    assert len(_own(asked)) == 3
+    assert len(_own(asked)) == 2
 
 
 def test_accounts_and_look_ups_do_not_ask_for_each_household(an: Person, bills: list[Bill], asked: list[str]) -> None:

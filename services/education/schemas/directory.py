@@ -15,7 +15,7 @@ from services.education.facts import (
     FeeSchema,
     FormerNameSchema,
     LevelSchema,
-    PlaceSchema,
+    SchoolPlaceSchema,
     SizeSchema,
     SourceSchema,
     StandardSchema,
@@ -184,7 +184,7 @@ class ChangesQuery(ProvinceQuery):
     )
 
 
-class CardSchema(ma.Schema):
+class SchoolCardSchema(ma.Schema):
     """A school in a list."""
 
     id = ma.fields.UUID(required=True)
@@ -214,13 +214,13 @@ class CardSchema(ma.Schema):
     )
 
 
-CardPageSchema = page_schema(CardSchema)
+CardPageSchema = page_schema(SchoolCardSchema)
 
 
-class CardsSchema(ma.Schema):
+class SchoolCardsSchema(ma.Schema):
     """Schools, best or nearest first."""
 
-    items = ma.fields.List(ma.fields.Nested(CardSchema), required=True)
+    items = ma.fields.List(ma.fields.Nested(SchoolCardSchema), required=True)
 
 
 class SuggestionSchema(ma.Schema):
@@ -264,7 +264,7 @@ class SchoolSchema(ma.Schema):
     ownership = Choice(Ownership, allow_none=True)
     programmes = ma.fields.List(Choice(Programme))
     levels = ma.fields.List(ma.fields.Nested(LevelSchema))
-    places = ma.fields.List(ma.fields.Nested(PlaceSchema))
+    places = ma.fields.List(ma.fields.Nested(SchoolPlaceSchema))
     campuses = ma.fields.List(ma.fields.Nested(CampusSchema))
     size = ma.fields.Nested(SizeSchema, allow_none=True)
     national_standard = ma.fields.Nested(StandardNowSchema, allow_none=True)
@@ -301,7 +301,7 @@ class ComparedSchema(ma.Schema):
 class ComparisonSchema(ma.Schema):
     """Schools side by side."""
 
-    schools = ma.fields.List(ma.fields.Nested(CardSchema), required=True)
+    schools = ma.fields.List(ma.fields.Nested(SchoolCardSchema), required=True)
     rows = ma.fields.List(ma.fields.Nested(ComparedSchema), required=True)
 
 

@@ -20,7 +20,6 @@ from services.education.operations.cards import Card, as_list
 from services.education.schemas import examples
 from services.education.schemas.directory import (
     CardPageSchema,
-    CardsSchema,
     ChangesQuery,
     ChangesSchema,
     CompareQuery,
@@ -29,6 +28,7 @@ from services.education.schemas.directory import (
     MapQuery,
     NearQuery,
     ProvinceQuery,
+    SchoolCardsSchema,
     SchoolFieldsQuery,
     SchoolQuery,
     SchoolSchema,
@@ -48,7 +48,7 @@ class Search(MethodView):
     """Schools by what people type."""
 
     @blueprint.arguments(SearchQuery(), location="query")
-    @blueprint.response(200, CardsSchema, example={"items": [examples.CARD | {"match": "folded"}]})
+    @blueprint.response(200, SchoolCardsSchema, example={"items": [examples.CARD | {"match": "folded"}]})
     @blueprint.raises(MalformedRequest)
     @blueprint.doc(operationId="searchSchools")
     def get(self, asked: dict[str, Any]) -> Response:
@@ -153,7 +153,7 @@ class Nearby(MethodView):
     """Schools near a point."""
 
     @blueprint.arguments(NearQuery(), location="query")
-    @blueprint.response(200, CardsSchema, example={"items": [examples.CARD | {"distance_m": 420}]})
+    @blueprint.response(200, SchoolCardsSchema, example={"items": [examples.CARD | {"distance_m": 420}]})
     @blueprint.raises(MalformedRequest, PointOutsideVietnam)
     @blueprint.doc(operationId="listNearbySchools")
     def get(self, asked: dict[str, Any]) -> Response:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, union, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, union, update
 from sqlalchemy.orm import Session, contains_eager
 
 import payments.operations
@@ -16,7 +16,7 @@ from auth.assurance import Proof, allow_payment
 from kit import clock, events
 from kit.errors import NotFound
 from kit.pages import Page, page
-from payments.models import ENDED, Payment, PaymentItem, Posting
+from payments.models import ENDED, POSTING_OPEN, Payment, PaymentItem
 from payments.operations import Claim
 from services.utilities.bill_file import whole_amount
 from services.utilities.errors import BillAlreadyPaid, BillBeingPaid, BillChanged, BillWithdrawn, OlderBillOpen
@@ -43,6 +43,7 @@ class Work:
     bill_no: str
     slug: str
     amount_vnd: int
+    paid_at: datetime
 
 
 def list_bills(
@@ -76,12 +77,20 @@ def get_bill(session: Session, bill_id: UUID, citizen_id: UUID) -> Bill:
 
 
 def start_payment(
-    session: Session, citizen_id: UUID, bill_ids: Collection[UUID], amount_vnd: int, *, proof: Proof
+    session: Session,
+    citizen_id: UUID,
+    bill_ids: Collection[UUID],
+    amount_vnd: int,
+    *,
+    proof: Proof,
+    card_id: UUID | None = None,
+    payer_id: UUID | None = None,
 ) -> UUID:
     """Claim bills for a payment of exactly `amount_vnd`, the sum the citizen has seen; returns the payment's id.
 
     Of any number of concurrent callers one gets a bill; one citizen's payments are opened one after the other, so that
-    together they stay within what `proof` allows for a day. Raises NotFound, BillBeingPaid, BillAlreadyPaid,
+    together they stay within what `proof` allows for a day. `card_id` names a kept card of the one who pays, who may
+    be another than the citizen (`payer_id`). Raises NotFound, CardNotReady, BillBeingPaid, BillAlreadyPaid,
     BillWithdrawn, BillChanged, OlderBillOpen, InsufficientUserAuthentication and DayLimitReached.
     """
     bills = (
@@ -103,7 +112,10 @@ def start_payment(
         raise BillChanged(amount_vnd=owed)
     paid = payments.operations.sum_of_day(session, citizen_id, clock.today())
     allow_payment(proof, paid_vnd=paid, amount_vnd=owed)
-    payment_id = payments.operations.open_payment(session, citizen_id, [_claim(bill) for bill in bills])
+    if card_id is not None:
+        payments.operations.check_card(session, card_id, payer_id or citizen_id)
+    claims = [claim_for(bill) for bill in bills]
+    payment_id = payments.operations.open_payment(session, citizen_id, claims, card_id=card_id)
     session.execute(update(Bill).where(Bill.id.in_(bill_ids)).values(state=BillState.PAYING, payment_id=payment_id))
     return payment_id
 
@@ -116,21 +128,46 @@ def release_bills(session: Session, payment_id: UUID) -> None:
     session.execute(update(Bill).where(*held).values(state=BillState.OPEN, payment_id=None))
 
 
+_WORK = (
+    select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd, Payment.state_since)
+    .join(Payment, Payment.id == PaymentItem.payment_id)
+    .join(Bill, Bill.id == PaymentItem.subject_id)
+    .join(Provider, Provider.id == Bill.provider_id)
+    .where(
+        PaymentItem.payment_id == bindparam("of_payment"),
+        PaymentItem.live,
+        PaymentItem.taken == bindparam("is_taken"),
+        PaymentItem.posting.in_(POSTING_OPEN),
+    )
+    .order_by(PaymentItem.id)
+)
+_PAID = update(Bill).where(Bill.id == bindparam("paid_bill")).values(state=BillState.PAID)
+
+
 def list_work(session: Session, payment_id: UUID, *, taken: bool) -> Sequence[Work]:
     """The bills of a payment that its providers have to be asked about: before (or after) the money was taken."""
-    rows = session.execute(
-        select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd)
-        .join(Bill, Bill.id == PaymentItem.subject_id)
-        .join(Provider, Provider.id == Bill.provider_id)
-        .where(
-            PaymentItem.payment_id == payment_id,
-            PaymentItem.live,
-            PaymentItem.taken == taken,
-            PaymentItem.posting == Posting.PENDING,
-        )
-        .order_by(PaymentItem.id)
+    return [Work(*row) for row in session.execute(_WORK, {"of_payment": payment_id, "is_taken": taken})]
+
+
+def revive_bills(session: Session, payment_id: UUID, amount_vnd: int) -> None:
+    """Money came after its payment had ended: it pays what of its bills is still owed as before, the rest goes back."""
+    left = amount_vnd
+    bills = (
+        select(Bill, PaymentItem.amount_vnd)
+        .join(PaymentItem, PaymentItem.subject_id == Bill.id)
+        .where(PaymentItem.payment_id == payment_id, ~PaymentItem.taken)
+        .order_by(Bill.id)
+        .with_for_update(of=Bill)
     )
-    return [Work(*row) for row in rows]
+    for bill, owed in session.execute(bills).all():
+        is_free = bill.state is BillState.OPEN or (bill.state is BillState.PAYING and bill.payment_id == payment_id)
+        if not is_free or bill.amount_vnd != owed or owed > left:
+            continue
+        if payments.operations.revive_item(session, payment_id, bill.id):
+            bill.state, bill.payment_id = BillState.PAYING, payment_id
+            left -= owed
+    if left:
+        payments.operations.refund_late(session, payment_id, left)
 
 
 def drop_bills(session: Session, payment_id: UUID, reasons: dict[UUID, tuple[str, int]]) -> None:
@@ -148,7 +185,7 @@ def drop_bills(session: Session, payment_id: UUID, reasons: dict[UUID, tuple[str
 def record_posted(session: Session, work: Work, *, receipt_no: str, posted_at: datetime) -> None:
     """A provider has posted a bill: it is paid. Safe to repeat."""
     if payments.operations.record_posted(session, work.item_id, receipt_no=receipt_no, posted_at=posted_at):
-        session.execute(update(Bill).where(Bill.id == work.bill_id).values(state=BillState.PAID))
+        session.execute(_PAID, {"paid_bill": work.bill_id})
 
 
 def record_rejected(session: Session, work: Work, reason: str) -> None:
@@ -160,16 +197,14 @@ def record_rejected(session: Session, work: Work, reason: str) -> None:
 
 def tell_when_settled(session: Session, payment_id: UUID) -> None:
     """Once every provider of a payment has answered, say so; told twice, it is announced once by those who listen."""
-    items = payments.operations.list_settled_items(session, payment_id)
-    if items is None:
+    settled = payments.operations.find_settled(session, payment_id)
+    if settled is None:
         return
-    payment = session.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
-    posted = sum(item.amount_vnd for item in items if item.posting is Posting.POSTED)
-    if posted:
-        events.emit(session, BillsPaid(payment_id, payment.citizen_id, posted))
-    if kept := payment.captured_vnd - posted:
-        refused = next((item.posting_reason for item in items if item.posting_reason), None)
-        events.emit(session, BillsReturned(payment_id, payment.citizen_id, kept, refused or "taken_in_excess"))
+    if settled.posted_vnd:
+        events.emit(session, BillsPaid(payment_id, settled.citizen_id, settled.posted_vnd))
+    if settled.kept_vnd:
+        reason = settled.refusal or "taken_in_excess"
+        events.emit(session, BillsReturned(payment_id, settled.citizen_id, settled.kept_vnd, reason))
 
 
 def list_provider_payments(
@@ -248,7 +283,8 @@ def _check_older(session: Session, bills: Iterable[Bill]) -> None:
         raise OlderBillOpen(bill_ids=[str(bill_id) for bill_id in skipped])
 
 
-def _claim(bill: Bill) -> Claim:
+def claim_for(bill: Bill) -> Claim:
+    """What a payment is asked for: the bill, whom it is owed, and what the citizen calls it."""
     vi, en = _SUBJECT[bill.provider.kind]
     year, month = bill.period.split("-")
     return Claim(

@@ -9,15 +9,14 @@ from flask import request, url_for
 from flask.views import MethodView
 
 import payments.flows
-import payments.operations
 from auth.errors import DayLimitReached, InsufficientUserAuthentication
-from auth.guard import current_citizen, current_proof, current_provider
+from auth.guard import current_caller, current_citizen, current_proof, current_provider
 from kit.database import transaction
 from kit.errors import InvalidRequest, NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page
 from kit.web import Blueprint, note, public, request_key, require_match, tag
-from payments.errors import AmountTooSmall, CardDeclined, PaymentMethodInvalid
+from payments.errors import AmountTooSmall, CardDeclined, CardNotReady, PaymentMethodInvalid
 from payments.operations import Told
 from payments.schemas import PAYMENT_EXAMPLE, PaymentSchema
 from services.utilities import operations, upload
@@ -34,6 +33,7 @@ from services.utilities.errors import (
     ProviderUnknown,
     TooManyLookups,
 )
+from services.utilities.flows import DESCRIPTION
 from services.utilities.models import Account, Bill, BillState
 from services.utilities.operations import Found, Progress, Proof
 from services.utilities.schemas import (
@@ -212,7 +212,7 @@ class BillPayments(MethodView):
     )
     @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
     @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
-    @blueprint.raises(CardDeclined, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
+    @blueprint.raises(CardDeclined, CardNotReady, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
     @blueprint.raises(InsufficientUserAuthentication, DayLimitReached)
     @blueprint.doc(operationId="payBills")
     def post(self, asked: dict[str, Any]) -> tuple[Told, dict[str, str]]:
@@ -230,19 +230,26 @@ class BillPayments(MethodView):
                 session,
                 key,
                 lambda: operations.start_payment(
-                    session, current_citizen(), asked["bill_ids"], asked["amount_vnd"], proof=current_proof()
+                    session,
+                    current_citizen(),
+                    asked["bill_ids"],
+                    asked["amount_vnd"],
+                    proof=current_proof(),
+                    card_id=asked["card_id"],
+                    payer_id=current_caller().subject,
                 ),
             )
         note(outcome)
         location = url_for("payments.PaymentById", payment_id=outcome.resource_id)
-        payments.flows.submit(
+        told = payments.flows.submit(
             outcome,
+            current_citizen(),
+            amount_vnd=asked["amount_vnd"],
             payment_method=asked["payment_method"],
             return_url=url_for("site.paid", _external=True),
-            description="Hóa đơn điện, nước",
+            description=DESCRIPTION,
+            card_id=asked["card_id"],
         )
-        with transaction() as session:
-            told = payments.operations.get_submitted(session, outcome.resource_id, current_citizen())
         return told, {"Location": location}
 
 

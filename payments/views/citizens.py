@@ -1,4 +1,4 @@
-"""The doors of payments: what a citizen sees of them, and where the gateway knocks."""
+"""What a citizen sees of payments, and where the gateway knocks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from kit.database import transaction
 from kit.errors import NotFound, ServiceUnavailable
 from kit.pages import Page, PageQuery
 from kit.parsing import read_body
-from kit.web import Blueprint
 from payments import flows, gateway, operations
 from payments.errors import PaymentNotCancellable, WebhookRefused
 from payments.operations import Told
 from payments.schemas import PAYMENT_EXAMPLE, PaymentPageSchema, PaymentSchema
+from payments.views.doors import blueprint
 
-blueprint = Blueprint("payments", __name__, url_prefix="/v1/payments", description="Payments and their timeline.")
 _SUMMARY_EXAMPLE = {k: v for k, v in PAYMENT_EXAMPLE.items() if k not in {"items", "timeline"}}
 _WEBHOOK_EXAMPLE = {
     "id": "evt_1",
@@ -90,7 +89,7 @@ class PaymentById(MethodView):
         """See one payment and where its money is (trạng thái thanh toán).
 
         The timeline lists every step with its time: created, authorised, captured, posted by the provider. Steps that
-        lie ahead have no time yet. Ask again until `posting` of every item has left `pending`.
+        lie ahead have no time yet. Ask again until `posting` of every item is `posted` or `rejected`.
         """
         with transaction() as session:
             return operations.get_payment(session, payment_id, current_citizen())

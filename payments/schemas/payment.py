@@ -1,4 +1,4 @@
-"""What the payments operations take and give."""
+"""A payment as its citizen reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import marshmallow as ma
 
 from kit.fields import Choice, Instant, Vnd
 from kit.pages import page_schema
-from payments.models import MoneyState, Posting
+from payments.models import POSTING_OPEN, MoneyState, Posting
 from payments.operations import Told
 
 _STEPS = {
@@ -24,6 +24,16 @@ _STEPS = {
     "cancelled": ("Đã hủy, bạn chưa bị trừ tiền", "Cancelled, no money was taken"),
     "expired": ("Đã hết hạn, bạn chưa bị trừ tiền", "Expired, no money was taken"),
     "rejected": ("Đơn vị cung cấp từ chối, tiền vẫn là của bạn", "The provider refused, the money is still yours"),
+    "parked": ("Đơn vị cung cấp chưa trả lời, chúng tôi đang xử lý", "The provider is silent, we are looking into it"),
+    "refund_requested": ("Đang hoàn tiền về thẻ của bạn", "Money is on its way back to your card"),
+    "refunded": ("Đã hoàn tiền về thẻ của bạn", "Money was given back to your card"),
+    "refund_failed": ("Chưa hoàn được tiền, tiền vẫn là của bạn", "The refund did not go through, the money is yours"),
+    "dispute_opened": ("Ngân hàng đang xem xét khiếu nại", "Your bank is examining a dispute"),
+    "dispute_won": ("Khiếu nại đã kết thúc, thanh toán có hiệu lực", "The dispute is over, the payment stands"),
+    "dispute_lost": ("Khiếu nại đã kết thúc, tiền đã về bạn", "The dispute is over, the money is back with you"),
+    "in_payout": ("Cổng thanh toán đã chuyển tiền", "The gateway has paid the money out"),
+    "bank_matched": ("Tiền đã về tài khoản thu hộ", "The money has reached the collection account"),
+    "payout_failed": ("Khoản chuyển của cổng thanh toán bị trả lại", "The gateway's transfer came back"),
 }
 _ROAD = ("created", "authorised", "captured", "posted")
 
@@ -39,6 +49,7 @@ PAYMENT_EXAMPLE: dict[str, Any] = {
     "state": "captured",
     "amount_vnd": 636768,
     "captured_vnd": 636768,
+    "refunded_vnd": 0,
     "items": [
         {
             "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e60",
@@ -66,7 +77,14 @@ class PaymentItemSchema(ma.Schema):
     amount_vnd = Vnd(required=True)
     label_vi = ma.fields.String(required=True)
     label_en = ma.fields.String(required=True)
-    posting = Choice(Posting, required=True, metadata={"description": "pending until the provider has answered."})
+    posting = Choice(
+        Posting,
+        required=True,
+        metadata={
+            "description": "pending, unknown (asked, no answer yet) or parked (silent for a day) until the provider "
+            "has answered; then posted or rejected."
+        },
+    )
     posting_reason = ma.fields.String(metadata={"description": "Why it was rejected or not taken."})
     receipt_no = ma.fields.String(metadata={"description": "The provider's receipt number."})
     posted_at = Instant()
@@ -101,6 +119,9 @@ class PaymentSummarySchema(ma.Schema):
     )
     amount_vnd = Vnd(required=True)
     captured_vnd = Vnd(minimum=0, required=True, metadata={"description": "What was taken; 0 before that."})
+    refunded_vnd = Vnd(
+        minimum=0, required=True, metadata={"description": "What was given back, or is on its way back; 0 else."}
+    )
     reason = ma.fields.String(metadata={"description": "Why it ended without taking money."})
 
     @ma.post_dump
@@ -128,7 +149,7 @@ class PaymentSchema(PaymentSummarySchema):
         payment = told.payment
         body = {
             name: getattr(payment, name)
-            for name in ("id", "created_at", "state", "amount_vnd", "captured_vnd", "reason")
+            for name in ("id", "created_at", "state", "amount_vnd", "captured_vnd", "refunded_vnd", "reason")
         }
         if payment.state is MoneyState.REQUIRES_ACTION:
             body["next_action"] = _next_action(told)
@@ -152,5 +173,5 @@ def _timeline(told: Told) -> list[dict[str, Any]]:
     reached = {step.step for step in told.steps}
     if reached & {"failed", "cancelled", "expired"} and "captured" not in reached:
         return done
-    still_open = any(item.posting is Posting.PENDING and item.live for item in told.items)
+    still_open = any(item.posting in POSTING_OPEN and item.live for item in told.items)
     return done + [_step(name) for name in _ROAD if name not in reached and (name != "posted" or still_open)]

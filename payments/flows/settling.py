@@ -1,0 +1,78 @@
+"""Periodic work around the books: read the gateway's movements and payouts, seal the journal, check every promise."""
+
+from __future__ import annotations
+
+from kit import logs
+from kit.database import transaction
+from payments import gateway, operations
+
+_SEALS_AT_ONCE = 20
+
+
+def read_movements() -> None:
+    """Read what moved at the gateway, tie payouts to it, and book what has become available.
+
+    A gateway that does not answer is asked again the next time: nothing is concluded from its silence.
+    """
+    with transaction() as session:
+        since = operations.read_since(session)
+    try:
+        movements = list(gateway.list_movements(since=since))
+        transfers = list(gateway.list_transfers(since=since))
+    except gateway.OutcomeUnknown:
+        logs.logger.warning("gateway_movements_unread")
+        return
+    with transaction() as session:
+        operations.take_in(session, movements)
+        operations.explain(session)
+        operations.ripen(session)
+        unlisted = [told.id for told in transfers if operations.see_payout(session, told)]
+    for payout_id in unlisted:
+        try:
+            parts = list(gateway.list_movements(payout_id=payout_id))
+        except gateway.OutcomeUnknown:
+            logs.logger.warning("gateway_movements_unread")
+            return
+        with transaction() as session:
+            operations.list_payout(session, payout_id, parts)
+    with transaction() as session:
+        operations.match_late(session)
+
+
+def seal_journal() -> None:
+    """Put what was booked since the last time into its chains."""
+    for _batch in range(_SEALS_AT_ONCE):
+        with transaction() as session:
+            if not operations.seal(session):
+                return
+
+
+def sign_yesterday() -> None:
+    """Sign the end of yesterday, once, after looking for journals of any age that were not sealed."""
+    with transaction() as session:
+        day = operations.find_unsigned_day(session)
+        if day is None:
+            return
+        while operations.seal(session, everything=True):
+            continue
+        operations.sign_day(session, day)
+
+
+def check_books() -> None:
+    """See that everything holds that must hold, and raise an alarm when something does not."""
+    with transaction() as session:
+        operations.raise_alarm(session, operations.find_breaches(session))
+
+
+def compare_with_gateway() -> int | None:
+    """What the gateway says it has of ours less what our books say, in đồng; None when it does not answer.
+
+    0 or something is missing. What was taken but not read yet as a movement lacks its fee, so movements come first.
+    """
+    read_movements()
+    try:
+        theirs = gateway.read_balance()
+    except gateway.OutcomeUnknown:
+        return None
+    with transaction() as session:
+        return theirs - operations.balance_at_gateway(session)

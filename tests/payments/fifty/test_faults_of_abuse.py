@@ -1,0 +1,211 @@
+"""Faults 43 to 50: days and clocks, strangers, a person alone, an altered row, and silence towards the citizen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+import payments.flows
+from kit import clock
+from kit.database import transaction
+from payments import operations, proof
+from payments.cli import commands
+from payments.operations.discrepancies import open_discrepancy
+from services.utilities.models import Bill
+from tests.factories import AMOUNT_VND, owe
+from tests.payments.stories import inbox, pay, rows
+from tests.people import Outside, Person, StaffMember, Work
+
+ALTERED = "journal or its entries were altered"
+Later = Callable[[timedelta], None]
+
+
+@pytest.fixture
+def bill(an: Person, outside: Outside) -> Bill:
+    return owe(an, outside)
+
+
+def _flaws() -> list[operations.Flaw]:
+    with transaction() as session:
+        return list(operations.verify(session, public_key=proof.public_key()))
+
+
+def test_43_a_payment_at_the_last_millisecond_of_a_month_belongs_to_one_day(
+    an: Person, bill: Bill, later: Later
+) -> None:
+    last = datetime(2027, 1, 31, 23, 59, 59, 0, tzinfo=clock.ZONE)
+    later(last - clock.now())
+    pay(an, bill)
+
+    with transaction() as session:
+        sums = [operations.sum_of_day(session, an.id, date(2027, *day)) for day in ((1, 30), (1, 31), (2, 1))]
+
+    assert sorted(sums) == [0, 0, AMOUNT_VND]
+    assert sums[0] == 0
+
+
+def test_44_a_clock_that_jumps_back_changes_no_order(
+    an: Person, bill: Bill, outside: Outside, work: Work, later: Later
+) -> None:
+    pay(an, bill)
+    work()
+    later(-timedelta(hours=2))
+    pay(an, owe(an, outside))
+    work()
+    payments.flows.seal_journal()
+
+    later(timedelta(hours=4))
+
+    assert rows("SELECT kind FROM journal ORDER BY number") == [("captured",), ("posted",)] * 2
+    assert _flaws() == []
+
+
+@pytest.mark.parametrize("amount", [-1, 0, 10**12, 1.5, "1000"], ids=["negative", "zero", "huge", "half", "text"])
+def test_45_an_amount_that_is_none_is_refused(an: Person, bill: Bill, outside: Outside, amount: object) -> None:
+    answer = pay(an, bill, amount_vnd=amount)
+
+    assert answer.status_code == 422
+    assert outside.intents() == []
+
+
+def test_45_a_stranger_sees_and_stops_nothing_and_no_other_currency_is_taken(
+    an: Person, binh: Person, bill: Bill, outside: Outside
+) -> None:
+    payment_id = pay(an, bill, card="pm_card_authenticationRequired").json["id"]
+
+    answers = [
+        binh.get(f"/v1/payments/{payment_id}"),
+        binh.post(f"/v1/payments/{payment_id}/cancellation"),
+        binh.get(f"/v1/payments/{payment_id}/proof"),
+        pay(binh, bill),
+    ]
+    dollars = an.post("/v1/utilities/payments", json={"bill_ids": [str(bill.id)], "amount_vnd": 1, "currency": "usd"})
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert dollars.status_code == 422
+
+
+def test_46_nobody_approves_their_own_adjustment_or_refund(
+    an: Person, outside: Outside, work: Work, staff: Callable[..., StaffMember]
+) -> None:
+    bill = owe(an, outside, amount_vnd=5_000_000)
+    paid = pay(an, bill).json
+    work()
+    both = staff("provider", "clerk", "approver", provider_id=bill.provider_id)
+    asked = {"item_id": paid["items"][0]["id"], "amount_vnd": 3_000_000, "reason": "meter_misread"}
+    refund = both.post(f"/v1/payments/{paid['id']}/refunds", json=asked).json
+    outside.at_gateway("balance-transactions", amount=-7_000, type="contribution")
+    with transaction() as session:
+        operations.take_in(session, payments.gateway.list_movements())
+        found = open_discrepancy(session, "UNKNOWN_TYPE", -7_000, subject="txn_test")
+    auditor = staff("province", "clerk", "approver")
+    path = f"/v1/payments/discrepancies/{found}"
+    auditor.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
+
+    alone = [both.post(f"/v1/payments/refunds/{refund['id']}/approval"), auditor.post(f"{path}/approval")]
+
+    assert [(answer.status_code, answer.json["code"]) for answer in alone] == [(403, "second_person_needed")] * 2
+    assert rows("SELECT count(*) FROM journal WHERE kind = 'adjustment'") == [(0,)]
+    second = staff("province", "approver", organisation_id=auditor.organisation_id)
+    assert second.post(f"{path}/approval").json["state"] == "resolved"
+    assert outside.refunds() == []
+
+
+@pytest.mark.tampered
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (
+            "UPDATE journal_entry SET amount_vnd = amount_vnd * 2 WHERE journal_id = :id",
+            ALTERED,
+        ),
+        ("UPDATE journal SET subject = 'other' WHERE id = :id", "journal or its entries were altered"),
+        ("DELETE FROM seal WHERE journal_id = :id", "seal is missing"),
+    ],
+    ids=["amount", "subject", "seal"],
+)
+def test_47_a_row_that_a_superuser_alters_is_named_with_its_place(
+    an: Person, outside: Outside, work: Work, change: str, what: str
+) -> None:
+    for _bill in range(3):
+        pay(an, owe(an, outside))
+        work()
+    payments.flows.seal_journal()
+    assert (_flaws(), CliRunner().invoke(commands, ["verify"]).exit_code) == ([], 0)
+    victim = rows("SELECT journal_id, chain, position FROM seal WHERE position = 2 AND chain <> 'house' LIMIT 1")[0]
+
+    tables = ("journal", "journal_entry", "seal")
+    with transaction() as session:
+        for table in tables:
+            session.execute(text(f"GRANT UPDATE, DELETE ON {table} TO CURRENT_USER"))
+            session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only"))
+        session.execute(text(change), {"id": victim.journal_id})
+        for table in tables:
+            session.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only"))
+            session.execute(text(f"REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER"))
+        session.execute(text("GRANT UPDATE (number) ON journal TO CURRENT_USER"))
+
+    found = _flaws()
+    said = CliRunner().invoke(commands, ["verify"])
+    assert (found[0].chain, found[0].position, found[0].what) == (victim.chain, victim.position, what)
+    assert said.exit_code == 1
+    assert f"chain {victim.chain} position {victim.position}" in said.output
+
+
+def test_47_whoever_rewrites_a_whole_chain_meets_the_signed_root(
+    an: Person, bill: Bill, outside: Outside, work: Work, later: Later
+) -> None:
+    pay(an, bill)
+    work()
+    later(timedelta(days=1))
+    payments.flows.sign_yesterday()
+
+    (root,) = rows("SELECT root, signature, day FROM daily_root")
+
+    assert proof.is_signed(proof.public_key(), root.day.isoformat(), bytes(root.root), bytes(root.signature))
+    assert not proof.is_signed(proof.public_key(), root.day.isoformat(), bytes(32), bytes(root.signature))
+    assert _flaws() == []
+    assert an.get("/v1/payments/roots").json["items"][0]["day"] == root.day.isoformat()
+    payment_id = rows("SELECT id FROM payment")[0].id
+    places = an.get(f"/v1/payments/{payment_id}/proof").json["journals"]
+    assert [place["kind"] for place in places] == ["captured", "posted"]
+
+
+def test_a_broken_book_raises_one_alarm_and_a_mended_one_takes_it_back(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    pay(an, bill)
+    work()
+    payments.flows.seal_journal()
+    rows("UPDATE payment SET refunded_vnd = 1 RETURNING id")
+
+    payments.flows.check_books()
+    payments.flows.check_books()
+    work()
+    checked = CliRunner().invoke(commands, ["check", "--no-gateway"])
+
+    assert len(outside.inbox("sms", "+84900000113")) == 1
+    assert (checked.exit_code, "what is reserved or given back" in checked.output) == (1, True)
+    rows("UPDATE payment SET refunded_vnd = 0 RETURNING id")
+    payments.flows.check_books()
+    assert rows("SELECT open FROM books_alarm") == [(False,)]
+    assert CliRunner().invoke(commands, ["check"]).exit_code == 0
+
+
+def test_50_when_nobody_can_be_told_the_payment_goes_on_and_is_told_once(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    outside.spoil("push", "down", count=1_000)
+    outside.spoil("sms", "down", count=1_000)
+
+    pay(an, bill)
+    work()
+    outside.mend()
+    work()
+
+    assert rows("SELECT state FROM payment") == [("captured",)]
+    assert [message["kind"] for message in inbox(an)] == ["bills_paid"]

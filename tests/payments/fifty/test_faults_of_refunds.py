@@ -1,0 +1,200 @@
+"""Faults 26 to 31: refunds at once, again, late, in part, and while a bank examines the payment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import payments.flows
+from kit.database import transaction
+from payments import ledger, operations
+from payments.events import RefundRequested
+from services.utilities.models import Bill, BillState
+from tests.factories import AMOUNT_VND, bill_now, owe
+from tests.payments.stories import events_of, inbox, knock, pay, refused_in_both, rows, told
+from tests.people import Outside, Person, StaffMember, Work, all_at_once
+
+Later = Callable[[timedelta], None]
+
+
+class Paid:
+    """A bill that was paid and posted, and the company's clerk and approver."""
+
+    def __init__(self, an: Person, bill: Bill, staff: Callable[..., StaffMember], work: Work, card: str) -> None:
+        body = pay(an, bill, card=card).json
+        work()
+        self.id, self.item_id, self.bill = body["id"], body["items"][0]["id"], bill
+        self.clerk = staff("provider", "clerk", provider_id=bill.provider_id)
+        self.approver = staff("provider", "approver", organisation_id=self.clerk.organisation_id)
+
+    def refund(self, amount_vnd: int, caller: Any = None, **headers: str) -> Any:
+        asked = {"item_id": self.item_id, "amount_vnd": amount_vnd, "reason": "meter_misread"}
+        return (caller or self.clerk).post(f"/v1/payments/{self.id}/refunds", json=asked, headers=headers)
+
+
+@pytest.fixture
+def paid(an: Person, outside: Outside, staff: Callable[..., StaffMember], work: Work) -> Callable[..., Paid]:
+    return lambda card="pm_card_visa", **bill: Paid(an, owe(an, outside, **bill), staff, work, card)
+
+
+def _payable() -> int:
+    with transaction() as session:
+        return -ledger.balance(session, ledger.PROVIDER_PAYABLE)
+
+
+def _hear(an: Person, outside: Outside, work: Work, *types: str) -> None:
+    for event in events_of(outside, *types):
+        knock(an, event)
+    work()
+
+
+def test_26_of_twenty_refunds_of_most_of_it_at_once_one_is_made(
+    paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid()
+
+    def try_once(_number: int) -> int:
+        while (answer := bought.refund(AMOUNT_VND * 6 // 10)).status_code == 503:
+            pass
+        return int(answer.status_code)
+
+    statuses = all_at_once(20, try_once)
+    work()
+
+    assert sorted(statuses) == [201] + [409] * 19
+    assert outside.refunds() == [AMOUNT_VND * 6 // 10]
+
+
+def test_27_a_refund_without_an_answer_is_not_made_again_by_a_second_click(
+    paid: Callable[..., Paid], outside: Outside, work: Work, later: Later, hasty: None
+) -> None:
+    bought = paid()
+    outside.spoil("gateway", "cut", match={"path": "/refunds", "method": "POST"}, count=2)
+    first = bought.refund(100_000, **{"Idempotency-Key": "first click"})
+    work()
+
+    again = bought.refund(100_000, **{"Idempotency-Key": "first click"})
+    second = bought.refund(100_000)
+    outside.mend()
+    payments.flows.give_back(RefundRequested(UUID(first.json["id"])))
+
+    assert (again.status_code, again.json["id"]) == (201, first.json["id"])
+    assert (second.status_code, second.json["code"], second.json["retryable"]) == (409, "refund_underway", True)
+    assert outside.refunds() == [100_000]
+    assert rows("SELECT state FROM refund") == [("succeeded",)]
+
+
+def test_28_a_refund_that_fails_days_after_its_success_is_the_citizens_again(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, later: Later
+) -> None:
+    bought = paid("pm_card_refundFail")
+    bought.refund(AMOUNT_VND)
+    work()
+    assert rows("SELECT state FROM refund") == [("succeeded",)]
+
+    later(timedelta(days=3))
+    _hear(an, outside, work, "refund.failed", "charge.refund.updated")
+
+    assert rows("SELECT state FROM refund") == [("failed",)]
+    assert rows("SELECT kind FROM journal ORDER BY number")[-1] == ("refund_returned",)
+    with transaction() as session:
+        assert ledger.balance(session, ledger.CITIZEN_UNAPPLIED, citizen_id=an.id) == -AMOUNT_VND
+    assert told(an, bought.id)["timeline"][-1]["step"] == "refund_failed"
+
+
+def test_29_two_equal_partial_refunds_that_are_both_meant_are_both_made(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid()
+
+    for _time in range(2):
+        assert bought.refund(100_000).status_code == 201
+        work()
+
+    assert outside.refunds() == [100_000, 100_000]
+    assert (_payable(), told(an, bought.id)["refunded_vnd"]) == (AMOUNT_VND - 200_000, 200_000)
+    assert [message["kind"] for message in inbox(an)].count("bills_returned") == 2
+
+
+def test_30_while_the_bank_examines_a_payment_nothing_is_given_back(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid("pm_card_createDispute")
+    _hear(an, outside, work, "charge.dispute.created")
+
+    refused = refused_in_both(lambda headers: bought.refund(1_000, **headers), 409, "payment_disputed")
+
+    assert refused["retryable"] is False
+    assert bill_now(bought.bill).state is BillState.PAID
+    with transaction() as session:
+        assert ledger.balance(session, ledger.DISPUTED) == AMOUNT_VND
+
+
+@pytest.mark.parametrize("outcome", ["lost", "won"])
+def test_31_what_a_bank_takes_for_good_is_netted_from_the_provider_and_what_it_gives_back_is_not(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, outcome: str
+) -> None:
+    bought = paid("pm_card_createDispute")
+    _hear(an, outside, work, "charge.dispute.created")
+    (dispute,) = rows("SELECT gateway_id FROM dispute")
+
+    outside.at_gateway(f"disputes/{dispute.gateway_id}/decide", outcome=outcome)
+    _hear(an, outside, work, "charge.dispute.closed")
+
+    assert rows("SELECT state FROM dispute") == [(outcome,)]
+    assert _payable() == (AMOUNT_VND if outcome == "won" else 0)
+    with transaction() as session:
+        assert ledger.balance(session, ledger.DISPUTED) == 0
+    assert told(an, bought.id)["timeline"][-1]["step"] == f"dispute_{outcome}"
+    assert bought.refund(1_000).status_code == (201 if outcome == "won" else 409)
+
+
+def test_31_a_dispute_lost_after_the_remittance_is_netted_from_the_next_one(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid("pm_card_createDispute")
+    commission = 1_000
+    with transaction() as session:
+        operations.remit(session, bought.bill.provider_id, AMOUNT_VND, commission_vnd=commission, remittance="R-1")
+        operations.remit(session, bought.bill.provider_id, AMOUNT_VND, commission_vnd=commission, remittance="R-1")
+    assert _payable() == 0
+    _hear(an, outside, work, "charge.dispute.created")
+    (dispute,) = rows("SELECT gateway_id FROM dispute")
+
+    outside.at_gateway(f"disputes/{dispute.gateway_id}/decide", outcome="lost")
+    _hear(an, outside, work, "charge.dispute.closed")
+
+    # The provider has had the money: it owes it, until the next remittance takes it along.
+    assert _payable() == -AMOUNT_VND
+    next_bill = owe(an, outside, amount_vnd=900_000)
+    pay(an, next_bill)
+    work()
+    with transaction() as session:
+        due = operations.payable(session, next_bill.provider_id)
+        assert due == 900_000 - AMOUNT_VND
+        operations.remit(session, next_bill.provider_id, due, commission_vnd=0, remittance="R-2")
+        assert ledger.sum_of_all(session) == 0
+        assert -ledger.balance(session, ledger.BANK) == AMOUNT_VND - commission + due
+    assert _payable() == 0
+
+
+def test_a_large_refund_waits_for_a_second_person_and_a_declined_one_is_undone(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid(amount_vnd=5_000_000)
+    large = bought.refund(2_500_000).json
+    work()
+    assert (large["awaits_approval"], outside.refunds(), _payable()) == (True, [], 2_500_000)
+
+    declined = bought.approver.post(f"/v1/payments/refunds/{large['id']}/refusal")
+    assert (declined.json["state"], _payable()) == ("failed", 5_000_000)
+    again = bought.refund(2_500_000).json
+    approved = bought.approver.post(f"/v1/payments/refunds/{again['id']}/approval")
+    work()
+
+    assert approved.status_code == 200
+    assert (outside.refunds(), _payable()) == ([2_500_000], 2_500_000)
