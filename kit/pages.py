@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -81,9 +81,8 @@ def page(
     `question` is whatever the cursor is bound to: filters and caller. Raises MalformedRequest for a cursor that was
     altered, or belongs to another question. Each row must carry the columns of `by` under their names.
     """
-    bound_to = hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
     if cursor is not None:
-        after = _read(cursor, bound_to, by)
+        after = read_cursor(cursor, question, [column.type.python_type for column in by])
         keys = tuple_(*by)
         statement = statement.where(keys < after if descending else keys > after)
     statement = statement.order_by(*(column.desc() if descending else column.asc() for column in by)).limit(limit + 1)
@@ -92,20 +91,29 @@ def page(
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]
-    values = [getattr(last, column.key) for column in by]
-    return Page(rows[:limit], _signer["cursor"].dumps([bound_to, *map(_plain, values)]))
+    return Page(rows[:limit], write_cursor(question, [getattr(last, column.key) for column in by]))
 
 
-def _read(cursor: str, bound_to: str, by: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+def write_cursor(question: object, values: Iterable[Any]) -> str:
+    """The cursor of what follows the row with these `values`, for the same question only."""
+    return str(_signer["cursor"].dumps([_digest(question), *map(_plain, values)]))
+
+
+def read_cursor(cursor: str, question: object, kinds: Sequence[type]) -> tuple[Any, ...]:
+    """The values a cursor holds, of these `kinds`. Raises MalformedRequest when it was altered or does not fit."""
     flaw = Flaw("cursor", "cursor", "Con trỏ trang không hợp lệ cho câu hỏi này.", "The cursor does not fit here.")
     try:
         bound, *values = _signer["cursor"].loads(cursor)
-        after = tuple(_typed(column.type.python_type, value) for column, value in zip(by, values, strict=True))
+        after = tuple(_typed(kind, value) for kind, value in zip(kinds, values, strict=True))
     except (BadData, ValueError, TypeError) as exc:
         raise MalformedRequest(errors=[flaw]) from exc
-    if bound != bound_to:
+    if bound != _digest(question):
         raise MalformedRequest(errors=[flaw])
     return after
+
+
+def _digest(question: object) -> str:
+    return hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a column's value

@@ -328,7 +328,7 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if response.mimetype in _TOLD_IN_A_LANGUAGE:
-        response.headers["Content-Language"] = language()
+        response.headers.setdefault("Content-Language", language())
     if g.get("replayed"):
         response.headers["Idempotency-Replayed"] = "true"
     if (age := g.get("public_max_age")) is not None and response.status_code == 200:  # noqa: PLR2004

@@ -24,6 +24,7 @@ import payments.gateway
 import payments.views
 import persons.operations
 import persons.views
+import services.tourism.views
 import services.utilities.providers
 import services.utilities.views
 from kit import database, logs, pages, vault, web
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
+    services.tourism.views.blueprint,
     payments.views.blueprint,
     notifications.views.blueprint,
 )
@@ -118,6 +120,7 @@ def assemble(settings: Settings) -> Flask:
     app.extensions["api"] = api
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
+    app.register_blueprint(services.tourism.views.pages.blueprint)
     app.config["SANDBOX_URL"] = settings.sandbox_url
     return app
 

@@ -68,6 +68,16 @@ POLICY: dict[str, Rule] = {
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
+    # tourism
+    "listCategories": PUBLIC,
+    "searchGuides": PUBLIC,
+    "searchGuideFeatures": PUBLIC,
+    "getGuide": PUBLIC,
+    "getGuideLinkedData": PUBLIC,
+    "getGuideMap": PUBLIC,
+    "getMediaFile": PUBLIC,
+    "exportItinerary": PUBLIC,
+    "listGuideChanges": PUBLIC,
     # payments
     "getPayment": _by_mandate("bills:pay"),
     "listPayments": CITIZEN,
