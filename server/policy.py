@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from auth.assurance import FRESH
 from auth.guard import Role, Rule
 from auth.models import Assurance
+from auth.organisation_models import OrganisationKind, StaffRole
 
 PUBLIC = Rule(frozenset(Role), open=True)
 # Those who come to get a token: an expired one in the header must not stop them.
@@ -14,8 +17,20 @@ CITIZEN = Rule(frozenset({Role.CITIZEN}))
 STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
 
 
+def _staff(kind: OrganisationKind | None, *roles: StaffRole, **more: Any) -> Rule:  # noqa: ANN401 - the fields of a rule
+    """For members of organisations of a kind, or of any, in one of these roles."""
+    kinds = frozenset(OrganisationKind) if kind is None else frozenset({kind})
+    return Rule(frozenset(), staff=frozenset(roles), kinds=kinds, **more)
+
+
 def _provider(scope: str) -> Rule:
-    return Rule(frozenset({Role.PROVIDER}), scope=scope)
+    """For the system of a provider that was granted a scope, and for its clerks."""
+    return Rule(
+        frozenset({Role.PROVIDER}),
+        scope=scope,
+        staff=frozenset({StaffRole.CLERK}),
+        kinds=frozenset({OrganisationKind.PROVIDER}),
+    )
 
 
 def _by_mandate(scope: str) -> Rule:

@@ -15,12 +15,13 @@ from flask.testing import FlaskClient
 from auth import guard, operations
 from auth.assurance import Proof
 from auth.guard import Role, Rule
-from auth.models import Assurance, Language, MachineRole
+from auth.models import Assurance, Language
 from kit import clock
 from kit.database import transaction
 from kit.quotas import Quotas
 from server.policy import POLICY
 from tests.auth.test_forged_tokens import STRANGER, claims, header, sign
+from tests.people import make_organisation
 
 HOUR, STALE = timedelta(hours=1), timedelta(minutes=6)
 ADMITTED, NOBODY, NOT_ALLOWED, NOT_ENOUGH = (
@@ -50,10 +51,10 @@ def citizen(level: Assurance, age: timedelta = timedelta()) -> str:
 
 
 def machine(*scopes: str) -> str:
+    organisation_id = make_organisation("provider")
     with transaction() as session:
-        client, secret = operations.create_client(
-            session, role=MachineRole.PROVIDER, provider_id=uuid4(), scopes=scopes, name="Tests"
-        )
+        client = operations.create_client(session, organisation_id=organisation_id, scopes=scopes, name="Tests")
+        _, secret = operations.add_secret(session, client.id, expires_at=None)
         return operations.issue_client_token(session, str(client.id), secret, None).access_token
 
 
@@ -107,9 +108,6 @@ ACTORS = {
     "a provider that may send bills": Actor(lambda: machine(*BILLS), Role.PROVIDER, scopes=BILLS),
     "a provider without a scope": Actor(machine, Role.PROVIDER),
     "a provider whose client was revoked": Actor(revoked, Role.PROVIDER, is_good=False, scopes=SCOPES),
-    "a clinic": Actor(lambda: signed_for(Role.CLINIC), Role.CLINIC),
-    "an editor": Actor(lambda: signed_for(Role.EDITOR), Role.EDITOR),
-    "an operator": Actor(lambda: signed_for(Role.OPERATOR), Role.OPERATOR),
     "an app of others": Actor(lambda: signed_for(Role.DEVELOPER), Role.DEVELOPER),
     "a stranger with a key of their own": Actor(lambda: sign(header(), claims(), STRANGER), is_good=False),
     "garbage": Actor(lambda: "garbage", is_good=False),
@@ -188,7 +186,7 @@ def test_an_operation_without_an_entry_refuses_to_boot(app):
     without = {name: rule for name, rule in POLICY.items() if name != "payBills"}
 
     with pytest.raises(LookupError, match="payBills"):
-        guard.install(Flask("another"), api, without, Quotas(1), may_act=lambda *_: False)
+        guard.install(Flask("another"), api, without, Quotas(1), may_act=lambda *_: False, state_purpose=lambda: None)
 
 
 def test_each_refusal_has_its_status_and_says_how_to_go_on(client):
