@@ -26,6 +26,7 @@ import payments.views
 import persons.guard
 import persons.operations
 import persons.views
+import services.tourism.signing
 import services.tourism.views
 import services.utilities.providers
 import services.utilities.views
@@ -63,6 +64,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         pooled=settings.database_pooled,
     )
     pages.use_key(settings.secret_key)
+    services.tourism.signing.use_key(settings.secret_key)
     vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
     auth.tokens.use_key(
         settings.signing_key,

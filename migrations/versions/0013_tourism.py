@@ -5,34 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
 revision = '0013'
-down_revision = '0008'
+down_revision = '0009'
 
 
 def upgrade() -> None:
-    op.create_table('guide_alert',
-    sa.Column('kind', sa.Enum('storm', 'flood', 'landslide', 'fire', 'closure', 'crowd', name='alertkind', native_enum=False, create_constraint=True, length=32), nullable=False),
-    sa.Column('level', sa.BigInteger(), nullable=False),
-    sa.Column('closes', sa.Boolean(), nullable=False),
-    sa.Column('reason_vi', sa.Text(), nullable=False),
-    sa.Column('reason_en', sa.Text(), nullable=False),
-    sa.Column('source', sa.Text(), nullable=False),
-    sa.Column('province_codes', sa.ARRAY(sa.Text()), nullable=False),
-    sa.Column('commune_codes', sa.ARRAY(sa.Text()), nullable=False),
-    sa.Column('guide_ids', sa.ARRAY(sa.Text()), nullable=False),
-    sa.Column('starts_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('ends_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('author_id', sa.Uuid(), nullable=False),
-    sa.Column('version', sa.BigInteger(), nullable=False),
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint('cardinality(province_codes) + cardinality(commune_codes) + cardinality(guide_ids) > 0', name=op.f('ck_guide_alert_covers_something')),
-    sa.CheckConstraint('level BETWEEN 1 AND 5', name=op.f('ck_guide_alert_level')),
-    sa.CheckConstraint('starts_at < ends_at', name=op.f('ck_guide_alert_ends_after_it_starts')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_guide_alert'))
-    )
-    op.create_index('ix_guide_alert_ends_at', 'guide_alert', ['ends_at'], unique=False, postgresql_where=sa.text('ended_at IS NULL'))
     op.create_table('guide_blob',
     sa.Column('sha256', sa.Text(), nullable=False),
     sa.Column('content', sa.LargeBinary(), nullable=False),
@@ -76,28 +54,6 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('kid', name=op.f('pk_guide_pack_key'))
     )
-    op.create_table('guide_revision',
-    sa.Column('guide_id', sa.Uuid(), nullable=False),
-    sa.Column('number', sa.BigInteger(), nullable=False),
-    sa.Column('body', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
-    sa.Column('state', sa.Enum('draft', 'in_review', 'sent_back', 'scheduled', 'published', name='revisionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
-    sa.Column('author_id', sa.Uuid(), nullable=False),
-    sa.Column('reviewer_id', sa.Uuid(), nullable=True),
-    sa.Column('note', sa.Text(), nullable=True),
-    sa.Column('publish_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('version', sa.BigInteger(), nullable=False),
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("(state = 'published') = (published_at IS NOT NULL)", name=op.f('ck_guide_revision_published_at')),
-    sa.CheckConstraint("state NOT IN ('scheduled', 'published') OR reviewer_id IS NOT NULL", name=op.f('ck_guide_revision_reviewed')),
-    sa.CheckConstraint('reviewer_id IS NULL OR reviewer_id <> author_id', name=op.f('ck_guide_revision_reviewed_by_another')),
-    sa.CheckConstraint('version > 0', name=op.f('ck_guide_revision_version_is_positive')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_guide_revision')),
-    sa.UniqueConstraint('guide_id', 'number', name=op.f('uq_guide_revision_guide_id_number'))
-    )
-    op.create_index('ix_guide_revision_due', 'guide_revision', ['publish_at'], unique=False, postgresql_where=sa.text("state = 'scheduled'"))
-    op.create_index('ix_guide_revision_state', 'guide_revision', ['state', 'id'], unique=False)
     op.create_table('visitor',
     sa.Column('citizen_id', sa.Uuid(), nullable=True),
     sa.Column('token_hash', sa.LargeBinary(), nullable=True),
@@ -135,7 +91,7 @@ def upgrade() -> None:
     sa.Column('details', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('licence', sa.Text(), nullable=False),
-    sa.Column('organisation_id', sa.Uuid(), nullable=True),
+    sa.Column('organisation_id', sa.Uuid(), nullable=False),
     sa.Column('verified_on', sa.Date(), nullable=True),
     sa.Column('valid_until_on', sa.Date(), nullable=True),
     sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True),
@@ -149,6 +105,7 @@ def upgrade() -> None:
     sa.CheckConstraint('valid_until_on IS NULL OR valid_until_on >= verified_on', name=op.f('ck_guide_valid_after_verified')),
     sa.CheckConstraint('version > 0', name=op.f('ck_guide_version_is_positive')),
     sa.ForeignKeyConstraint(['category_code'], ['guide_category.code'], name=op.f('fk_guide_category_code')),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_guide_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_guide')),
     sa.UniqueConstraint('short_code', name=op.f('uq_guide_short_code')),
     sa.UniqueConstraint('slug', name=op.f('uq_guide_slug'))
@@ -159,8 +116,49 @@ def upgrade() -> None:
     op.create_index('ix_guide_changes_until', 'guide', ['changes_until_at'], unique=False, postgresql_where=sa.text('changes IS NOT NULL'))
     op.create_index('ix_guide_commune', 'guide', ['commune_code'], unique=False, postgresql_where=sa.text('withdrawn_at IS NULL'))
     op.create_index('ix_guide_near', 'guide', ['category_code', 'lat', 'lon'], unique=False, postgresql_where=sa.text('withdrawn_at IS NULL'))
+    op.create_index(op.f('ix_guide_organisation_id'), 'guide', ['organisation_id'], unique=False)
     op.create_index('ix_guide_province', 'guide', ['province_code'], unique=False, postgresql_where=sa.text('withdrawn_at IS NULL'))
     op.create_index('ix_guide_tags', 'guide', ['tags'], unique=False, postgresql_using='gin')
+    op.create_table('guide_alert',
+    sa.Column('kind', sa.Enum('storm', 'flood', 'landslide', 'fire', 'closure', 'crowd', name='alertkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('level', sa.BigInteger(), nullable=False),
+    sa.Column('closes', sa.Boolean(), nullable=False),
+    sa.Column('reason_vi', sa.Text(), nullable=False),
+    sa.Column('reason_en', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('province_codes', sa.ARRAY(sa.Text()), nullable=False),
+    sa.Column('commune_codes', sa.ARRAY(sa.Text()), nullable=False),
+    sa.Column('guide_ids', sa.ARRAY(sa.Text()), nullable=False),
+    sa.Column('starts_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('ends_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('organisation_id', sa.Uuid(), nullable=False),
+    sa.Column('author_id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('cardinality(province_codes) + cardinality(commune_codes) + cardinality(guide_ids) > 0', name=op.f('ck_guide_alert_covers_something')),
+    sa.CheckConstraint('level BETWEEN 1 AND 5', name=op.f('ck_guide_alert_level')),
+    sa.CheckConstraint('starts_at < ends_at', name=op.f('ck_guide_alert_ends_after_it_starts')),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_guide_alert_organisation_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_guide_alert'))
+    )
+    op.create_index('ix_guide_alert_ends_at', 'guide_alert', ['ends_at'], unique=False, postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_index(op.f('ix_guide_alert_organisation_id'), 'guide_alert', ['organisation_id'], unique=False)
+    op.create_table('guide_import',
+    sa.Column('organisation_id', sa.Uuid(), nullable=False),
+    sa.Column('author_id', sa.Uuid(), nullable=False),
+    sa.Column('format', sa.Text(), nullable=False),
+    sa.Column('drafted', sa.BigInteger(), nullable=False),
+    sa.Column('unchanged', sa.BigInteger(), nullable=False),
+    sa.Column('refused', sa.BigInteger(), nullable=False),
+    sa.Column('errors', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_guide_import_organisation_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_guide_import'))
+    )
+    op.create_index(op.f('ix_guide_import_organisation_id'), 'guide_import', ['organisation_id'], unique=False)
     op.create_table('guide_pack_part',
     sa.Column('pack_id', sa.Uuid(), nullable=False),
     sa.Column('place', sa.BigInteger(), nullable=False),
@@ -168,6 +166,30 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['pack_id'], ['guide_pack.id'], name=op.f('fk_guide_pack_part_pack_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('pack_id', 'place', name=op.f('pk_guide_pack_part'))
     )
+    op.create_table('guide_revision',
+    sa.Column('guide_id', sa.Uuid(), nullable=False),
+    sa.Column('organisation_id', sa.Uuid(), nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False),
+    sa.Column('body', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+    sa.Column('state', sa.Enum('draft', 'in_review', 'sent_back', 'scheduled', 'published', name='revisionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('author_id', sa.Uuid(), nullable=False),
+    sa.Column('reviewer_id', sa.Uuid(), nullable=True),
+    sa.Column('note', sa.Text(), nullable=True),
+    sa.Column('publish_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("(state = 'published') = (published_at IS NOT NULL)", name=op.f('ck_guide_revision_published_at')),
+    sa.CheckConstraint("state NOT IN ('scheduled', 'published') OR reviewer_id IS NOT NULL", name=op.f('ck_guide_revision_reviewed')),
+    sa.CheckConstraint('reviewer_id IS NULL OR reviewer_id <> author_id', name=op.f('ck_guide_revision_reviewed_by_another')),
+    sa.CheckConstraint('version > 0', name=op.f('ck_guide_revision_version_is_positive')),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_guide_revision_organisation_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_guide_revision')),
+    sa.UniqueConstraint('guide_id', 'number', name=op.f('uq_guide_revision_guide_id_number'))
+    )
+    op.create_index('ix_guide_revision_due', 'guide_revision', ['publish_at'], unique=False, postgresql_where=sa.text("state = 'scheduled'"))
+    op.create_index('ix_guide_revision_organisation', 'guide_revision', ['organisation_id', 'id'], unique=False)
     op.create_table('visitor_plan',
     sa.Column('visitor_id', sa.Uuid(), nullable=False),
     sa.Column('title', sa.Text(), nullable=False),

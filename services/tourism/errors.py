@@ -12,6 +12,12 @@ class GuideContentInvalid(DomainError):
     vi = "Nội dung cẩm nang có chỗ chưa hợp lệ. Danh sách errors chỉ rõ từng chỗ."
 
 
+class SlugTaken(DomainError):
+    """Another guide has this slug. Choose one that nobody has."""
+
+    vi = "Đã có cẩm nang khác dùng slug này. Hãy chọn một slug chưa ai dùng."
+
+
 class UnknownCategory(DomainError):
     """There is no such category. `listCategories` tells those there are."""
 
@@ -31,13 +37,6 @@ class MediaUnlicensed(DomainError):
 
     status = 422
     vi = "Không xuất bản khi thiếu tác giả và giấy phép. Hãy ghi đủ cả hai hoặc giữ tệp ở dạng nháp."
-
-
-class MediaTooLarge(DomainError):
-    """The file is too big. A picture, a recording or a film may have ten megabytes."""
-
-    status = 413
-    vi = "Tệp quá lớn. Mỗi ảnh, bản ghi âm hoặc phim tối đa mười megabyte."
 
 
 class MediaUnreadable(DomainError):

@@ -6,6 +6,10 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
+import auth.operations
+from auth.organisation_models import OrganisationKind
 from kit.database import new_id, transaction
 from services.tourism import operations
 from services.tourism.schemas.content import GuideContentSchema, plain_content
@@ -57,13 +61,25 @@ def make_categories() -> None:
         operations.save_categories(session, CATEGORIES)
 
 
+def make_office(slug: str = "so-du-lich") -> UUID:
+    """The tourism office that answers for the guides of the stories; returns its id."""
+    with transaction() as session:
+        found = session.execute(text("SELECT id FROM organisation WHERE slug = :slug"), {"slug": slug}).scalar()
+        if found is None:
+            found = auth.operations.create_organisation(
+                session, kind=OrganisationKind.TOURISM_OFFICE, slug=slug, name_vi="Sở Du lịch", name_en="Tourism office"
+            ).id
+    return found
+
+
 def make_guide(title: str = "Chùa Bích Động", **changes: Any) -> UUID:
     """A published guide; returns its id."""
     make_categories()
+    office = changes.pop("office", None) or make_office()
     guide_id = new_id()
     body = plain_content(GuideContentSchema().load(content(title, **changes)))
     with transaction() as session:
-        operations.publish(session, guide_id, body)
+        operations.publish(session, guide_id, office, body)
     return guide_id
 
 

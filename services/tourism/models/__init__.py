@@ -1,7 +1,7 @@
 """The tables of guides, one file a noun."""
 
 from services.tourism.models.alerts import AlertKind, GuideAlert
-from services.tourism.models.editing import GuideReport, LinkCheck, ReportState, Revision, RevisionState
+from services.tourism.models.editing import GuideImport, GuideReport, LinkCheck, ReportState, Revision, RevisionState
 from services.tourism.models.guides import (
     Guide,
     GuideBlob,
@@ -41,6 +41,7 @@ __all__ = [
     "GuideCard",
     "GuideCategory",
     "GuideCounter",
+    "GuideImport",
     "GuideKind",
     "GuideMedia",
     "GuideReport",

@@ -34,11 +34,12 @@ class Revision(Record):
         CheckConstraint("(state = 'published') = (published_at IS NOT NULL)", name="published_at"),
         CheckConstraint("version > 0", name="version_is_positive"),
         UniqueConstraint("guide_id", "number"),
-        Index("ix_guide_revision_state", "state", "id"),
+        Index("ix_guide_revision_organisation", "organisation_id", "id"),
         Index("ix_guide_revision_due", "publish_at", postgresql_where=text("state = 'scheduled'")),
     )
 
     guide_id: Mapped[UUID]  # no foreign key: a new guide has no row until it is published
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
     number: Mapped[int]
     body: Mapped[dict[str, Any]]
     state: Mapped[RevisionState]
@@ -70,6 +71,20 @@ class GuideReport(Record):
     state: Mapped[ReportState] = mapped_column(default=ReportState.OPEN)
     answer: Mapped[str | None]
     settled_at: Mapped[datetime | None]
+
+
+class GuideImport(Record):
+    """A file an office sent, and what became of its lines: good ones are drafts, each bad one is named."""
+
+    __tablename__ = "guide_import"
+
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    author_id: Mapped[UUID]
+    format: Mapped[str]
+    drafted: Mapped[int]
+    unchanged: Mapped[int]
+    refused: Mapped[int]
+    errors: Mapped[list[Any]]
 
 
 class LinkCheck(Base):

@@ -119,7 +119,7 @@ class Guide(Record):
     details: Mapped[dict[str, Any]]
     source: Mapped[str]
     licence: Mapped[str]
-    organisation_id: Mapped[UUID | None]  # who answers for it, and is paid for its tickets
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)  # who answers for it
     verified_on: Mapped[date | None]
     valid_until_on: Mapped[date | None]
     withdrawn_at: Mapped[datetime | None]

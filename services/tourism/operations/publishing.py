@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_change
 from sqlalchemy.orm import Session
 
 from kit import clock
+from kit.parsing import Flaw
 from kit.text import fold
 from services.tourism import cards, opening
-from services.tourism.errors import UnknownCategory, VietnameseTextMissing
+from services.tourism.errors import GuideContentInvalid, SlugTaken, UnknownCategory, VietnameseTextMissing
 from services.tourism.models import (
     Guide,
     GuideCard,
@@ -72,25 +73,37 @@ def save_categories(session: Session, given: Sequence[Mapping[str, Any]]) -> int
     return len(given)
 
 
-def check_content(session: Session, body: Mapping[str, Any]) -> None:
-    """Raises UnknownCategory, and VietnameseTextMissing for a guide that could not be published."""
+def check_content(session: Session, guide_id: UUID, body: Mapping[str, Any]) -> None:
+    """Raises UnknownCategory, VietnameseTextMissing, SlugTaken and GuideContentInvalid for what can't be published."""
     known = session.execute(select(GuideCategory.code).where(GuideCategory.code == body["category"])).first()
     if known is None:
         raise UnknownCategory
     home = body["texts"].get(cards.HOME, {})
     if home.get("state") != Publication.PUBLISHED or not (home.get("title") and home.get("summary")):
         raise VietnameseTextMissing
+    if session.execute(select(Guide.id).where(Guide.slug == body["slug"], Guide.id != guide_id)).first():
+        raise SlugTaken
+    wanted = {UUID(str(stop["guide_id"])) for stop in body.get("stops") or ()}
+    if wanted - set(session.execute(select(Guide.id).where(Guide.id.in_(wanted))).scalars()):
+        flaw = Flaw("/stops", "unknown", "Có điểm dừng không tồn tại.", "A stop is no guide.")
+        raise GuideContentInvalid(errors=[flaw])
 
 
-def publish(session: Session, guide_id: UUID, body: Mapping[str, Any]) -> None:
-    """Let the public read `body` as this guide from now on; whatever of it the public had read before is replaced.
+def publish(session: Session, guide_id: UUID, organisation_id: UUID, body: Mapping[str, Any]) -> None:
+    """Let the public read `body` as this guide of an office from now on, instead of what it had read before.
 
     Raises what `check_content` raises.
     """
-    check_content(session, body)
+    check_content(session, guide_id, body)
     now = clock.now()
     values = _facts_of(body, now) | {"change_no": next_change_no(session), "changed_at": now, "withdrawn_at": None}
-    made = {"id": guide_id, "created_at": now, "short_code": _fresh_code(session), "version": 1}
+    made = {
+        "id": guide_id,
+        "organisation_id": organisation_id,
+        "created_at": now,
+        "short_code": _fresh_code(session),
+        "version": 1,
+    }
     session.execute(
         insert_or_change(Guide)
         .values(**values, **made)
@@ -182,7 +195,6 @@ def _facts_of(body: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "details": body.get("details") or {},
         "source": body["source"],
         "licence": body["licence"],
-        "organisation_id": None if body.get("organisation_id") is None else UUID(str(body["organisation_id"])),
         "verified_on": _day(body.get("verified_on")),
         "valid_until_on": _day(body.get("valid_until_on")),
     }
@@ -216,13 +228,16 @@ def _save_texts(session: Session, guide_id: UUID, texts: Mapping[str, Mapping[st
 
 def _search_vector(words: Mapping[str, Any]) -> ColumnElement[Any]:
     # "simple" of the core splits words and stems nothing; the marks are gone before, so "den do" finds "Đền Đô".
-    parts = [
-        func.setweight(func.to_tsvector("simple", fold(words.get(field) or "")), literal_column(f"'{weight}'")) for field, weight in _WEIGHTS
-    ]
+    parts = [_weighted(fold(words.get(field) or ""), weight) for field, weight in _WEIGHTS]
     whole: ColumnElement[Any] = parts[0]
     for part in parts[1:]:
         whole = whole.op("||")(part)
     return whole
+
+
+def _weighted(folded: str, weight: str) -> ColumnElement[Any]:
+    weighted: ColumnElement[Any] = func.setweight(func.to_tsvector("simple", folded), literal_column(f"'{weight}'"))
+    return weighted
 
 
 def _save_stops(session: Session, guide_id: UUID, stops: Sequence[Mapping[str, Any]]) -> None:

@@ -224,7 +224,6 @@ class GuideContentSchema(ma.Schema):
     details = ma.fields.Nested(GuideDetailsSchema, allow_none=True)
     source = Line(600, required=True, metadata={"description": "Where the facts come from."})
     licence = Line(60, required=True, metadata={"example": "CC-BY-4.0"})
-    organisation_id = ma.fields.UUID(allow_none=True, metadata={"description": "Who answers for the guide."})
     verified_on = ma.fields.String(
         allow_none=True, validate=ma.validate.Regexp(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), metadata={"format": "date"}
     )

@@ -101,3 +101,159 @@ CONTENT_EXAMPLE: dict[str, Any] = {
     "licence": "CC-BY-4.0",
     "texts": {"vi": {"state": "published", "title": "Chùa Keo", "summary": "Ngôi chùa gỗ thế kỷ 17."}},
 }  # fmt: skip
+REVISION_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000000b1",
+    "guide_id": SUMMARY_EXAMPLE["id"],
+    "number": 2,
+    "state": "draft",
+    "title": "Chùa Keo",
+    "author_id": "019a0c1e-0000-7c00-8000-0000000000c1",
+    "reviewer_id": None,
+    "note": None,
+    "created_at": "2026-11-21T09:00:00.000+07:00",
+    "publish_at": None,
+    "published_at": None,
+    "content": CONTENT_EXAMPLE,
+}
+IMPORT_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000000d1",
+    "created_at": "2026-11-21T09:00:00.000+07:00",
+    "format": "csv",
+    "drafted": 1,
+    "unchanged": 0,
+    "refused": 1,
+    "errors": [{"line": 3, "place": "/slug", "detail": "String does not match expected pattern."}],
+}
+REPORTED_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000000e1",
+    "created_at": "2026-11-21T09:00:00.000+07:00",
+    "guide_id": SUMMARY_EXAMPLE["id"],
+    "about": "hours",
+    "message": "Chùa đóng cửa lúc 17 giờ.",
+    "lang": "vi",
+    "state": "open",
+    "answer": None,
+    "settled_at": None,
+}
+MEDIA_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000000f1",
+    "guide_id": SUMMARY_EXAMPLE["id"],
+    "kind": "image",
+    "media_type": "image/jpeg",
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "bytes_total": 48213,
+    "author": "Nguyễn Thị Hoa",
+    "licence": "CC-BY-4.0",
+    "alt": {"vi": "Gác chuông ba tầng", "en": "The three-storey bell tower"},
+    "transcript": {},
+    "state": "published",
+}
+ALERT_EXAMPLE: dict[str, Any] = {
+    "kind": "storm",
+    "level": 3,
+    "closes": True,
+    "reason_vi": "Bão cấp 9, các bến thuyền ngừng đón khách.",
+    "reason_en": "Storm of force 9: boat landings take no visitors.",
+    "source": "Đài khí tượng thủy văn",
+    "province_codes": ["37"],
+    "commune_codes": [],
+    "guide_ids": [],
+    "starts_at": "2026-11-21T09:00:00.000+07:00",
+    "ends_at": "2026-11-22T18:00:00.000+07:00",
+}
+ALERT_TOLD_EXAMPLE = ALERT_EXAMPLE | {"id": "019a0c1e-0000-7c00-8000-0000000000e2", "ended_at": None}
+PACK_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000001a1",
+    "scope": "province:37",
+    "number": 3,
+    "base_id": None,
+    "bytes_total": 181204,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "created_at": "2026-11-21T02:10:00.000+07:00",
+}
+PACK_KEY_EXAMPLE = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "alg": "EdDSA",
+    "use": "sig",
+}
+MANIFEST_EXAMPLE: dict[str, Any] = {
+    "manifest": {
+        "format": 1,
+        "id": PACK_EXAMPLE["id"],
+        "scope": "province:37",
+        "number": 3,
+        "base_id": None,
+        "built_at": "2026-11-21T02:10:00.000+07:00",
+        "content_version": 412,
+        "bytes": 181204,
+        "sha256": PACK_EXAMPLE["sha256"],
+        "parts": [{"offset": 0, "bytes": 181204, "sha256": PACK_EXAMPLE["sha256"]}],
+        "files": [{"path": "index.json", "bytes": 2048, "sha256": PACK_EXAMPLE["sha256"]}],
+        "removed": [],
+        "left_out": [],
+        "kid": PACK_KEY_EXAMPLE["kid"],
+    },
+    "signature": "cJPqzIWSOTtkH0kE7ZXW3sxg0JvMGmX0hMr5dLMMOFkqWXBtqJBNsDTLkYAqYDAMlfbrY7pFbS0SBMpKD0BUCg",
+}
+PLAN_CONTENT_EXAMPLE: dict[str, Any] = {
+    "title": "Hai ngày ở Ninh Bình",
+    "starts_on": "2026-12-05",
+    "stops": [{"guide_id": SUMMARY_EXAMPLE["id"], "day": 1, "note": "Đi sớm"}],
+}
+PLAN_EXAMPLE = PLAN_CONTENT_EXAMPLE | {
+    "id": "019a0c1e-0000-7c00-8000-0000000002a1",
+    "created_at": "2026-11-21T09:00:00.000+07:00",
+    "version": 1,
+}
+PASSPORT_EXAMPLE: dict[str, Any] = {
+    "stamps": [
+        {
+            "guide_id": SUMMARY_EXAMPLE["id"],
+            "title": "Chùa Keo",
+            "first_on": "2026-11-21",
+            "last_on": "2026-11-21",
+            "visits": 1,
+        }
+    ],
+    "completed": [],
+}
+TICKET_TYPE_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000003a1",
+    "visitor_class": "adult",
+    "name_vi": "Vé người lớn",
+    "name_en": "Adult",
+    "price_vnd": 50000,
+    "refund_hours_before": 24,
+    "is_sold": True,
+}
+ORDER_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-0000-7c00-8000-0000000003b1",
+    "created_at": "2026-11-21T09:00:00.000+07:00",
+    "guide_id": SUMMARY_EXAMPLE["id"],
+    "visit_on": "2026-11-25",
+    "places": 1,
+    "amount_vnd": 50000,
+    "state": "paid",
+    "payment_id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f",
+    "refundable_until_at": "2026-11-24T00:00:00.000+07:00",
+    "tickets": [
+        {
+            "id": "019a0c1e-0000-7c00-8000-0000000003c1",
+            "state": "valid",
+            "visitor_class": "adult",
+            "name_vi": "Vé người lớn",
+            "name_en": "Adult",
+            "code": f"T1.{'e' * 40}.{'s' * 86}",
+            "used_at": None,
+        }
+    ],
+}
+OUTCOME_EXAMPLE: dict[str, Any] = {
+    "outcome": "admitted",
+    "ticket_id": "019a0c1e-0000-7c00-8000-0000000003c1",
+    "visitor_class": "adult",
+    "used_at": "2026-11-25T09:00:00.000+07:00",
+}

@@ -1,6 +1,6 @@
 """The doors of guides: one file a noun, one blueprint, and the light pages behind the codes at the gates."""
 
-from services.tourism.views import formats, guides, pages
+from services.tourism.views import editing, formats, guides, packs, pages, tickets, upkeep, visiting
 from services.tourism.views.door import blueprint
 
-__all__ = ["blueprint", "formats", "guides", "pages"]
+__all__ = ["blueprint", "editing", "formats", "guides", "packs", "pages", "tickets", "upkeep", "visiting"]

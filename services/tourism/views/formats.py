@@ -22,8 +22,8 @@ from services.tourism.views.guides import question_of
 _DAY_SECONDS = 86_400
 _ANY_OBJECT = {"type": "object", "additionalProperties": True}
 _ANY_TEXT = {"type": "string"}
-_BYTES = {"type": "string", "format": "binary"}
-_RANGE = {
+BYTES = {"type": "string", "format": "binary"}
+RANGE = {
     "in": "header",
     "name": "Range",
     "required": False,
@@ -129,12 +129,12 @@ class Map(MethodView):
 class MediaFile(MethodView):
     """A file of a guide."""
 
-    @blueprint.response(200, _BYTES, content_type="application/octet-stream")
+    @blueprint.response(200, BYTES, content_type="application/octet-stream")
     @blueprint.alt_response(
-        206, schema=_BYTES, content_type="application/octet-stream", description="The part that was asked for."
+        206, schema=BYTES, content_type="application/octet-stream", description="The part that was asked for."
     )
     @blueprint.raises(NotFound)
-    @blueprint.doc(operationId="getMediaFile", parameters=[_RANGE])
+    @blueprint.doc(operationId="getMediaFile", parameters=[RANGE])
     def get(self, media_id: UUID) -> Response:
         """Get a picture, a recording or a film (tệp đính kèm).
 
