@@ -12,6 +12,7 @@ import divisions.operations
 import services.utilities.flows
 import services.utilities.operations as utilities
 from kit.database import transaction
+from server import seed_guides
 from services.utilities.bill_file import CSV
 
 # Fixed, so that guides and the journey can name them; refused outside of the sandbox.
@@ -36,6 +37,7 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
     say(f"utilities: {len(given)} providers, {tariffs} tariffs")
     bills = sum(_load_bills(folder / f"bills_{entry['slug']}.csv", entry["slug"]) for entry in given)
     say(f"utilities: {bills} bills")
+    say(f"tourism: {seed_guides.load(folder)} guides")
     if in_sandbox:
         for entry in given:
             _add_client(entry["slug"])

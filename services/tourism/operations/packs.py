@@ -18,10 +18,10 @@ from kit.database import new_id
 from kit.errors import NotFound
 from services.tourism import archives, cards, opening, signing
 from services.tourism.archives import Archive
-from services.tourism.models import Guide, GuideAlert, GuideBlob, GuideKind, GuideStop, Pack, PackKey, PackPart
+from services.tourism.models import Guide, GuideBlob, GuideKind, GuideStop, Pack, PackKey, PackPart
 from services.tourism.operations.drawing import draw, gpx_of
 from services.tourism.operations.publishing import content_version
-from services.tourism.operations.reading import Whole, read_wholes
+from services.tourism.operations.reading import Whole, covers_any, read_wholes
 from services.tourism.operations.upkeep import alerts_of_area
 
 BUDGET_BYTES = 20_000_000
@@ -196,14 +196,7 @@ def _index(scope: Scope, wholes: Sequence[Whole]) -> dict[str, Any]:
 
 
 def _alerts(session: Session, wholes: Sequence[Whole]) -> list[dict[str, Any]]:
-    def named(key: str) -> list[str]:
-        return sorted({str(one.facts[key]) for one in wholes if one.facts[key] is not None})
-
-    where = or_(
-        GuideAlert.province_codes.overlap(named("province_code")),
-        GuideAlert.commune_codes.overlap(named("commune_code")),
-        GuideAlert.guide_ids.overlap(named("id")),
-    )
+    where = covers_any([one.facts for one in wholes])
     return [dict(row._mapping) for row in alerts_of_area(session, where, clock.now())]  # noqa: SLF001 - its public name
 
 

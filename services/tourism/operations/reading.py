@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kit import clock
 from kit.errors import NotFound
@@ -115,15 +115,9 @@ def advisory_of(alert: GuideAlert, lang: str) -> dict[str, Any]:
     }
 
 
-def alerts_on(session: Session, places: Sequence[dict[str, Any]]) -> Sequence[GuideAlert]:
+def alerts_on(session: Session, places: Sequence[Mapping[str, Any]]) -> Sequence[GuideAlert]:
     """Alerts in force on any of some guides, closures and the highest level first."""
     now = clock.now()
-
-    def covers(column: Any, key: str) -> ColumnElement[bool]:  # noqa: ANN401 - a column of an array
-        values = sorted({str(one[key]) for one in places if one[key] is not None})
-        covered: ColumnElement[bool] = column.op("&&")(literal(values, ARRAY(TEXT)))
-        return covered
-
     return (
         session.execute(
             select(GuideAlert)
@@ -131,16 +125,26 @@ def alerts_on(session: Session, places: Sequence[dict[str, Any]]) -> Sequence[Gu
                 GuideAlert.ended_at.is_(None),
                 GuideAlert.starts_at <= now,
                 GuideAlert.ends_at > now,
-                or_(
-                    covers(GuideAlert.province_codes, "province_code"),
-                    covers(GuideAlert.commune_codes, "commune_code"),
-                    covers(GuideAlert.guide_ids, "id"),
-                ),
+                covers_any(places),
             )
             .order_by(GuideAlert.closes.desc(), GuideAlert.level.desc(), GuideAlert.id)
         )
         .scalars()
         .all()
+    )
+
+
+def covers_any(places: Sequence[Mapping[str, Any]]) -> ColumnElement[bool]:
+    """Whether an alert covers any of some guides, by province, by commune or by name."""
+
+    def overlaps(column: InstrumentedAttribute[Any], key: str) -> ColumnElement[bool]:
+        values = sorted({str(one[key]) for one in places if one[key] is not None})
+        return column.op("&&", is_comparison=True)(literal(values, ARRAY(TEXT)))
+
+    return or_(
+        overlaps(GuideAlert.province_codes, "province_code"),
+        overlaps(GuideAlert.commune_codes, "commune_code"),
+        overlaps(GuideAlert.guide_ids, "id"),
     )
 
 

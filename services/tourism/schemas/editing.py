@@ -177,7 +177,7 @@ class AlertSchema(ma.Schema):
     closes = ma.fields.Boolean(
         load_default=None,
         allow_none=True,
-        metadata={"description": "Closes what it covers; from level 3 on by itself."},
+        metadata={"description": "Closes what it covers; by itself from level 3."},
     )
     reason_vi = Line(500, required=True)
     reason_en = Line(500, required=True)

@@ -90,7 +90,7 @@ class PackManifestSchema(ma.Schema):
     parts = ma.fields.List(ma.fields.Nested(PackPartSchema), required=True)
     files = ma.fields.List(ma.fields.Nested(PackFileSchema), required=True)
     removed = ma.fields.List(
-        ma.fields.String(), required=True, metadata={"description": "Tombstones: files to forget."}
+        ma.fields.String(), required=True, metadata={"description": "Tombstones: to be forgotten."}
     )
     left_out = ma.fields.List(
         ma.fields.String(), required=True, metadata={"description": "Files the size budget had no room for."}
