@@ -30,7 +30,7 @@ VERBS = re.compile(
     r"|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
 )
 # They make money move, a message go out, or an import run.
-NEED_A_KEY = {"startPhoneSignIn", "payBills", "importBills"}
+NEED_A_KEY = {"startPhoneSignIn", "payBills", "importBills", "importGuides", "addDraft", "payTickets"}
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,8 @@ def linked_data(guide: Mapping[str, Any], url: str) -> dict[str, Any]:
                 {"@type": "ListItem", "position": stop["place"], "name": stop["title"]} for stop in guide["stops"]
             ],
         }
-    return _known(told)
+    known: dict[str, Any] = _known(told)
+    return known
 
 
 def gpx(guide: Mapping[str, Any], line: Sequence[tuple[float, float]]) -> str:

@@ -60,7 +60,7 @@ def draw(title: str, marks: Sequence[Mark], lines: Sequence[Sequence[tuple[float
         + "".join(drawn)
         + _north()
         + _scale_bar(frame.metres_per_unit)
-        + f'<text x="12" y="{_HEIGHT - 10}" font-size="10" fill="#555">{_xml(note)}</text></svg>'
+        + f'<text x="12" y="{_HEIGHT - 10}" font-size="10" fill="#5a5a5a">{_xml(note)}</text></svg>'
     )
 
 

@@ -18,6 +18,7 @@ from services.tourism.operations.personal import move_citizen
 from services.tourism.operations.publishing import (
     content_version,
     publish,
+    publish_many,
     refresh_changes,
     save_categories,
     withdraw,
@@ -162,6 +163,7 @@ __all__ = [
     "move_citizen",
     "publish",
     "publish_due",
+    "publish_many",
     "publish_seed",
     "read_bytes",
     "read_whole",

@@ -18,6 +18,7 @@ from kit.errors import NotFound
 from kit.pages import read_cursor, write_cursor
 from kit.text import fold
 from services.tourism import geometry
+from services.tourism.operations.publishing import search_words
 
 DEFAULT_RADIUS = 5_000.0
 _MOST_ALONG = 5_000  # guides near a route that are looked at
@@ -35,7 +36,7 @@ _TREE = """g.category_code = ANY(ARRAY(
         WITH RECURSIVE tree AS (SELECT CAST(:category AS text) AS code UNION ALL
             SELECT c.code FROM guide_category c JOIN tree t ON c.parent_code = t.code)
         SELECT code FROM tree))"""
-_RANK = """(SELECT max(ts_rank(t.search, to_tsquery('simple', :words))
+_RANK = """(SELECT max(ts_rank(t.search, CAST(:words AS tsquery))
             + CASE WHEN t.title_fold = :folded THEN 2 WHEN t.title_fold LIKE :prefix THEN 1 ELSE 0 END)
         FROM guide_text t WHERE t.guide_id = g.id AND t.state = 'published')::float8"""
 # Filter -> its condition, in the order of the indexes they like.
@@ -57,7 +58,7 @@ _CONDITIONS = {
     " AND t.state = 'published')",
     "updated_since": "g.changed_at >= :updated_since",
     "q": "g.id IN (SELECT t.guide_id FROM guide_text t WHERE t.state = 'published'"
-    " AND t.search @@ to_tsquery('simple', :words))",
+    " AND t.search @@ CAST(:words AS tsquery))",
 }
 
 
@@ -130,8 +131,7 @@ def find_guides(session: Session, asked: Asked) -> Found:
 
 def fold_words(q: str) -> str:
     """A search as the core's query: every word by its beginning, marks and signs gone; empty when no word is left."""
-    letters = "".join(char if char.isalnum() else " " for char in fold(q))
-    return " & ".join(f"{word}:*" for word in letters.split()[:_LONGEST_WORDS])
+    return " & ".join(f"'{word}':*" for word in search_words(q)[:_LONGEST_WORDS])
 
 
 def _prepare(asked: Asked, values: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal_column, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 from sqlalchemy.orm import Session
 
@@ -33,6 +33,8 @@ KEPT_DAYS = 45  # how far ahead the instants of opening and closing are kept
 REFRESH_BEFORE = timedelta(days=15)
 _CODE_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are read as another
 _CODE_LENGTH = 7
+_LAST_POSITION = 16_383  # that a tsvector knows
+_LONGEST_WORD = 100
 _WEIGHTS = (("title", "A"), ("summary", "B"), ("description", "C"), ("when_to_go", "D"), ("tips", "D"))
 FACTS = (
     Guide.id, Guide.slug, Guide.short_code, Guide.kind, Guide.category_code, Guide.tags, Guide.heritage_rank,
@@ -137,14 +139,11 @@ def prepare_cards(session: Session, guide_id: UUID) -> None:
     )
 
 
-def published_texts(
-    session: Session, guide_ids: Sequence[UUID] | ColumnElement[bool]
-) -> dict[UUID, dict[str, dict[str, str | None]]]:
-    """Published words by guide, language and field; `guide_ids` may be a condition instead."""
-    chosen = GuideText.guide_id.in_(guide_ids) if isinstance(guide_ids, list | tuple) else guide_ids
+def published_texts(session: Session, guide_ids: Sequence[UUID]) -> dict[UUID, dict[str, dict[str, str | None]]]:
+    """Published words of some guides by guide, language and field."""
     rows = session.execute(
         select(GuideText.guide_id, GuideText.lang, GuideText.title, GuideText.body).where(
-            chosen, GuideText.state == Publication.PUBLISHED
+            GuideText.guide_id.in_(guide_ids), GuideText.state == Publication.PUBLISHED
         )
     )
     found: dict[UUID, dict[str, dict[str, str | None]]] = {}
@@ -165,6 +164,12 @@ def refresh_changes(session: Session, limit: int = 500) -> int:
     for row in due:
         session.execute(update(Guide).where(Guide.id == row.id).values(**_changes_of(row.hours, now)))
     return len(due)
+
+
+def search_words(words: str) -> list[str]:
+    """Words as they are searched: letters and digits only, marks gone. Texts and questions are split alike."""
+    letters = "".join(char if char.isalnum() else " " for char in fold(words))
+    return [word[:_LONGEST_WORD] for word in letters.split()]
 
 
 def _facts_of(body: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -210,34 +215,30 @@ def _changes_of(hours: Mapping[str, Any] | None, now: datetime) -> dict[str, Any
 
 def _save_texts(session: Session, guide_id: UUID, texts: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
     session.execute(delete(GuideText).where(GuideText.guide_id == guide_id))
-    for lang, words in texts.items():
-        title = words.get("title") or ""
-        session.execute(
-            insert(GuideText).values(
-                guide_id=guide_id,
-                lang=lang,
-                state=Publication(words["state"]),
-                title=title,
-                body={field: words.get(field) for field in cards.TEXT_FIELDS if field != "title"},
-                title_fold=fold(title),
-                search=_search_vector(words),
-                reviewed_at=now,
-            )
-        )
+    session.execute(insert(GuideText), [_text_row(guide_id, lang, words, now) for lang, words in texts.items()])
 
 
-def _search_vector(words: Mapping[str, Any]) -> ColumnElement[Any]:
-    # "simple" of the core splits words and stems nothing; the marks are gone before, so "den do" finds "Đền Đô".
-    parts = [_weighted(fold(words.get(field) or ""), weight) for field, weight in _WEIGHTS]
-    whole: ColumnElement[Any] = parts[0]
-    for part in parts[1:]:
-        whole = whole.op("||")(part)
-    return whole
+def _text_row(guide_id: UUID, lang: str, words: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    title = words.get("title") or ""
+    return {
+        "guide_id": guide_id,
+        "lang": lang,
+        "state": Publication(words["state"]),
+        "title": title,
+        "body": {field: words.get(field) for field in cards.TEXT_FIELDS if field != "title"},
+        "title_fold": fold(title),
+        "search": _search_vector(words),
+        "reviewed_at": now,
+    }
 
 
-def _weighted(folded: str, weight: str) -> ColumnElement[Any]:
-    weighted: ColumnElement[Any] = func.setweight(func.to_tsvector("simple", folded), literal_column(f"'{weight}'"))
-    return weighted
+def _search_vector(words: Mapping[str, Any]) -> str:
+    """The words of a text as the core's tsvector reads them: without marks, so that "den do" finds "Đền Đô"."""
+    lexemes = []
+    for field, weight in _WEIGHTS:
+        for word in search_words(words.get(field) or ""):
+            lexemes.append(f"'{word}':{min(len(lexemes) + 1, _LAST_POSITION)}{weight}")
+    return " ".join(lexemes)
 
 
 def _save_stops(session: Session, guide_id: UUID, stops: Sequence[Mapping[str, Any]]) -> None:
@@ -268,3 +269,46 @@ def _fresh_code(session: Session) -> str:
 
 def _day(given: str | date | None) -> date | None:
     return date.fromisoformat(given) if isinstance(given, str) else given
+
+
+def publish_many(session: Session, organisation_id: UUID, given: Iterable[tuple[UUID, Mapping[str, Any]]]) -> int:
+    """Publish many new guides of an office at once, as a generator or a first import gives them; returns how many.
+
+    They are what `publish` would make of them, without stops. Raises what the constraints of the tables refuse.
+    """
+    now = clock.now()
+    reckoned: dict[str, dict[str, Any]] = {}
+    guides: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
+    prepared: list[dict[str, Any]] = []
+    for guide_id, body in given:
+        hours = repr(body.get("hours"))
+        if hours not in reckoned:
+            reckoned[hours] = _changes_of(body.get("hours"), now)
+        facts = {
+            **_facts_of({**body, "hours": None}, now),
+            **reckoned[hours],
+            "hours": body.get("hours"),
+            "id": guide_id,
+            "created_at": now,
+            "organisation_id": organisation_id,
+            # Too many to ask for each whether it is free: thirteen letters are drawn, and the constraint watches.
+            "short_code": "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH + 6)),
+            "version": 1,
+            "changed_at": now,
+            "withdrawn_at": None,
+        }
+        guides.append(facts)
+        texts = {lang: dict(told) for lang, told in body["texts"].items() if told["state"] == Publication.PUBLISHED}
+        words += [_text_row(guide_id, lang, told, now) for lang, told in body["texts"].items()]
+        prepared += [
+            {"guide_id": guide_id, "lang": lang, "card": cards.card(facts, texts, lang)}
+            for lang in dict.fromkeys((*cards.HOUSE_LANGUAGES, *texts))
+        ]
+    first = next_change_no(session)
+    last = first + len(guides) - 1
+    session.execute(update(GuideCounter).values(last_no=last))
+    session.execute(insert(Guide), [facts | {"change_no": first + place} for place, facts in enumerate(guides)])
+    session.execute(insert(GuideText), words)
+    session.execute(insert(GuideCard), prepared)
+    return len(guides)

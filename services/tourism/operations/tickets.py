@@ -331,7 +331,7 @@ def _refundable_until(visit_on: date, hours: Sequence[int | None]) -> datetime |
 def _claim(session: Session, order: TicketOrder) -> Claim:
     office = session.execute(select(Guide.organisation_id).where(Guide.id == order.guide_id)).scalar_one()
     titles = dict(
-        session.execute(select(GuideText.lang, GuideText.title).where(GuideText.guide_id == order.guide_id)).all()  # type: ignore[arg-type]
+        session.execute(select(GuideText.lang, GuideText.title).where(GuideText.guide_id == order.guide_id)).all()
     )
     day = order.visit_on.strftime("%d/%m/%Y")
     return Claim(

@@ -191,7 +191,7 @@ def get_passport(session: Session, visitor_id: UUID, lang: str) -> dict[str, Any
         )
         .where(Visit.visitor_id == visitor_id)
         .group_by(Visit.guide_id)
-        .order_by(func.min(Visit.id))
+        .order_by(func.min(Visit.created_at), Visit.guide_id)
     ).all()
     seen = [row.guide_id for row in rows]
     completed = session.execute(

@@ -28,7 +28,7 @@ class OpeningTimesSchema(ma.Schema):
     closes = ma.fields.String(required=True, validate=ma.validate.Regexp(_CLOCK), metadata={"example": "17:30"})
 
 
-def _times(**kwargs: Any) -> ma.fields.List:  # noqa: ANN401 - marshmallow's options
+def _times(**kwargs: Any) -> ma.fields.List[Any]:  # noqa: ANN401 - marshmallow's options
     return ma.fields.List(ma.fields.Nested(OpeningTimesSchema), validate=ma.validate.Length(max=6), **kwargs)
 
 
@@ -43,7 +43,7 @@ class WeekLineSchema(ma.Schema):
     times = _times(required=True)
 
 
-def _weekly() -> ma.fields.List:
+def _weekly() -> ma.fields.List[Any]:
     return ma.fields.List(ma.fields.Nested(WeekLineSchema), validate=ma.validate.Length(max=14))
 
 

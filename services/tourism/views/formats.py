@@ -150,4 +150,5 @@ def in_parts(content: bytes, media_type: str, etag: str) -> Response:
     answer = send_file(BytesIO(content), media_type, etag=etag, conditional=False, max_age=_DAY_SECONDS)
     answer.headers["Cache-Control"] = f"public, max-age={_DAY_SECONDS}, immutable"
     answer.headers["Accept-Ranges"] = "bytes"
-    return answer.make_conditional(request, accept_ranges=True, complete_length=len(content))
+    answer.make_conditional(request, accept_ranges=True, complete_length=len(content))
+    return answer

@@ -128,7 +128,7 @@ class Plans(MethodView):
     def get(self, asked: dict[str, Any]) -> Page:
         """List my plans (kế hoạch).
 
-        The newest first.
+        The newest first, each with its stops and notes.
         """
         with transaction() as session:
             return operations.list_plans(session, _visitor(session), **asked)
@@ -179,7 +179,7 @@ class PlanById(MethodView):
     def put(self, asked: dict[str, Any], plan_id: UUID) -> Plan:
         """Write a plan anew (sửa kế hoạch).
 
-        As a whole.
+        As a whole: what is not sent is not in it any more.
         """
         with transaction() as session:
             plan = operations.get_plan(session, _visitor(session), plan_id)
