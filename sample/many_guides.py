@@ -60,7 +60,7 @@ def draw(count: int, seed: int = 2026) -> Iterator[tuple[UUID, dict[str, Any]]]:
                     "en": {
                         "state": "published",
                         "title": f"Place {number}",
-                        "summary": f"Place {number}, {name}. " * 3,
+                        "summary": f"Place {number}, {name}.",
                     },
                 },
             },

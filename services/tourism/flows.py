@@ -21,8 +21,9 @@ def capture_tickets(event: PaymentAuthorised) -> None:
 
 
 def publish_due() -> None:
-    """Publish what is scheduled for now."""
+    """Publish what is scheduled for now, and the key that signs: it may be a new one."""
     with transaction() as session:
+        operations.publish_key(session)
         operations.publish_due(session)
 
 

@@ -12,6 +12,7 @@ import pytest
 from kit import clock
 from kit.database import transaction
 from payments import ledger
+from server.settings import Settings
 from services.tourism import signing
 from services.tourism.operations.tickets import SEAL
 from tests.kit.refusals import as_refusal
@@ -217,6 +218,24 @@ def test_a_forged_code_is_no_ticket(an: Person, office: StaffMember, change: str
 
     assert refused.status_code == 422
     assert refused.json["code"] in {"ticket_code_invalid", "invalid_request"}
+
+
+def test_a_code_outlives_the_key_that_signed_it(
+    an: Person, office: StaffMember, settings: Settings, later: Any, staff: Any
+) -> None:
+    code = buy(an, Place(office, price=0), None, amount=0)["tickets"][0]["code"]
+    later(timedelta(days=3))
+    gate = staff("tourism_office", "front_desk", organisation_id=office.organisation_id)
+
+    signing.use_key(b"another key of this installation.")
+    try:
+        outcome = check(gate, code)
+        keys = gate.get(f"{T}/pack-keys").json["keys"]
+    finally:
+        signing.use_key(settings.secret_key)
+
+    assert outcome == "admitted"
+    assert len({key["kid"] for key in keys}) == 2
 
 
 def test_another_offices_gate_lets_nobody_in_with_our_ticket(an: Person, office: StaffMember, staff: Any) -> None:

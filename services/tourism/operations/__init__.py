@@ -12,6 +12,7 @@ from services.tourism.operations.packs import (
     list_keys,
     list_packs,
     list_scopes,
+    publish_key,
     read_bytes,
 )
 from services.tourism.operations.personal import move_citizen
@@ -163,6 +164,7 @@ __all__ = [
     "move_citizen",
     "publish",
     "publish_due",
+    "publish_key",
     "publish_many",
     "publish_seed",
     "read_bytes",

@@ -234,7 +234,7 @@ def _text_row(guide_id: UUID, lang: str, words: Mapping[str, Any], now: datetime
 
 def _search_vector(words: Mapping[str, Any]) -> str:
     """The words of a text as the core's tsvector reads them: without marks, so that "den do" finds "Đền Đô"."""
-    lexemes = []
+    lexemes: list[str] = []
     for field, weight in _WEIGHTS:
         for word in search_words(words.get(field) or ""):
             lexemes.append(f"'{word}':{min(len(lexemes) + 1, _LAST_POSITION)}{weight}")

@@ -33,6 +33,7 @@ from services.tourism.models import (
     TicketState,
     TicketType,
 )
+from services.tourism.operations.packs import publish_key
 from services.tourism.operations.reading import alerts_on
 from services.tourism.operations.revisions import Desk, get_own_guide
 
@@ -133,6 +134,7 @@ def start_order(session: Session, citizen_id: UUID, asked: Mapping[str, Any], *,
             for _number in range(count)
         ],
     )  # fmt: skip
+    publish_key(session)  # what will sign the codes must be known to gates for as long as the codes are
     if amount:
         order.payment_id = payments.operations.open_payment(session, citizen_id, [_claim(session, order)])
     # The row of the day is what everybody waits for, so it is taken last and held the shortest.
