@@ -8,8 +8,8 @@ from uuid import UUID
 import click
 from sqlalchemy.orm import Session
 
-from auth import keyring, operations
-from auth.organisation_models import Organisation, OrganisationKind
+from auth import keyring, operations, phones
+from auth.organisation_models import Organisation, OrganisationKind, StaffRole
 from kit import clock
 from kit.database import transaction
 from kit.errors import NotFound
@@ -37,6 +37,32 @@ def create_organisation(slug: str, kind: str, name_vi: str, name_en: str) -> Non
             session, kind=OrganisationKind(kind), slug=slug, name_vi=name_vi, name_en=name_en
         )
     click.echo(f"organisation_id={made.id}")
+
+
+@commands.command("invite")
+@click.argument("slug")
+@click.option(
+    "--role",
+    "roles",
+    required=True,
+    multiple=True,
+    type=click.Choice([role.value for role in StaffRole]),
+    help="May be repeated.",
+)
+def invite(slug: str, roles: tuple[str, ...]) -> None:
+    """Invite somebody to work for an organisation: its first operator; later ones are invited by operators."""
+    phone = click.prompt("Phone", hide_input=True)  # asked for, so that it stands in no history of a shell
+    with transaction() as session:
+        invited = operations.invite_member(
+            session,
+            _find(session, slug).id,
+            phones.parse(phone),
+            [StaffRole(role) for role in roles],
+            actor_id=None,
+        )
+    click.echo(
+        f"invited {operations.masked_phone_of(invited)} until {invited.expires_at.isoformat(timespec='minutes')}"
+    )
 
 
 @commands.command("create-client")

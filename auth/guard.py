@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 
 from auth import assurance, operations, tokens
 from auth.assurance import Proof
+from auth.errors import UnknownScope
 from auth.keyring import Jwk
 from auth.models import Assurance
 from auth.operations import Staff
@@ -96,6 +97,7 @@ class Caller:
 ANYBODY = Caller(Role.ANONYMOUS)
 # Whether an agent may act for a principal now: (agent, principal, scope of the mandate, operation).
 MayAct = Callable[[UUID, UUID, str, str], bool]
+_grantable: set[str] = set()  # the scopes a system can be granted: those the policy asks for
 
 
 def install(
@@ -115,6 +117,8 @@ def install(
     unruled = sorted(set(api.operations.values()) - set(policy))
     if unruled:
         raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
+
+    _grantable.update(rule.scope for rule in policy.values() if rule.scope and Role.PROVIDER in rule.roles)
 
     @app.before_request
     def admit() -> None:
@@ -189,6 +193,12 @@ def current_session() -> UUID:
     if session_id is None:
         raise NotSignedIn("no session")
     return session_id
+
+
+def require_grantable(scopes: Iterable[str]) -> None:
+    """Raises UnknownScope unless every one of these is what an operation asks of a system."""
+    if not _grantable.issuperset(scopes):
+        raise UnknownScope(scopes=sorted(_grantable))
 
 
 def _appoint(caller: Caller, rule: Rule) -> Caller:

@@ -148,6 +148,7 @@ class Invitation(Record):
         CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="end_has_a_reason"),
         CheckConstraint("(ended_at IS NULL) = (phone_sealed IS NOT NULL)", name="number_is_kept_while_open"),
         CheckConstraint("(ended_at IS NULL) = (phone_index IS NOT NULL)", name="number_is_found_while_open"),
+        CheckConstraint("citizen_id IS NULL OR ended_at IS NOT NULL", name="answer_ends_it"),
         CheckConstraint("version > 0", name="version_is_positive"),
     )
 
@@ -158,6 +159,7 @@ class Invitation(Record):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[InvitationEnd | None]
+    citizen_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"), index=True)  # who has answered it
     version: Mapped[int] = mapped_column(default=1)
 
 

@@ -9,6 +9,7 @@ import yaml
 from flask import Flask
 
 import persons.guard
+from auth.assurance import STAFF_DAY
 from auth.errors import InsufficientUserAuthentication
 from auth.guard import ACT_FOR, FOR_ORGANISATION, Role, Rule
 from kit.errors import (
@@ -200,9 +201,10 @@ def _of_staff(rule: Rule) -> list[dict[str, Any]]:
     """The headers by which a member of staff says for whom they act, and why where citizens' data is shown."""
     roles, kinds = (" or ".join(f"`{word}`" for word in sorted(words)) for words in (rule.staff, rule.kinds))
     only_staff = not rule.roles
+    minutes = int((rule.max_age or STAFF_DAY).total_seconds() // 60)
     described = (
         f"The organisation the caller works for, as {roles} there; its kind is {kinds}. Needs a passkey or national"
-        " identity of the last twelve hours, or what 401 says. Operations without this parameter answer 403 to it."
+        f" identity of the last {minutes} minutes. Operations without this parameter answer 403 to it."
     )
     header = _FOR_ORGANISATION | {"required": only_staff, "description": described}
     purpose = persons.guard.PARAMETER | {"required": only_staff}

@@ -38,6 +38,10 @@ def _guides(*roles: StaffRole) -> Rule:
     return _staff(OrganisationKind.TOURISM_OFFICE, *roles)
 
 
+# Those who look after the members and systems of their own organisation; the province's, of any.
+OPERATORS = _staff(None, StaffRole.OPERATOR)
+
+
 def _by_mandate(scope: str) -> Rule:
     return Rule(frozenset({Role.CITIZEN}), act_for=scope)
 
@@ -69,6 +73,30 @@ POLICY: dict[str, Rule] = {
     "listPasskeys": CITIZEN,
     "getPasskey": CITIZEN,
     "removePasskey": STRONG,
+    # organisations, their members and systems
+    "listMyOrganisations": CITIZEN,
+    "leaveOrganisation": CITIZEN,
+    "listMyInvitations": CITIZEN,
+    "acceptInvitation": CITIZEN,
+    "declineInvitation": CITIZEN,
+    "listOrganisations": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR),
+    "createOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "suspendOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "resumeOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "getOrganisation": _staff(None, *StaffRole),
+    "listMembers": OPERATORS,
+    "listMemberEvents": OPERATORS,
+    "listInvitations": OPERATORS,
+    "listClients": OPERATORS,
+    # What lets somebody in is proved anew; what shuts somebody out is not held up.
+    "inviteMember": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "changeMember": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "createClient": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "addClientCredential": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "withdrawInvitation": OPERATORS,
+    "removeMember": OPERATORS,
+    "revokeClient": OPERATORS,
+    "withdrawClientCredential": OPERATORS,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,

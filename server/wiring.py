@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.listeners
 import auth.operations
 import notifications.flows
 import notifications.listeners
@@ -12,7 +13,7 @@ import services.tourism.listeners
 import services.tourism.operations
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import CitizensJoined, PhoneChallengeStarted
+from auth.events import CitizensJoined, MemberInvited, PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -30,7 +31,7 @@ from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    CitizensJoined: [services.tourism.listeners.join_visitors],
+    CitizensJoined: [auth.listeners.move_memberships, services.tourism.listeners.join_visitors],
     PaymentCaptured: [services.tourism.listeners.issue_tickets],
     PaymentEnded: [
         services.utilities.listeners.release_bills,
@@ -42,6 +43,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
+    MemberInvited: [notifications.flows.send_invitation],
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
@@ -86,6 +88,8 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.forget_old_assertions(session)
+        auth.operations.forget_old_invitations(session)
         auth.operations.advance_signing_keys(session)
         services.tourism.operations.forget_idle_visitors(session)
 

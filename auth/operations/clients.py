@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,7 @@ from kit.errors import NotFound, PreconditionFailed
 from kit.pages import Page, page
 
 _SECRET_BYTES = 32
+_LIFE = timedelta(days=365)
 _NOBODY = hashlib.sha256(b"").digest()  # what an unknown client's secret is compared with, so that it takes as long
 # As what the systems of an organisation call; a kind that is not here has none.
 ROLE_OF = {OrganisationKind.PROVIDER: "provider"}
@@ -160,16 +161,14 @@ def add_secret(
 
 
 def keep_secret(session: Session, client_id: UUID, secret: str) -> None:
-    """Let a client have this secret, which must be as hard to guess as a random one; harmless when it has it already.
+    """Give a client this secret, as hard to guess as a random one, unless it has or has had it: withdrawn stays so.
 
     For the sandbox, where it is known to all. Raises TwoCredentials.
     """
-    has_it = select(ClientCredential.id).where(
-        ClientCredential.client_id == client_id,
-        ClientCredential.secret_hash == _hash(secret),
-        ClientCredential.withdrawn_at.is_(None),
+    had_it = select(ClientCredential.id).where(
+        ClientCredential.client_id == client_id, ClientCredential.secret_hash == _hash(secret)
     )
-    if session.execute(has_it).first() is None:
+    if session.execute(had_it).first() is None:
         add_secret(session, client_id, expires_at=None, secret=secret)
 
 
@@ -179,6 +178,19 @@ def add_key(
     """The public half of a key pair for a client, in the form `assertions.read_key` gives; raises TwoCredentials."""
     values = {"kind": CredentialKind.KEY, "public_jwk": dict(jwk), "expires_at": expires_at}
     return _add_credential(session, client_id, values)
+
+
+def add_credential(
+    session: Session, client_id: UUID, *, public_key: Mapping[str, Any] | None, expires_at: datetime | None
+) -> tuple[ClientCredential, str | None]:
+    """A second way for a client to show that it is itself: this public key (a JWK), or else a new secret, told here.
+
+    It lasts a year unless told otherwise. Raises KeyNotUsable and TwoCredentials.
+    """
+    until = expires_at or clock.now() + _LIFE
+    if public_key is not None:
+        return add_key(session, client_id, assertions.read_key(public_key), expires_at=until), None
+    return add_secret(session, client_id, expires_at=until)
 
 
 def withdraw_credential(session: Session, credential: ClientCredential) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from auth import phones
 from auth.errors import AlreadyMember, LastOperator
+from auth.operations.citizens import PHONE
 from auth.organisation_models import MemberAction, MemberEvent, Membership, Organisation, StaffRole
-from kit import clock
+from kit import clock, sealed
 from kit.database import new_id
 from kit.errors import NotFound, PreconditionFailed
 from kit.pages import Page, page
+from kit.text import mask_name
+
+_NAME = "name"  # the field of the vault
+
+
+@dataclass(frozen=True)
+class Face:
+    """How one member knows another: name and number, masked; None where the vault has none, or it was destroyed."""
+
+    name: str | None
+    phone: str | None
 
 
 def add_member(
@@ -56,6 +70,18 @@ def list_members(session: Session, organisation_id: UUID, *, limit: int, cursor:
         cursor=cursor,
         question=("members", organisation_id),
     )
+
+
+def list_faces(session: Session, citizen_ids: Collection[UUID]) -> Mapping[UUID, Face]:
+    """How these citizens are shown to the operators they work with."""
+    known = sealed.read_each(session, citizen_ids, [_NAME, PHONE])
+    return {
+        citizen_id: Face(
+            name=mask_name(values[_NAME]) if _NAME in values else None,
+            phone=phones.mask(values[PHONE]) if PHONE in values else None,
+        )
+        for citizen_id, values in known.items()
+    }
 
 
 def get_member(session: Session, organisation_id: UUID, member_id: UUID) -> Membership:

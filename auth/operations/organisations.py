@@ -13,7 +13,8 @@ from auth.errors import OrganisationKnown, OwnOrganisation
 from auth.organisation_models import Membership, Organisation, OrganisationKind, OrganisationState, StaffRole
 from kit import clock
 from kit.database import new_id
-from kit.errors import NotFound, PreconditionFailed
+from kit.errors import NotFound
+from kit.pages import Page, page
 
 
 @dataclass(frozen=True)
@@ -109,25 +110,27 @@ def get_organisation_by_slug(session: Session, slug: str) -> Organisation:
 
 
 def set_state(session: Session, organisation: Organisation, state: OrganisationState) -> Organisation:
-    """Suspend an organisation, as read before, or let it act again; harmless when it is so already.
+    """Suspend an organisation or let it act again; harmless when it is so already.
 
-    Staff are refused at once, its systems within ten seconds. Raises PreconditionFailed when it was changed meanwhile,
-    and OwnOrganisation for the province's own.
+    Staff are refused at once, its systems within ten seconds. Raises OwnOrganisation for a province's.
     """
     if organisation.kind is OrganisationKind.PROVINCE:
         raise OwnOrganisation
-    if organisation.state is state:
-        return organisation
-    changed = session.execute(
+    session.execute(
         update(Organisation)
-        .where(Organisation.id == organisation.id, Organisation.version == organisation.version)
+        .where(Organisation.id == organisation.id, Organisation.state != state)
         .values(state=state, version=Organisation.version + 1)
-        .returning(Organisation),
-        execution_options={"populate_existing": True},
-    ).scalar_one_or_none()
-    if changed is None:
-        raise PreconditionFailed
-    return changed
+    )
+    session.refresh(organisation)
+    return organisation
+
+
+def list_organisations(session: Session, *, kind: OrganisationKind | None, limit: int, cursor: str | None) -> Page:
+    """A page of all organisations, or of one kind, the newest first."""
+    wanted = select(Organisation)
+    if kind is not None:
+        wanted = wanted.where(Organisation.kind == kind)
+    return page(session, wanted, by=[Organisation.id], limit=limit, cursor=cursor, question=("organisations", kind))
 
 
 def find_organisation_of(session: Session, provider_id: UUID) -> UUID | None:

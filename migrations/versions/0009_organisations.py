@@ -76,16 +76,20 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('ended_by', one_of('invitationend', 'accepted', 'declined', 'withdrawn', 'expired'), nullable=True),
+    sa.Column('citizen_id', sa.Uuid(), nullable=True),
     sa.Column('version', sa.BigInteger(), nullable=False),
     *record(),
     sa.CheckConstraint('(ended_at IS NULL) = (ended_by IS NULL)', name=op.f('ck_invitation_end_has_a_reason')),
     sa.CheckConstraint('(ended_at IS NULL) = (phone_index IS NOT NULL)', name=op.f('ck_invitation_number_is_found_while_open')),
     sa.CheckConstraint('(ended_at IS NULL) = (phone_sealed IS NOT NULL)', name=op.f('ck_invitation_number_is_kept_while_open')),
+    sa.CheckConstraint('citizen_id IS NULL OR ended_at IS NOT NULL', name=op.f('ck_invitation_answer_ends_it')),
     sa.CheckConstraint('jsonb_array_length(roles) > 0', name=op.f('ck_invitation_has_a_role')),
     sa.CheckConstraint('version > 0', name=op.f('ck_invitation_version_is_positive')),
+    sa.ForeignKeyConstraint(['citizen_id'], ['citizen.id'], name=op.f('fk_invitation_citizen_id')),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_invitation_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invitation'))
     )
+    op.create_index(op.f('ix_invitation_citizen_id'), 'invitation', ['citizen_id'], unique=False)
     op.create_index('ix_invitation_organisation', 'invitation', ['organisation_id', 'id'], unique=False)
     op.create_index('uq_invitation_open', 'invitation', ['phone_index', 'organisation_id'], unique=True, postgresql_where=sa.text('ended_at IS NULL'))
 
