@@ -120,13 +120,6 @@ class TicketCodeInvalid(DomainError):
     vi = "Đây không phải vé của chúng tôi. Mã đã bị sửa hoặc do người khác tạo ra."
 
 
-class PackTampered(DomainError):
-    """This pack is not what was signed. Throw it away and load it again."""
-
-    status = 422
-    vi = "Gói dữ liệu không đúng với chữ ký. Hãy xóa và tải lại."
-
-
 class GuideFileUnreadable(DomainError):
     """The file as a whole cannot be read. `reason` says why; nothing was taken over."""
 

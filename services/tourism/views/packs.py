@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Response, request
 from flask.views import MethodView
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from kit.database import transaction
 from kit.errors import MalformedRequest, NotFound, RequestInFlight
@@ -125,7 +126,7 @@ class PackContent(MethodView):
         whole = pack.bytes_total
         headers = {"Accept-Ranges": "bytes", "Cache-Control": _FOR_GOOD}
         if start >= end:
-            return Response(status=416, headers={"Content-Range": f"bytes */{whole}"})
+            raise RequestedRangeNotSatisfiable(length=whole)
         answer = Response(content, 200 if end - start == whole else 206, headers, content_type=_ZIP)
         answer.set_etag(pack.sha256)
         if answer.status_code == 206:  # noqa: PLR2004 - a part
