@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -75,45 +75,58 @@ def page(
     cursor: str | None,
     question: object,
     descending: bool = True,
+    endless: bool = False,
 ) -> Page:
     """Run `statement` for one page ordered by the columns `by`, which together must be unique.
 
     `question` is whatever the cursor is bound to: filters and caller. Raises MalformedRequest for a cursor that was
-    altered, or belongs to another question. Each row must carry the columns of `by` under their names.
+    altered, or belongs to another question. Each row must carry the columns of `by` under their names. An `endless`
+    list gives a cursor on its last page too, from which what is added later will be read.
     """
+    bound_to = _bound(question)
     if cursor is not None:
-        after = read_cursor(cursor, question, [column.type.python_type for column in by])
+        after = _read(cursor, bound_to, by)
         keys = tuple_(*by)
         statement = statement.where(keys < after if descending else keys > after)
     statement = statement.order_by(*(column.desc() if descending else column.asc() for column in by)).limit(limit + 1)
     result = session.execute(statement)
     rows: Sequence[Any] = result.scalars().all() if len(result.keys()) == 1 else result.all()
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    return Page(rows[:limit], write_cursor(question, [getattr(last, column.key) for column in by]))
+    if not rows or (len(rows) <= limit and not endless):
+        return Page(rows, cursor if endless else None)
+    last = rows[:limit][-1]
+    values = [getattr(last, column.key) for column in by]
+    return Page(rows[:limit], _signer["cursor"].dumps([bound_to, *map(_plain, values)]))
 
 
-def write_cursor(question: object, values: Iterable[Any]) -> str:
-    """The cursor of what follows the row with these `values`, for the same question only."""
-    return str(_signer["cursor"].dumps([_digest(question), *map(_plain, values)]))
+def write_cursor(question: object, values: Sequence[Any]) -> str:
+    """The cursor behind a row with these values, for lists that run a statement of their own; see `page`."""
+    sealed: str = _signer["cursor"].dumps([_bound(question), *map(_plain, values)])
+    return sealed
 
 
 def read_cursor(cursor: str, question: object, kinds: Sequence[type]) -> tuple[Any, ...]:
-    """The values a cursor holds, of these `kinds`. Raises MalformedRequest when it was altered or does not fit."""
+    """The values `write_cursor` was given for the same question; raises MalformedRequest for any other cursor."""
+    return _opened(cursor, _bound(question), kinds)
+
+
+def _bound(question: object) -> str:
+    return hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(cursor: str, bound_to: str, by: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+    return _opened(cursor, bound_to, [column.type.python_type for column in by])
+
+
+def _opened(cursor: str, bound_to: str, kinds: Sequence[type]) -> tuple[Any, ...]:
     flaw = Flaw("cursor", "cursor", "Con trỏ trang không hợp lệ cho câu hỏi này.", "The cursor does not fit here.")
     try:
         bound, *values = _signer["cursor"].loads(cursor)
         after = tuple(_typed(kind, value) for kind, value in zip(kinds, values, strict=True))
     except (BadData, ValueError, TypeError) as exc:
         raise MalformedRequest(errors=[flaw]) from exc
-    if bound != _digest(question):
+    if bound != bound_to:
         raise MalformedRequest(errors=[flaw])
     return after
-
-
-def _digest(question: object) -> str:
-    return hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a column's value

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from kit import clock
+from notifications import ticket_messages
 from notifications.models import MessageKind
-
-# Slugs come from other rooms and may grow; what is not known here is told in words that are true of every reason.
-OTHER = "other"
-
-
-@dataclass(frozen=True)
-class Words:
-    """A headline and what stands under it."""
-
-    title: str
-    body: str
-
+from notifications.wording import OTHER, Words
 
 INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
+    **ticket_messages.INBOX,
     MessageKind.BILLS_PAID: {
         "vi": Words(
             "Đã thanh toán {amount}",
@@ -53,10 +43,59 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
             "{reason} The {amount} is yours and will be given back. For: {bills}.",
         ),
     },
+    MessageKind.NEW_DEVICE: {
+        "vi": Words(
+            "Đăng nhập trên thiết bị mới",
+            "Tài khoản của bạn vừa đăng nhập trên thiết bị mới. Nếu không phải bạn, hãy đăng xuất thiết bị đó.",
+        ),
+        "en": Words(
+            "A new device has signed in",
+            "Your account has just signed in on a new device. If it was not you, sign that device out.",
+        ),
+    },
+    MessageKind.SESSION_CLOSED: {
+        "vi": Words(
+            "Một phiên đã được đóng",
+            "Chúng tôi đã đóng một phiên vì mã đăng nhập bị dùng hai lần. Vui lòng đăng nhập lại.",
+        ),
+        "en": Words(
+            "A session was closed",
+            "We closed a session because its sign-in token was used twice. Please sign in again.",
+        ),
+    },
+    MessageKind.PASSKEY_ADDED: {
+        "vi": Words(
+            "Có khóa truy cập mới",
+            "Một khóa truy cập mới vừa được thêm. Nếu không phải bạn, hãy xóa khóa đó.",
+        ),
+        "en": Words(
+            "There is a new passkey",
+            "A new passkey has just been added. If it was not you, remove that passkey.",
+        ),
+    },
+    MessageKind.APP_ALLOWED: {
+        "vi": Words(
+            "Bạn vừa cho phép một ứng dụng",
+            "Ứng dụng này xem được dữ liệu bạn đã chọn. Nếu không phải bạn, hãy rút lại trong Ứng dụng đã cho phép.",
+        ),
+        "en": Words(
+            "You have just allowed an app",
+            "It can see the data you chose. If it was not you, withdraw it under Allowed apps.",
+        ),
+    },
+    MessageKind.MANDATE_ACCEPTED: {
+        "vi": Words("Ủy quyền đã có hiệu lực", "{reason}"),
+        "en": Words("A mandate is in force", "{reason}"),
+    },
+    MessageKind.MANDATE_REVOKED: {
+        "vi": Words("Ủy quyền đã kết thúc", "{reason}"),
+        "en": Words("A mandate has ended", "{reason}"),
+    },
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
 PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
+    **ticket_messages.PUSH,
     MessageKind.BILLS_PAID: {
         "vi": Words("Thanh toán đã hoàn tất", "Mở ứng dụng để xem biên nhận."),
         "en": Words("Your payment is complete", "Open the app to see the receipt."),
@@ -69,6 +108,19 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Bạn có một khoản được hoàn lại", "Mở ứng dụng để xem chi tiết."),
         "en": Words("Money is coming back to you", "Open the app for the details."),
     },
+    # These are read on another device than the one they are about: what to do stands in them.
+    MessageKind.NEW_DEVICE: INBOX[MessageKind.NEW_DEVICE],
+    MessageKind.SESSION_CLOSED: INBOX[MessageKind.SESSION_CLOSED],
+    MessageKind.PASSKEY_ADDED: INBOX[MessageKind.PASSKEY_ADDED],
+    MessageKind.APP_ALLOWED: INBOX[MessageKind.APP_ALLOWED],
+    MessageKind.MANDATE_ACCEPTED: {
+        "vi": Words("Ủy quyền đã có hiệu lực", "Mở ứng dụng để xem chi tiết."),
+        "en": Words("A mandate is in force", "Open the app for the details."),
+    },
+    MessageKind.MANDATE_REVOKED: {
+        "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
+        "en": Words("A mandate has ended", "Open the app for the details."),
+    },
 }
 
 OUTCOMES: Mapping[str, Mapping[str, str]] = {
@@ -79,6 +131,7 @@ OUTCOMES: Mapping[str, Mapping[str, str]] = {
 }
 
 REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
+    **ticket_messages.REASONS,
     MessageKind.PAYMENT_ENDED: {
         "card_declined": {
             "vi": "Ngân hàng không chấp nhận thẻ này. Bạn hãy thử thẻ khác hoặc hỏi ngân hàng phát hành thẻ.",
@@ -175,6 +228,35 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "en": "The provider could not record the payment.",
         },
     },
+    # To which side of the mandate it is told.
+    MessageKind.MANDATE_ACCEPTED: {
+        "principal": {
+            "vi": "Người được ủy quyền đã nhận và làm được những việc bạn cho phép. Bạn thu hồi được bất cứ lúc nào.",
+            "en": "The person you chose has accepted and may do for you what you allowed. You can end it at any time.",
+        },
+        "agent": {
+            "vi": "Bạn đã nhận ủy quyền và có thể làm thay những việc được giao. Người ủy quyền thấy mọi việc bạn làm.",
+            "en": "You have accepted a mandate and may do what it allows. The person who gave it sees all you do.",
+        },
+        OTHER: {
+            "vi": "Mục Ủy quyền có thêm chi tiết.",
+            "en": "You will find the details under Mandates.",
+        },
+    },
+    MessageKind.MANDATE_REVOKED: {
+        "principal": {
+            "vi": "Từ bây giờ không ai làm thay bạn theo giấy ủy quyền này nữa.",
+            "en": "From now on nobody acts for you under this mandate.",
+        },
+        "agent": {
+            "vi": "Bạn không còn làm thay được theo giấy ủy quyền này nữa.",
+            "en": "You can no longer act under this mandate.",
+        },
+        OTHER: {
+            "vi": "Mục Ủy quyền có thêm chi tiết.",
+            "en": "You will find the details under Mandates.",
+        },
+    },
 }
 
 # More of them would hide the sentence around them; the payment itself lists all.
@@ -197,11 +279,15 @@ INVITATION: Mapping[str, str] = {
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
-    `params` holds `bills`, their names by language; and as the kind needs them `amount_vnd`, `state` and `reason` as
+    `params` holds, as the kind needs them, `bills`, their names by language; `amount_vnd`, `state` and `reason` as
     slugs, and `posted_on` as an ISO date. Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
-    told = {"bills": _name_bills([bill[language] for bill in params["bills"]], language)}
+    told: dict[str, str] = {}
+    if kind in ticket_messages.INBOX:
+        told |= ticket_messages.words_of(params, language)
+    elif "bills" in params:
+        told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
     if "amount_vnd" in params:
         told["amount"] = money(params["amount_vnd"])
     if "posted_on" in params:

@@ -20,6 +20,14 @@ class MessageKind(StrEnum):
     BILLS_PAID = "bills_paid"
     PAYMENT_ENDED = "payment_ended"
     BILLS_RETURNED = "bills_returned"
+    NEW_DEVICE = "new_device"
+    SESSION_CLOSED = "session_closed"
+    PASSKEY_ADDED = "passkey_added"
+    APP_ALLOWED = "app_allowed"
+    MANDATE_ACCEPTED = "mandate_accepted"
+    MANDATE_REVOKED = "mandate_revoked"
+    TICKETS_READY = "tickets_ready"
+    TICKETS_RETURNED = "tickets_returned"
 
 
 class AddressKind(StrEnum):

@@ -53,3 +53,30 @@ class PaymentEnded(Event):
     citizen_id: UUID
     state: str
     reason: str
+
+
+@dataclass(frozen=True)
+class RefundRequested(Event):
+    """Money is reserved to be given back; the gateway has not been asked yet."""
+
+    refund_id: UUID
+
+
+@dataclass(frozen=True)
+class PaymentRefunded(Event):
+    """The gateway has given money back to the citizen's card."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    refund_id: UUID
+    amount_vnd: int
+
+
+@dataclass(frozen=True)
+class RefundFailed(Event):
+    """The gateway would not give money back, or the citizen's bank has sent it back: it is still the citizen's."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    refund_id: UUID
+    amount_vnd: int

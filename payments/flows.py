@@ -15,7 +15,7 @@ from kit.events import TryLater
 from kit.idempotency import Outcome
 from payments import gateway, operations
 from payments.errors import PaymentNotCancellable
-from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful
+from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful, RefundRequested
 from payments.models import ENDED, MoneyState, Payment
 
 _WAIT_STEP_SECONDS = 0.05
@@ -163,8 +163,61 @@ def handle_gateway_event(event: GatewayEventReceived) -> None:
                 known = operations.find_state(session, intent.payment_id)
             if known is not None:
                 _apply(known.id, intent)
+                _apply_refunds(known.id, intent.id)
     with transaction() as session:
         operations.mark_handled(session, event.event_id)
+
+
+def give_back(event: RefundRequested) -> None:
+    """Carry a refund out once; raises TryLater while the gateway's answer is not known.
+
+    Whoever comes after the first one looks whether it was done, and asks anew only when no call can be on its way.
+    """
+    with transaction() as session:
+        order = operations.begin_refund(session, event.refund_id)
+    if order is None:
+        return
+    try:
+        told = gateway.find_refund(order.intent_id, event.refund_id) if order.is_repeated else None
+        if told is None:
+            attempt = _next_attempt(event.refund_id, order)
+            told = gateway.refund(order.intent_id, event.refund_id, order.amount_vnd, attempt=attempt)
+    except gateway.OutcomeUnknown as exc:
+        with transaction() as session:
+            operations.doubt_refund(session, event.refund_id)
+        raise TryLater(_ASK_AGAIN_SECONDS) from exc
+    except gateway.Refused as refusal:
+        with transaction() as session:
+            operations.refuse_refund(session, event.refund_id, refusal.reason)
+        return
+    with transaction() as session:
+        operations.apply_refund(session, event.refund_id, told)
+
+
+def _next_attempt(refund_id: UUID, order: operations.Order) -> int:
+    if not order.is_repeated:
+        return order.attempt
+    with transaction() as session:
+        attempt = operations.ask_anew(session, refund_id, after=order.attempt)
+    if attempt is None:
+        raise TryLater(_ASK_AGAIN_SECONDS)
+    return attempt
+
+
+def sweep_refunds() -> None:
+    """Ask about every refund that has had no answer for too long, as many as there is time for."""
+    deadline = time.monotonic() + _LONGEST_SWEEP_SECONDS
+    with transaction() as session:
+        doubtful = list(operations.list_doubtful_refunds(session))
+    random.shuffle(doubtful)
+    for refund_id in doubtful:
+        if time.monotonic() > deadline:
+            logs.logger.warning("sweep_cut_short", count=len(doubtful))
+            return
+        try:
+            give_back(RefundRequested(refund_id))
+        except TryLater:
+            logs.logger.info("refund_still_unknown", refund_id=str(refund_id))
 
 
 def sweep() -> None:
@@ -215,6 +268,20 @@ def release_hold(event: HoldUnwanted) -> None:
         raise TryLater(_ASK_AGAIN_SECONDS) from exc
     except gateway.Refused:
         settle(PaymentDoubtful(event.payment_id))
+
+
+def _apply_refunds(payment_id: UUID, intent_id: str) -> None:
+    """Bring the refunds of a payment to what the gateway says: a bank may send money back after days."""
+    with transaction() as session:
+        refunds = [refund.id for refund in operations.list_refunds(session, payment_id)]
+    for refund_id in refunds:
+        try:
+            told = gateway.find_refund(intent_id, refund_id)
+        except gateway.OutcomeUnknown as exc:
+            raise TryLater(_ASK_AGAIN_SECONDS) from exc
+        if told is not None:
+            with transaction() as session:
+                operations.apply_refund(session, refund_id, told)
 
 
 def _apply(payment_id: UUID, intent: gateway.Intent) -> None:

@@ -12,11 +12,19 @@ from sqlalchemy.orm import Session
 
 from kit import clock
 from kit.database import new_id
-from payments.models import Journal, JournalEntry, JournalKind, Payment, PaymentItem
+from payments.models import Journal, JournalEntry, JournalKind, Payment, PaymentItem, Refund
 
 GATEWAY_PENDING = "1110"
 PROVIDER_PAYABLE = "2110"
 CITIZEN_UNAPPLIED = "2120"
+REFUND_IN_FLIGHT = "2130"
+# Debit and credit of what happens to a refund.
+_REFUNDS = {
+    JournalKind.REFUND_REQUESTED: (CITIZEN_UNAPPLIED, REFUND_IN_FLIGHT),
+    JournalKind.REFUND_DONE: (REFUND_IN_FLIGHT, GATEWAY_PENDING),
+    JournalKind.REFUND_FAILED: (REFUND_IN_FLIGHT, CITIZEN_UNAPPLIED),
+    JournalKind.REFUND_RETURNED: (GATEWAY_PENDING, CITIZEN_UNAPPLIED),
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,25 @@ def book_posting(session: Session, citizen_id: UUID, item: PaymentItem) -> None:
     _book(session, item.payment_id, JournalKind.POSTED, item.id, legs)
 
 
+def book_reversal(session: Session, citizen_id: UUID, refund: Refund, amount_vnd: int, payee_id: UUID) -> None:
+    """J3: the payee gives back what it had posted, so it is the citizen's again."""
+    legs = [
+        Leg(PROVIDER_PAYABLE, amount_vnd, payee_id=payee_id),
+        Leg(CITIZEN_UNAPPLIED, -amount_vnd, citizen_id=citizen_id),
+    ]
+    _book(session, refund.payment_id, JournalKind.REVERSED, refund.item_id, legs, refund_id=refund.id)
+
+
+def book_refund(session: Session, citizen_id: UUID, refund: Refund, kind: JournalKind) -> None:
+    """J4 to J7: reserved to be given back; given back; refused by the gateway; sent back by the citizen's bank."""
+    debit, credit = _REFUNDS[kind]
+    legs = [
+        Leg(account, amount, citizen_id=citizen_id if account == CITIZEN_UNAPPLIED else None)
+        for account, amount in ((debit, refund.amount_vnd), (credit, -refund.amount_vnd))
+    ]
+    _book(session, refund.payment_id, kind, refund.item_id, legs, refund_id=refund.id)
+
+
 def sum_of_all(session: Session) -> int:
     """The sum of every entry ever made: 0, or something is badly wrong."""
     return int(session.execute(select(func.coalesce(func.sum(JournalEntry.amount_vnd), 0))).scalar_one())
@@ -60,11 +87,19 @@ def balance(session: Session, account: str, *, payee_id: UUID | None = None, cit
     return int(session.execute(query).scalar_one())
 
 
-def _book(session: Session, payment_id: UUID, kind: JournalKind, item_id: UUID | None, legs: Sequence[Leg]) -> None:
+def _book(
+    session: Session,
+    payment_id: UUID,
+    kind: JournalKind,
+    item_id: UUID | None,
+    legs: Sequence[Leg],
+    *,
+    refund_id: UUID | None = None,
+) -> None:
     now = clock.now()
     journal_id = session.execute(
         insert_or_skip(Journal)
-        .values(id=new_id(), created_at=now, payment_id=payment_id, kind=kind, item_id=item_id)
+        .values(id=new_id(), created_at=now, payment_id=payment_id, kind=kind, item_id=item_id, refund_id=refund_id)
         .on_conflict_do_nothing()
         .returning(Journal.id)
     ).scalar_one_or_none()

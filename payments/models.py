@@ -1,4 +1,4 @@
-"""Payments, their items and states, the gateway's events, and the double-entry journal."""
+"""Payments, their items and states, refunds, the gateway's events, and the double-entry journal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
+from kit.sealed import SealedText
 
 
 class MoneyState(StrEnum):
@@ -81,8 +82,9 @@ class Payment(Record):
     state_since: Mapped[datetime]
     reason: Mapped[str | None]
     intent_id: Mapped[str | None] = mapped_column(unique=True)
-    redirect_url: Mapped[str | None]
-    client_secret: Mapped[str | None]
+    # With either of these somebody else could confirm the payment at the gateway.
+    redirect_url: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
+    client_secret: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -126,6 +128,56 @@ class PaymentEvent(Record):
     reason: Mapped[str | None]
 
 
+class RefundState(StrEnum):
+    """What has become of a decision to give money back. UNKNOWN: the gateway's answer is not known yet."""
+
+    REQUESTED = "requested"
+    SUBMITTED = "submitted"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+_R = RefundState
+# FAILED may follow SUCCEEDED: a card that has been closed sends the money back after days.
+REFUND_FROM: dict[RefundState, frozenset[RefundState]] = {
+    _R.REQUESTED: frozenset(),
+    _R.SUBMITTED: frozenset({_R.REQUESTED, _R.UNKNOWN}),
+    _R.UNKNOWN: frozenset({_R.SUBMITTED}),
+    _R.SUCCEEDED: frozenset({_R.SUBMITTED, _R.UNKNOWN}),
+    _R.FAILED: frozenset({_R.REQUESTED, _R.SUBMITTED, _R.UNKNOWN, _R.SUCCEEDED}),
+}
+
+
+class Refund(Record):
+    """One decision to give money back, carried out once only: its id and `attempt` are the gateway's key.
+
+    With `item_id` the payee gives back what it had posted; without one the citizen's own unapplied money goes back.
+    """
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        CheckConstraint("amount_vnd BETWEEN 1 AND 99999999999", name="amount"),
+        CheckConstraint("(attempt > 0) = (asked_at IS NOT NULL)", name="asked_at"),
+        # A rule decides once about each cause, however often it is asked.
+        Index("uq_refund_cause", "payment_id", "cause", unique=True),
+        Index("ix_refund_open", "state_since", postgresql_where=text("state IN ('requested', 'submitted', 'unknown')")),
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payment.id"))
+    item_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_item.id"))
+    amount_vnd: Mapped[int]
+    state: Mapped[RefundState] = mapped_column(default=RefundState.REQUESTED)
+    state_since: Mapped[datetime]
+    cause: Mapped[str]
+    reason: Mapped[str]
+    # How often the gateway was asked, and when last. It is asked anew only once no earlier call can be on its way.
+    attempt: Mapped[int] = mapped_column(default=0)
+    asked_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    gateway_id: Mapped[str | None] = mapped_column(unique=True)
+
+
 class GatewayEvent(Base):
     """A webhook of the gateway, stored once by its id; only a pointer to what must be fetched anew."""
 
@@ -143,6 +195,11 @@ class JournalKind(StrEnum):
 
     CAPTURED = "captured"
     POSTED = "posted"
+    REVERSED = "reversed"
+    REFUND_REQUESTED = "refund_requested"
+    REFUND_DONE = "refund_done"
+    REFUND_FAILED = "refund_failed"
+    REFUND_RETURNED = "refund_returned"
 
 
 class Journal(Record):
@@ -150,12 +207,21 @@ class Journal(Record):
 
     __tablename__ = "journal"
     __table_args__ = (
-        Index("uq_journal_once", "payment_id", "kind", "item_id", unique=True, postgresql_nulls_not_distinct=True),
+        Index(
+            "uq_journal_once",
+            "payment_id",
+            "kind",
+            "item_id",
+            "refund_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
     )
 
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payment.id"))
     kind: Mapped[JournalKind]
     item_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_item.id"))
+    refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("refund.id"))
 
 
 class JournalEntry(Record):

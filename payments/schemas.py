@@ -24,6 +24,9 @@ _STEPS = {
     "cancelled": ("Đã hủy, bạn chưa bị trừ tiền", "Cancelled, no money was taken"),
     "expired": ("Đã hết hạn, bạn chưa bị trừ tiền", "Expired, no money was taken"),
     "rejected": ("Đơn vị cung cấp từ chối, tiền vẫn là của bạn", "The provider refused, the money is still yours"),
+    "refund_requested": ("Đang hoàn tiền về thẻ của bạn", "Money is on its way back to your card"),
+    "refunded": ("Đã hoàn tiền về thẻ của bạn", "Money was given back to your card"),
+    "refund_failed": ("Chưa hoàn được tiền, tiền vẫn là của bạn", "The refund did not go through, the money is yours"),
 }
 _ROAD = ("created", "authorised", "captured", "posted")
 

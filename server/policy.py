@@ -33,6 +33,10 @@ def _provider(scope: str) -> Rule:
     )
 
 
+# Those who review apps of others, for the province.
+REVIEWER = _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR)
+
+
 def _guides(*roles: StaffRole) -> Rule:
     """For members of a tourism office."""
     return _staff(OrganisationKind.TOURISM_OFFICE, *roles)
@@ -41,9 +45,22 @@ def _guides(*roles: StaffRole) -> Rule:
 # Those who look after the members and systems of their own organisation; the province's, of any.
 OPERATORS = _staff(None, StaffRole.OPERATOR)
 
+# A company's system that was granted it, or an operator of the company.
+WEBHOOKS = Rule(
+    frozenset({Role.PROVIDER}),
+    scope="webhooks:manage",
+    staff=frozenset({StaffRole.OPERATOR}),
+    kinds=frozenset({OrganisationKind.PROVIDER}),
+)
 
-def _by_mandate(scope: str) -> Rule:
-    return Rule(frozenset({Role.CITIZEN}), act_for=scope)
+
+def _by_mandate(scope: str, *, app: str | None = None) -> Rule:
+    return Rule(frozenset({Role.CITIZEN}), act_for=scope, app=app)
+
+
+def _by_app(scope: str) -> Rule:
+    """The citizen, and an app of others that the citizen has allowed this scope; without an entry no app may."""
+    return Rule(frozenset({Role.CITIZEN}), app=scope)
 
 
 POLICY: dict[str, Rule] = {
@@ -54,7 +71,7 @@ POLICY: dict[str, Rule] = {
     "issueClientToken": NEWCOMER,
     "listSigningKeys": PUBLIC,
     "signOut": CITIZEN,
-    "getMe": CITIZEN,
+    "getMe": _by_app("profile:read"),
     "listSessions": CITIZEN,
     "getSession": CITIZEN,
     "renameSession": CITIZEN,
@@ -97,6 +114,21 @@ POLICY: dict[str, Rule] = {
     "removeMember": OPERATORS,
     "revokeClient": OPERATORS,
     "withdrawClientCredential": OPERATORS,
+    # apps of others
+    "getServerMetadata": PUBLIC,
+    "issueAppTokens": NEWCOMER,
+    "revokeAppToken": NEWCOMER,
+    "registerApp": CITIZEN,
+    "listOwnApps": CITIZEN,
+    "getOwnApp": CITIZEN,
+    "changeOwnApp": CITIZEN,
+    "removeOwnApp": CITIZEN,
+    "issueAppSecret": STRONG,
+    "listAppsToReview": REVIEWER,
+    "getAppToReview": REVIEWER,
+    "reviewApp": REVIEWER,
+    "listMyApps": CITIZEN,
+    "withdrawApp": CITIZEN,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,
@@ -107,12 +139,14 @@ POLICY: dict[str, Rule] = {
     "listProviders": PUBLIC,
     "lookUpBills": CITIZEN,
     "linkAccount": CITIZEN,
-    "listAccounts": CITIZEN,
-    "getAccount": CITIZEN,
+    "listAccounts": _by_app("bills:read"),
+    "getAccount": _by_app("bills:read"),
     "unlinkAccount": CITIZEN,
-    "listBills": _by_mandate("bills:read"),
-    "getBill": _by_mandate("bills:read"),
+    "listBills": _by_mandate("bills:read", app="bills:read"),
+    "getBill": _by_mandate("bills:read", app="bills:read"),
     "payBills": _by_mandate("bills:pay"),
+    "putProviderBill": _provider("bills:write"),
+    "closeProviderBill": _provider("bills:write"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
@@ -175,14 +209,28 @@ POLICY: dict[str, Rule] = {
     "addTicketType": _guides(StaffRole.APPROVER),
     "addTicketDays": _guides(StaffRole.APPROVER),
     "listTicketRefunds": _guides(StaffRole.CLERK, StaffRole.APPROVER),
+    "resumeTicketRefund": _guides(StaffRole.CLERK, StaffRole.APPROVER),
     "confirmTicket": _guides(StaffRole.FRONT_DESK),
     "sendGateScans": _guides(StaffRole.FRONT_DESK),
     "listGateTickets": _guides(StaffRole.FRONT_DESK),
     # payments
+    # It holds what a payment is confirmed with: an app sees the list alone.
     "getPayment": _by_mandate("bills:pay"),
-    "listPayments": CITIZEN,
+    "listPayments": _by_app("payments:read"),
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
+    # webhooks
+    "createWebhookEndpoint": WEBHOOKS,
+    "listWebhookEndpoints": WEBHOOKS,
+    "getWebhookEndpoint": WEBHOOKS,
+    "changeWebhookEndpoint": WEBHOOKS,
+    "removeWebhookEndpoint": WEBHOOKS,
+    "rotateWebhookSecret": WEBHOOKS,
+    "testWebhookEndpoint": WEBHOOKS,
+    "listWebhookDeliveries": WEBHOOKS,
+    "getWebhookDelivery": WEBHOOKS,
+    "replayWebhookDelivery": WEBHOOKS,
+    "listProviderEvents": _provider("payments:read"),
     # notifications
     "listMessages": CITIZEN,
     "getMessage": CITIZEN,
@@ -191,7 +239,7 @@ POLICY: dict[str, Rule] = {
     "listDevices": CITIZEN,
     "removeDevice": CITIZEN,
     # persons
-    "getMyIdentity": CITIZEN,
+    "getMyIdentity": _by_app("identity:read"),
     "changeMyIdentity": CITIZEN,
     "exportMyData": CITIZEN,
     "eraseMe": Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PHONE, max_age=FRESH),

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import auth.listeners
 import auth.operations
+import auth.operations.authorizations
+import auth.operations.grants
 import notifications.flows
 import notifications.listeners
+import notifications.ticket_listeners
 import payments.flows
+import payments.listeners
 import persons.holdings
+import persons.listeners
 import services.tourism.flows
 import services.tourism.listeners
 import services.tourism.operations
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import CitizensJoined, MemberInvited, PhoneChallengeStarted
+import webhooks.flows
+import webhooks.listeners
+import webhooks.operations
+from auth.events import (
+    AppAllowed,
+    CitizensJoined,
+    DeviceSignedIn,
+    MemberInvited,
+    PasskeyAdded,
+    PhoneChallengeStarted,
+    SessionEndedByReuse,
+)
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -25,21 +41,46 @@ from payments.events import (
     PaymentCaptured,
     PaymentDoubtful,
     PaymentEnded,
+    PaymentRefunded,
+    RefundFailed,
+    RefundRequested,
 )
+from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
+from services.tourism.events import TicketRefundDue, TicketsIssued
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    CitizensJoined: [auth.listeners.move_memberships, services.tourism.listeners.join_visitors],
-    PaymentCaptured: [services.tourism.listeners.issue_tickets],
     PaymentEnded: [
         services.utilities.listeners.release_bills,
         services.tourism.listeners.release_places,
         notifications.listeners.tell_payment_ended,
     ],
-    BillsPaid: [notifications.listeners.tell_bills_paid],
-    BillsReturned: [notifications.listeners.tell_bills_returned],
+    DeviceSignedIn: [notifications.listeners.tell_new_device],
+    SessionEndedByReuse: [notifications.listeners.tell_session_closed],
+    PasskeyAdded: [notifications.listeners.tell_passkey_added],
+    AppAllowed: [notifications.listeners.tell_app_allowed],
+    MandateAccepted: [notifications.listeners.tell_mandate_accepted],
+    MandateRevoked: [notifications.listeners.tell_mandate_revoked],
+    # Every room with rows of citizens.
+    CitizensJoined: [
+        auth.listeners.move_memberships,
+        auth.listeners.move_apps,
+        persons.listeners.follow_citizen,
+        payments.listeners.follow_citizen,
+        services.utilities.listeners.follow_citizen,
+        services.tourism.listeners.follow_citizen,
+        notifications.listeners.follow_citizen,
+    ],
+    PaymentCaptured: [services.tourism.listeners.issue_tickets, webhooks.listeners.log_captured],
+    PaymentRefunded: [services.tourism.listeners.complete_refund],
+    RefundFailed: [services.tourism.listeners.reopen_refund],
+    TicketsIssued: [notifications.ticket_listeners.tell_tickets_ready],
+    TicketRefundDue: [notifications.ticket_listeners.tell_tickets_returned],
+    BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
+    BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -47,16 +88,19 @@ FLOWS: dict[type[Event], list[Flow]] = {
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
+    RefundRequested: [payments.flows.give_back],
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture, services.tourism.flows.capture_tickets],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
     MessagePosted: [notifications.flows.push_message],
+    DeliveryDue: [webhooks.flows.deliver],
 }
 
 
 def sweep_payments() -> None:
-    """Ask the gateway about every payment whose outcome has been open for too long."""
+    """Ask the gateway about every payment and refund whose outcome has been open for too long."""
     payments.flows.sweep()
+    payments.flows.sweep_refunds()
 
 
 def sweep_postings() -> None:
@@ -88,9 +132,13 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.repeat_joins(session)
         auth.operations.forget_old_assertions(session)
         auth.operations.forget_old_invitations(session)
+        auth.operations.authorizations.forget_old_authorizations(session)
+        auth.operations.grants.forget_old_grants(session)
         auth.operations.advance_signing_keys(session)
+        webhooks.operations.forget_old_events(session)
         services.tourism.operations.forget_idle_visitors(session)
 
 

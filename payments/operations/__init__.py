@@ -26,7 +26,19 @@ from payments.operations.posting import (
     record_posted,
     record_rejected,
 )
-from payments.operations.reading import Told, find_state, get_payment, get_submitted, list_payments
+from payments.operations.reading import Told, find_state, get_payment, get_submitted, list_items, list_payments
+from payments.operations.refunds import (
+    Order,
+    apply_refund,
+    ask_anew,
+    begin_refund,
+    doubt_refund,
+    list_doubtful_refunds,
+    list_refunds,
+    refund_by_rule,
+    refuse_refund,
+    unapplied,
+)
 from payments.operations.spending import sum_of_day, take_turn
 from payments.operations.webhooks import find_intent_of_webhook, mark_handled, store_webhook
 
@@ -37,13 +49,18 @@ __all__ = [
     "NEVER_SENT_AFTER",
     "Claim",
     "Decision",
+    "Order",
     "Told",
     "apply_intent",
+    "apply_refund",
+    "ask_anew",
     "ask_to_cancel",
     "begin_capture",
     "begin_posting",
+    "begin_refund",
     "check_cancellable",
     "doubt",
+    "doubt_refund",
     "drop_items",
     "end",
     "fail",
@@ -52,15 +69,21 @@ __all__ = [
     "get_payment",
     "get_submitted",
     "list_doubtful",
+    "list_doubtful_refunds",
+    "list_items",
     "list_payments",
+    "list_refunds",
     "list_settled_items",
     "list_unposted",
     "mark_handled",
     "open_payment",
     "record_posted",
     "record_rejected",
+    "refund_by_rule",
+    "refuse_refund",
     "store_webhook",
     "sum_of_day",
     "take_over",
     "take_turn",
+    "unapplied",
 ]

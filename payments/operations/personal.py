@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from kit import export
 from kit.errors import DomainError
-from payments.models import ENDED, MoneyState, Payment, PaymentItem, Posting
+from payments.models import ENDED, MoneyState, Payment, PaymentItem, Posting, Refund, RefundState
 from persons.errors import PaymentUnderway
 
 TABLES = frozenset({"payment", "journal_entry"})
 
 
 def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
-    """Every payment and what it was for."""
+    """Every payment, what it was for, and what was given back."""
     payments = (
         select(
             Payment.id,
@@ -47,7 +47,26 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(Payment.citizen_id == citizen_id)
         .order_by(PaymentItem.id)
     )
-    return {"payments": export.rows(session, payments), "items": export.rows(session, items)}
+    refunds = (
+        select(
+            Refund.id,
+            Refund.created_at,
+            Refund.payment_id,
+            Refund.item_id,
+            Refund.amount_vnd,
+            Refund.state,
+            Refund.state_since,
+            Refund.reason,
+        )
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Payment.citizen_id == citizen_id)
+        .order_by(Refund.id)
+    )
+    return {
+        "payments": export.rows(session, payments),
+        "items": export.rows(session, items),
+        "refunds": export.rows(session, refunds),
+    }
 
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
@@ -57,16 +76,23 @@ def erase_citizen(session: Session, citizen_id: UUID) -> None:
     )
 
 
+def join_citizens(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
+    """Let one citizen's payments go on as another's; the journal is never changed. Again changes nothing."""
+    session.execute(update(Payment).where(Payment.citizen_id == joined_id).values(citizen_id=kept_id))
+
+
 def find_obstacle(session: Session, citizen_id: UUID) -> DomainError | None:
     """Money that is still on its way, to the payee or back: nobody could be told of it afterwards."""
     underway = session.scalar(
         select(Payment.id)
         .outerjoin(PaymentItem, PaymentItem.payment_id == Payment.id)
+        .outerjoin(Refund, Refund.payment_id == Payment.id)
         .where(
             Payment.citizen_id == citizen_id,
             or_(
                 Payment.state.not_in([MoneyState.CAPTURED, *ENDED]),
                 PaymentItem.taken & (PaymentItem.posting == Posting.PENDING),
+                Refund.state.in_([RefundState.REQUESTED, RefundState.SUBMITTED, RefundState.UNKNOWN]),
             ),
         )
         .limit(1)

@@ -12,17 +12,16 @@ from payments.gateway import Notice
 from payments.models import GatewayEvent
 
 # The events that change where money is; the others are kept and nothing more.
-_TELLING = frozenset(
-    f"payment_intent.{what}"
-    for what in (
-        "amount_capturable_updated",
-        "succeeded",
-        "canceled",
-        "payment_failed",
-        "requires_action",
-        "processing",
-    )
-)
+_TELLING = frozenset({
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.succeeded",
+    "payment_intent.canceled",
+    "payment_intent.payment_failed",
+    "payment_intent.requires_action",
+    "payment_intent.processing",
+    "refund.updated",
+    "refund.failed",
+})  # fmt: skip
 
 
 def store_webhook(session: Session, notice: Notice) -> None:

@@ -113,6 +113,12 @@ class OrderNotCancellable(DomainError):
     vi = "Không thể trả lại vé này nữa. Vé đã dùng hoặc đã quá hạn trả vé."
 
 
+class RefundNotRepeatable(DomainError):
+    """This money need not be sent again. It is on its way, has arrived, or was never due."""
+
+    vi = "Không cần hoàn lại lần nữa. Tiền đang trên đường về, đã về hoặc không phải hoàn."
+
+
 class TicketCodeInvalid(DomainError):
     """This is no ticket of ours. The code was altered, or made by somebody else."""
 

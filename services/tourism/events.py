@@ -27,8 +27,12 @@ class TicketsIssued(Event):
 
 @dataclass(frozen=True)
 class TicketRefundDue(Event):
-    """An order was cancelled in time after its money was taken: `amount_vnd` is to be given back."""
+    """An order's places are free again after its money was taken: `amount_vnd` is on its way back to the citizen.
+
+    `reason` is a stable slug: returned_in_time, places_released.
+    """
 
     order_id: UUID
     citizen_id: UUID
     amount_vnd: int
+    reason: str

@@ -1,12 +1,14 @@
-"""What guides do when payments and persons tell of themselves."""
+"""What guides do when a payment tells of itself, and when two citizens turn out to be one person."""
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+import auth.operations
 from auth.events import CitizensJoined
-from payments.events import PaymentCaptured, PaymentEnded
+from payments.events import PaymentCaptured, PaymentEnded, PaymentRefunded, RefundFailed
 from services.tourism import operations
+from services.tourism.operations import personal
 
 
 def issue_tickets(session: Session, event: PaymentCaptured) -> None:
@@ -19,6 +21,17 @@ def release_places(session: Session, event: PaymentEnded) -> None:
     operations.release_order(session, event.payment_id)
 
 
-def join_visitors(session: Session, event: CitizensJoined) -> None:
-    """Two citizens are one person: so are their favourites, plans, stamps and tickets."""
-    operations.move_citizen(session, event.kept_id, event.joined_id)
+def complete_refund(session: Session, event: PaymentRefunded) -> None:
+    """The money for tickets is back on the citizen's card."""
+    operations.complete_refund(session, event.payment_id)
+
+
+def reopen_refund(session: Session, event: RefundFailed) -> None:
+    """The money for tickets came back to us: it is due again."""
+    operations.reopen_refund(session, event.payment_id)
+
+
+def follow_citizen(session: Session, event: CitizensJoined) -> None:
+    """Favourites, plans, stamps and tickets go on as the kept one's."""
+    kept_id = auth.operations.find_present_id(session, event.kept_id)
+    personal.move_citizen(session, kept_id, event.joined_id)

@@ -16,12 +16,16 @@ from notifications.models import MessageKind
 LANGUAGES = ("vi", "en")
 BILLS = [{"vi": "Tiền điện 10/2026, Công ty Điện lực Bắc Ninh", "en": "Electricity 10/2026, Bac Ninh Power Company"}]
 PAID = {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-05"}
+VISIT = {"place": {"vi": "Tràng An", "en": "Trang An"}, "visit_on": "2026-11-25"}
 EXPECTED_REASONS = {
     MessageKind.PAYMENT_ENDED: {
         "card_declined", "bill_changed", "bill_paid_elsewhere", "expired", "cancelled_by_citizen",
         "provider_unreachable",
     },
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
+    MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
+    MessageKind.MANDATE_REVOKED: {"principal", "agent"},
+    MessageKind.TICKETS_RETURNED: {"returned_in_time", "place_closed", "places_released"},
 }  # fmt: skip
 
 
@@ -32,6 +36,20 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
             yield MessageKind.PAYMENT_ENDED, {"bills": BILLS, "state": state, "reason": reason}
     for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
         yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
+        for side in (*messages.REASONS[kind], "never_heard_of"):
+            yield kind, {"reason": side}
+    for number in (1, 2):
+        yield MessageKind.TICKETS_READY, {**VISIT, "count": number}
+    for reason in (*messages.REASONS[MessageKind.TICKETS_RETURNED], "never_heard_of"):
+        yield MessageKind.TICKETS_RETURNED, {**VISIT, "amount_vnd": 100_000, "reason": reason}
+    for kind in (
+        MessageKind.NEW_DEVICE,
+        MessageKind.SESSION_CLOSED,
+        MessageKind.PASSKEY_ADDED,
+        MessageKind.APP_ALLOWED,
+    ):
+        yield kind, {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -172,7 +172,13 @@ _J1 = (
     "JOIN journal_entry e ON e.journal_id = j.id AND e.account = '1110' WHERE j.kind = 'captured' GROUP BY 1"
 )
 _OWED = "SELECT payee_id, -sum(amount_vnd) AS owed FROM journal_entry WHERE account = '2110' GROUP BY 1"
-_POSTED = "SELECT payee_id, sum(amount_vnd) AS posted FROM payment_item WHERE posting = 'posted' GROUP BY 1"
+_POSTED = (
+    "SELECT payee_id, sum(amount_vnd) - coalesce(sum((SELECT sum(e.amount_vnd) FROM journal j JOIN journal_entry e "
+    "ON e.journal_id = j.id AND e.account = '2110' WHERE j.item_id = i.id AND j.kind = 'reversed')), 0) AS posted "
+    "FROM payment_item i WHERE posting = 'posted' GROUP BY 1"
+)
+_IN_FLIGHT = "SELECT coalesce(-sum(amount_vnd), 0) AS held FROM journal_entry WHERE account = '2130'"
+_UNDERWAY = "SELECT coalesce(sum(amount_vnd), 0) AS due FROM refund WHERE state NOT IN ('succeeded', 'failed')"
 _PROMISES = {
     "all entries sum to zero": "SELECT 1 FROM journal_entry HAVING sum(amount_vnd) <> 0",
     "each journal sums to zero": (
@@ -185,8 +191,15 @@ _PROMISES = {
     "a J1 has a captured payment": (
         "SELECT j.id FROM journal j JOIN payment p ON p.id = payment_id WHERE p.state <> 'captured'"
     ),
-    "what is owed to a provider is what it has posted": (
+    "what is owed to a provider is what it has posted and not given back": (
         f"SELECT payee_id FROM ({_OWED}) o FULL JOIN ({_POSTED}) p USING (payee_id) WHERE owed IS DISTINCT FROM posted"
+    ),
+    "what is on its way back is what refunds without an end have reserved": (
+        f"SELECT 1 FROM ({_IN_FLIGHT}) f, ({_UNDERWAY}) u WHERE held <> due"
+    ),
+    "no payment gives back more than was taken": (
+        "SELECT p.id FROM payment p JOIN refund r ON r.payment_id = p.id AND r.state <> 'failed' "
+        "GROUP BY p.id HAVING sum(r.amount_vnd) > p.captured_vnd"
     ),
     "what is a citizen's is never negative": (
         "SELECT citizen_id FROM journal_entry WHERE account = '2120' GROUP BY 1 HAVING sum(amount_vnd) > 0"

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from auth.events import CitizensJoined
 from kit import events
 from kit.database import transaction
-from services.tourism.listeners import join_visitors
+from services.tourism.listeners import follow_citizen
 from services.tourism.operations import personal
 from tests.kit.refusals import as_refusal
 from tests.people import Caller, Person, Work
@@ -126,7 +126,7 @@ def test_two_citizens_who_are_one_person_have_one_passport(an: Person, binh: Per
         events.emit(session, joined)
     failures = work()
     with transaction() as session:
-        join_visitors(session, joined)
+        follow_citizen(session, joined)
 
     assert failures == []
     assert stamps(an) == [("Tràng An", 1)]

@@ -24,12 +24,13 @@ class VisitorClass(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where an order is. REFUND_DUE: cancelled in time after the money was taken, so it has to be given back."""
+    """Where an order is. REFUND_DUE: its places are free again and the money that was taken is on its way back."""
 
     HELD = "held"
     PAID = "paid"
     RELEASED = "released"
     REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
 
 
 LIVE_ORDERS = frozenset({OrderState.HELD, OrderState.PAID})
@@ -83,6 +84,7 @@ class TicketOrder(Record):
         CheckConstraint("places > 0", name="places_is_positive"),
         Index("ix_ticket_order_citizen", "citizen_id", "id"),
         Index("ix_ticket_order_payment", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+        CheckConstraint("refund_tries >= 0", name="refund_tries"),
         Index("ix_ticket_order_held", "created_at", postgresql_where=text("state = 'held'")),
     )
 
@@ -94,6 +96,8 @@ class TicketOrder(Record):
     state: Mapped[OrderState] = mapped_column(default=OrderState.HELD)
     payment_id: Mapped[UUID | None]
     refundable_until_at: Mapped[datetime | None]
+    # How often the gateway was to give the money back; more than once only after it would not.
+    refund_tries: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
 
 

@@ -15,13 +15,13 @@ from services.tourism.operations.packs import (
     publish_key,
     read_bytes,
 )
-from services.tourism.operations.personal import move_citizen
 from services.tourism.operations.publishing import (
     content_version,
     publish,
     publish_many,
     refresh_changes,
     save_categories,
+    told_version,
     withdraw,
 )
 from services.tourism.operations.reading import (
@@ -33,6 +33,7 @@ from services.tourism.operations.reading import (
     list_changes,
     read_whole,
 )
+from services.tourism.operations.refunds import complete_refund, list_refunds, reopen_refund, repeat_refund
 from services.tourism.operations.revisions import (
     Desk,
     approve,
@@ -52,12 +53,12 @@ from services.tourism.operations.tickets import (
     Bought,
     can_capture,
     cancel_order,
+    describe_order,
     get_order,
     is_of_tickets,
     issue_tickets,
     list_offer,
     list_orders,
-    list_refunds,
     release_order,
     save_capacity,
     save_ticket_type,
@@ -117,7 +118,9 @@ __all__ = [
     "change_media",
     "change_plan",
     "check_ticket",
+    "complete_refund",
     "content_version",
+    "describe_order",
     "draw_map",
     "end_alert",
     "export_itinerary",
@@ -161,7 +164,6 @@ __all__ = [
     "list_revisions",
     "list_scopes",
     "list_stale",
-    "move_citizen",
     "publish",
     "publish_due",
     "publish_key",
@@ -176,6 +178,8 @@ __all__ = [
     "remove_favourite",
     "remove_guide",
     "remove_plan",
+    "reopen_refund",
+    "repeat_refund",
     "report_guide",
     "restore",
     "route_of",
@@ -186,5 +190,6 @@ __all__ = [
     "send_draft",
     "start_order",
     "take_scans",
+    "told_version",
     "withdraw",
 ]

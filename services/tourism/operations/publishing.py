@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 from sqlalchemy.orm import Session
 
@@ -61,6 +61,16 @@ def next_change_no(session: Session) -> int:
 def content_version(session: Session) -> int:
     """The number of the last change of public content; 0 where there was none."""
     return session.execute(select(GuideCounter.last_no)).scalar_one_or_none() or 0
+
+
+def told_version(session: Session) -> tuple[object, ...]:
+    """Another value after every change of what the public is told: of guides, files and alerts, and with every minute.
+
+    The number of the transaction stands in it, too: a database that was emptied or restored counts from the beginning.
+    """
+    minute = int(clock.now().timestamp()) // 60
+    row = session.execute(select(GuideCounter.last_no, literal_column("xmin::text"))).one_or_none()
+    return (minute, *(row or ()))
 
 
 def save_categories(session: Session, given: Sequence[Mapping[str, Any]]) -> int:

@@ -18,15 +18,15 @@ from kit import clock, events
 from kit.database import new_id
 from kit.errors import NotFound
 from kit.pages import Page, page
-from payments.models import PaymentItem
 from payments.operations import Claim
 from services.tourism import opening, signing
 from services.tourism.errors import OrderNotCancellable, TicketPriceChanged, TicketsNotSold, TicketsSoldOut
-from services.tourism.events import TicketRefundDue, TicketsIssued
+from services.tourism.events import TicketsIssued
 from services.tourism.models import (
     Guide,
     GuideText,
     OrderState,
+    Publication,
     Ticket,
     TicketDay,
     TicketOrder,
@@ -35,6 +35,7 @@ from services.tourism.models import (
 )
 from services.tourism.operations.packs import publish_key
 from services.tourism.operations.reading import alerts_on
+from services.tourism.operations.refunds import give_back, item_of
 from services.tourism.operations.revisions import Desk, get_own_guide
 
 SEAL = "T1"
@@ -165,6 +166,12 @@ def get_order(session: Session, order_id: UUID, citizen_id: UUID) -> Bought:
     )
 
 
+def describe_order(session: Session, order_id: UUID) -> tuple[dict[str, str], date]:
+    """What an order's place is called by language, vi and en, and the day of the visit: for messages."""
+    order = session.execute(select(TicketOrder).where(TicketOrder.id == order_id)).scalar_one()
+    return _titles(session, order.guide_id), order.visit_on
+
+
 def list_orders(session: Session, citizen_id: UUID, *, limit: int, cursor: str | None) -> Page:
     """A citizen's orders, the newest first."""
     query = select(TicketOrder).where(TicketOrder.citizen_id == citizen_id)
@@ -203,9 +210,7 @@ def issue_tickets(session: Session, payment_id: UUID) -> None:
     ).scalar_one_or_none()
     if order is None:
         return
-    item = session.execute(
-        select(PaymentItem.id).where(PaymentItem.payment_id == payment_id, PaymentItem.subject_id == order.id)
-    ).scalar_one()
+    item = item_of(session, order)
     if order.state is OrderState.HELD:
         order.state, order.version = OrderState.PAID, order.version + 1
         payments.operations.record_posted(session, item, receipt_no=str(order.id), posted_at=clock.now())
@@ -213,7 +218,7 @@ def issue_tickets(session: Session, payment_id: UUID) -> None:
     elif order.state is OrderState.RELEASED:
         order.state, order.version = OrderState.REFUND_DUE, order.version + 1
         payments.operations.record_rejected(session, item, "places_released")
-        events.emit(session, TicketRefundDue(order.id, order.citizen_id, order.amount_vnd))
+        give_back(session, order, "places_released")
 
 
 def release_order(session: Session, payment_id: UUID) -> None:
@@ -222,32 +227,24 @@ def release_order(session: Session, payment_id: UUID) -> None:
 
 
 def cancel_order(session: Session, order_id: UUID, citizen_id: UUID) -> None:
-    """Give tickets back in time: their places are free at once, and what was paid is due to be given back.
+    """Give tickets back: their places are free at once, and what was paid is on its way back.
 
-    Raises NotFound, and OrderNotCancellable when a ticket was used or the time is over.
+    In time as the ticket's rule says, or until the day itself while the place is closed for it. Raises NotFound, and
+    OrderNotCancellable when a ticket was used or the time is over.
     """
     bought = get_order(session, order_id, citizen_id)
     order = bought.order
     until = order.refundable_until_at
     is_used = any(ticket["state"] is TicketState.USED for ticket in bought.tickets)
-    if order.state is not OrderState.PAID or is_used or until is None or until <= clock.now():
+    is_in_time = until is not None and clock.now() < until
+    if order.state is not OrderState.PAID or is_used or not (is_in_time or _is_shut_for(session, order)):
         raise OrderNotCancellable(state=order.state)
     state = OrderState.REFUND_DUE if order.amount_vnd else OrderState.RELEASED
     if not _let_go(session, TicketOrder.id == order_id, state, OrderState.PAID):
         raise OrderNotCancellable(state=order.state)
     if order.amount_vnd:
-        events.emit(session, TicketRefundDue(order_id, citizen_id, order.amount_vnd))
-
-
-def list_refunds(session: Session, desk: Desk, *, limit: int, cursor: str | None) -> Page:
-    """Orders for places of this office whose money has to be given back, the newest first."""
-    query = (
-        select(TicketOrder.id, TicketOrder.payment_id, TicketOrder.amount_vnd, TicketOrder.visit_on)
-        .join(Guide, Guide.id == TicketOrder.guide_id)
-        .where(Guide.organisation_id == desk.organisation_id, TicketOrder.state == OrderState.REFUND_DUE)
-    )
-    question = ("ticket-refunds", desk.organisation_id)
-    return page(session, query, by=[TicketOrder.id], limit=limit, cursor=cursor, question=question)
+        session.refresh(order)
+        give_back(session, order, "returned_in_time" if is_in_time else "place_closed")
 
 
 def _take_places(session: Session, guide_id: UUID, visit_on: date, places: int) -> None:
@@ -295,9 +292,21 @@ def _sold_types(session: Session, guide_id: UUID, visit_on: date, wanted: Mappin
         raise TicketsNotSold
     if guide["hours"] is not None and not opening.read(guide["hours"]).of_day(visit_on):
         raise TicketsNotSold
-    if any(one.closes and one.ends_at > _midnight(visit_on) for one in alerts_on(session, [dict(guide)])):
+    if _is_closed(session, dict(guide), visit_on):
         raise TicketsNotSold
     return {one.id: one for one in types}
+
+
+def _is_closed(session: Session, place: Mapping[str, Any], visit_on: date) -> bool:
+    """Whether an alert that is in force closes a place until a day begins, or longer."""
+    return any(one.closes and one.ends_at > _midnight(visit_on) for one in alerts_on(session, [place]))
+
+
+def _is_shut_for(session: Session, order: TicketOrder) -> bool:
+    place = session.execute(
+        select(Guide.id, Guide.province_code, Guide.commune_code).where(Guide.id == order.guide_id)
+    ).mappings().one()  # fmt: skip
+    return clock.today() <= order.visit_on and _is_closed(session, dict(place), order.visit_on)
 
 
 def _let_go(session: Session, where: ColumnElement[bool], to: OrderState, source: OrderState) -> bool:
@@ -309,11 +318,15 @@ def _let_go(session: Session, where: ColumnElement[bool], to: OrderState, source
     ).one_or_none()
     if order is None:
         return False
-    session.execute(
+    cancelled = session.execute(
         update(Ticket)
         .where(Ticket.order_id == order.id, Ticket.state == TicketState.VALID)
         .values(state=TicketState.CANCELLED)
-    )
+        .returning(Ticket.id)
+    ).all()
+    if len(cancelled) < order.places:
+        # A gate has let somebody in meanwhile: nothing of this has happened.
+        raise OrderNotCancellable(state=source)
     session.execute(
         update(TicketDay)
         .where(TicketDay.guide_id == order.guide_id, TicketDay.visit_on == order.visit_on)
@@ -332,17 +345,25 @@ def _refundable_until(visit_on: date, hours: Sequence[int | None]) -> datetime |
 
 def _claim(session: Session, order: TicketOrder) -> Claim:
     office = session.execute(select(Guide.organisation_id).where(Guide.id == order.guide_id)).scalar_one()
-    titles = dict(
-        session.execute(select(GuideText.lang, GuideText.title).where(GuideText.guide_id == order.guide_id)).all()
-    )
+    titles = _titles(session, order.guide_id)
     day = order.visit_on.strftime("%d/%m/%Y")
     return Claim(
         subject_id=order.id,
         payee_id=office,
         amount_vnd=order.amount_vnd,
         label_vi=f"Vé {titles['vi']}, {day}",
-        label_en=f"Tickets {titles.get('en') or titles['vi']}, {day}",
+        label_en=f"Tickets {titles['en']}, {day}",
     )
+
+
+def _titles(session: Session, guide_id: UUID) -> dict[str, str]:
+    rows = session.execute(
+        select(GuideText.lang, GuideText.title).where(
+            GuideText.guide_id == guide_id, GuideText.state == Publication.PUBLISHED
+        )
+    ).all()
+    titles = {row.lang: row.title for row in rows}
+    return {"vi": titles["vi"], "en": titles.get("en") or titles["vi"]}
 
 
 def _midnight(day: date) -> datetime:

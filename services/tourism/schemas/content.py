@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import Choice, Line, Vnd
+from kit.fields import Choice, Flag, Line, Vnd
 from services.tourism import cards, geometry, opening
 from services.tourism.models import GuideKind, HeritageRank, Publication, VisitorClass
 
@@ -53,7 +53,7 @@ class YearlySchema(ma.Schema):
     calendar = ma.fields.String(validate=ma.validate.OneOf(("solar", "lunar")), metadata={"example": "lunar"})
     start = ma.fields.String(required=True, validate=ma.validate.Regexp(_MONTH_DAY), metadata={"example": "01-12"})
     end = ma.fields.String(validate=ma.validate.Regexp(_MONTH_DAY), metadata={"example": "01-13"})
-    leap = ma.fields.Boolean(metadata={"description": "The leap month of that number, in years that have one."})
+    leap = Flag(metadata={"description": "The leap month of that number, in years that have one."})
     times = _times(required=True)
 
 
@@ -63,7 +63,7 @@ class SeasonSchema(ma.Schema):
     calendar = ma.fields.String(validate=ma.validate.OneOf(("solar", "lunar")))
     start = ma.fields.String(required=True, validate=ma.validate.Regexp(_MONTH_DAY))
     end = ma.fields.String(required=True, validate=ma.validate.Regexp(_MONTH_DAY))
-    leap = ma.fields.Boolean()
+    leap = Flag()
     weekly = ma.fields.List(ma.fields.Nested(WeekLineSchema), required=True, validate=ma.validate.Length(min=1, max=14))
 
 
@@ -139,15 +139,15 @@ class GuidePriceSchema(ma.Schema):
 class AccessFactsSchema(ma.Schema):
     """Nine facts for who cannot walk, see or hear as others do; null where nobody has looked."""
 
-    step_free = ma.fields.Boolean(allow_none=True)
-    wheelchair_toilet = ma.fields.Boolean(allow_none=True)
-    wheelchair_rental = ma.fields.Boolean(allow_none=True)
-    accessible_parking = ma.fields.Boolean(allow_none=True)
-    seating = ma.fields.Boolean(allow_none=True)
-    audio_description = ma.fields.Boolean(allow_none=True)
-    tactile = ma.fields.Boolean(allow_none=True)
-    sign_language = ma.fields.Boolean(allow_none=True)
-    assistance_dog = ma.fields.Boolean(allow_none=True)
+    step_free = Flag(allow_none=True)
+    wheelchair_toilet = Flag(allow_none=True)
+    wheelchair_rental = Flag(allow_none=True)
+    accessible_parking = Flag(allow_none=True)
+    seating = Flag(allow_none=True)
+    audio_description = Flag(allow_none=True)
+    tactile = Flag(allow_none=True)
+    sign_language = Flag(allow_none=True)
+    assistance_dog = Flag(allow_none=True)
 
 
 class GuideContactsSchema(ma.Schema):
@@ -165,7 +165,7 @@ class GuideDetailsSchema(ma.Schema):
     duration_minutes = ma.fields.Integer(strict=True, allow_none=True, validate=ma.validate.Range(min=1, max=20_160))
     length_m = ma.fields.Integer(strict=True, allow_none=True, validate=ma.validate.Range(min=1, max=2_000_000))
     difficulty = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(("easy", "moderate", "hard")))
-    cancelled = ma.fields.Boolean(allow_none=True)
+    cancelled = Flag(allow_none=True)
     cancelled_reason_vi = Line(300, allow_none=True)
     cancelled_reason_en = Line(300, allow_none=True)
 
@@ -218,7 +218,7 @@ class GuideContentSchema(ma.Schema):
     )
     hours = ma.fields.Nested(OpeningHoursSchema, allow_none=True)
     prices = ma.fields.List(ma.fields.Nested(GuidePriceSchema), allow_none=True, validate=ma.validate.Length(max=20))
-    is_free = ma.fields.Boolean(allow_none=True)
+    is_free = Flag(allow_none=True)
     accessibility = ma.fields.Nested(AccessFactsSchema, allow_none=True)
     contacts = ma.fields.Nested(GuideContactsSchema, allow_none=True)
     details = ma.fields.Nested(GuideDetailsSchema, allow_none=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import Choice, Instant, Line
+from kit.fields import Choice, Flag, Instant, Line
 from kit.pages import PageQuery, page_schema
 from services.tourism.models import AlertKind, MediaKind, Publication, ReportState, RevisionState
 from services.tourism.schemas.content import GuideContentSchema
@@ -51,7 +51,7 @@ class RevisionSchema(RevisionSummarySchema):
     content = ma.fields.Nested(GuideContentSchema, required=True, attribute="body")
 
 
-class ReviewSchema(ma.Schema):
+class DraftReviewSchema(ma.Schema):
     """What a second person decides."""
 
     verdict = ma.fields.String(required=True, validate=ma.validate.OneOf(("approve", "send_back")))
@@ -174,7 +174,7 @@ class AlertSchema(ma.Schema):
 
     kind = Choice(AlertKind, required=True)
     level = ma.fields.Integer(required=True, strict=True, validate=ma.validate.Range(min=1, max=5))
-    closes = ma.fields.Boolean(
+    closes = Flag(
         load_default=None,
         allow_none=True,
         metadata={"description": "Closes what it covers; by itself from level 3."},

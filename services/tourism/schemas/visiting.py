@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import Choice, Instant, Line, Vnd
+from kit.fields import Choice, Flag, Instant, Line, Vnd
 from kit.pages import page_schema
 from services.tourism.models import OrderState, TicketState, VisitorClass
 from services.tourism.operations import Bought
@@ -117,7 +117,7 @@ class TicketTypeContentSchema(ma.Schema):
         strict=True, load_default=None, allow_none=True, validate=ma.validate.Range(min=0, max=720),
         metadata={"description": "Until so many hours before midnight of the day; null: never."},
     )  # fmt: skip
-    is_sold = ma.fields.Boolean(load_default=True)
+    is_sold = Flag(load_default=True)
 
 
 class TicketTypeSchema(TicketTypeContentSchema):
@@ -274,15 +274,21 @@ class GateDaySchema(ma.Schema):
     used = ma.fields.List(ma.fields.UUID(), required=True)
 
 
-class RefundSchema(ma.Schema):
-    """Money that has to be given back."""
+class TicketRefundSchema(ma.Schema):
+    """Money for tickets that is on its way back."""
 
     id = ma.fields.UUID(required=True)
     payment_id = ma.fields.UUID(required=True)
     amount_vnd = Vnd(required=True)
     visit_on = ma.fields.Date(required=True)
+    refund_tries = ma.fields.Integer(required=True, metadata={"description": "How often the gateway was asked."})
+    failure = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why the last try failed; null while one is under way."},
+    )
 
 
 PlanPageSchema = page_schema(PlanSchema)
 TicketOrderPageSchema = page_schema(TicketOrderSummarySchema)
-RefundPageSchema = page_schema(RefundSchema)
+TicketRefundPageSchema = page_schema(TicketRefundSchema)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from kit.kept import Kept, Whole
 from kit.web import Blueprint, language
+from services.tourism import operations
 
 blueprint = Blueprint(
     "tourism", __name__, url_prefix="/v1/tourism", description="Guides for visitors, offline packs, plans and tickets."
 )
 AGE_SECONDS = 60  # what is open now is told by the minute
+# What a process keeps of these answers is dropped with every change of a guide or an alert, and with every minute.
+KEPT: Kept[Whole] = Kept(operations.told_version)
+KEPT_OPERATIONS = (
+    "listCategories", "searchGuides", "searchGuideFeatures", "getGuide", "getGuideLinkedData", "getGuideMap",
+    "exportItinerary", "listGuideChanges", "listAlerts",
+)  # fmt: skip
 
 
 def language_asked(lang: str | None) -> str:

@@ -30,9 +30,9 @@ from services.tourism.operations import Desk
 from services.tourism.schemas.content import plain_content
 from services.tourism.schemas.editing import (
     DraftChangeSchema,
+    DraftReviewSchema,
     DraftSchema,
     GuideImportSchema,
-    ReviewSchema,
     RevisionPageSchema,
     RevisionQuery,
     RevisionSchema,
@@ -144,7 +144,7 @@ class Submission(MethodView):
 class Review(MethodView):
     """Reviewing."""
 
-    @blueprint.arguments(ReviewSchema(), example={"verdict": "approve"})
+    @blueprint.arguments(DraftReviewSchema(), example={"verdict": "approve"})
     @blueprint.response(200, RevisionSchema, example=REVISION_EXAMPLE | {"state": "published"})
     @blueprint.raises(NotFound, RevisionNotOpen, ReviewedByAuthor, *_PUBLISHABLE)
     @blueprint.doc(operationId="answerDraft")

@@ -22,6 +22,7 @@ from payments.errors import AmountTooSmall, CardDeclined, PaymentMethodInvalid
 from services.tourism import operations
 from services.tourism.errors import (
     OrderNotCancellable,
+    RefundNotRepeatable,
     TicketCodeInvalid,
     TicketPriceChanged,
     TicketsNotSold,
@@ -39,11 +40,11 @@ from services.tourism.schemas.visiting import (
     GateOutcomeSchema,
     GateOutcomesSchema,
     GateScansSchema,
-    RefundPageSchema,
     TicketOfferSchema,
     TicketOrderContentSchema,
     TicketOrderPageSchema,
     TicketOrderSchema,
+    TicketRefundPageSchema,
     TicketTypeContentSchema,
     TicketTypeSchema,
 )
@@ -51,6 +52,10 @@ from services.tourism.views.door import AGE_SECONDS, blueprint
 from services.tourism.views.editing import desk
 
 _SUMMARY = {name: value for name, value in ORDER_EXAMPLE.items() if name != "tickets"}
+_REFUND = {name: _SUMMARY[name] for name in ("id", "payment_id", "amount_vnd", "visit_on")} | {
+    "refund_tries": 1,
+    "failure": None,
+}
 _SCAN = {"code": ORDER_EXAMPLE["tickets"][0]["code"], "scanned_at": "2026-11-25T09:00:00.000+07:00"}
 
 
@@ -202,8 +207,8 @@ class TicketCancellation(MethodView):
     def post(self, order_id: UUID) -> Bought:
         """Give tickets back (trả vé).
 
-        Until `refundable_until_at`, and while none of them was used. The places are free at once; state `refund_due`
-        means that the money is to be given back.
+        Until `refundable_until_at`, or while the place is closed for that day, and as long as none was used. The places
+        are free at once; `refund_due` means that the money is on its way back to the card, `refunded` that it is there.
         """
         with transaction() as session:
             operations.cancel_order(session, order_id, current_citizen())
@@ -218,18 +223,35 @@ class Refunds(MethodView):
     @blueprint.arguments(PageQuery(), location="query")
     @blueprint.response(
         200,
-        RefundPageSchema,
-        example={"items": [{name: _SUMMARY[name] for name in ("id", "payment_id", "amount_vnd", "visit_on")}]},
+        TicketRefundPageSchema,
+        example={"items": [_REFUND]},
     )
     @blueprint.raises(MalformedRequest)
     @blueprint.doc(operationId="listTicketRefunds")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List orders of ours whose money is to be given back (hoàn tiền vé).
+        """List orders of ours whose money is on its way back (hoàn tiền vé).
 
-        By payment and amount; who bought is not told.
+        By payment and amount; who bought is not told. One with a `failure` waits for `resumeTicketRefund`.
         """
         with transaction() as session:
             return operations.list_refunds(session, desk(), **asked)
+
+
+@blueprint.route("/office/refunds/<uuid:order_id>/tries")
+class RefundTries(MethodView):
+    """Once more."""
+
+    @blueprint.response(204)
+    @blueprint.raises(NotFound, RefundNotRepeatable)
+    @blueprint.doc(operationId="resumeTicketRefund")
+    def post(self, order_id: UUID) -> None:
+        """Try once more to give money back (hoàn tiền lại).
+
+        Where the gateway would not, or the citizen's bank has sent the money back. Never while a try is under way: the
+        money goes back once.
+        """
+        with transaction() as session:
+            operations.repeat_refund(session, desk(), order_id)
 
 
 @blueprint.route("/gate/checks")
