@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sized
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable, Sized
+from typing import Generic, TypeVar
 
-from flask import Flask, Response, g, request
 from sqlalchemy.orm import Session
 
 from kit.database import transaction
-from kit.web import Api, public
 
 MOST_BYTES = 16_000_000
 # How long a process believes that nothing has changed. Whoever caches our public answers believes it for minutes.
 FRESH_SECONDS = 1.0
-_LONGEST_HEADER = 100
-_OK = 200
 _T = TypeVar("_T", bound=Sized)
 
 
@@ -45,6 +39,10 @@ class Kept(Generic[_T]):
             answer = make()
             self.keep(question, version, answer)
         return answer
+
+    def __contains__(self, question: Hashable) -> bool:
+        """Whether there may be an answer; `find` tells whether it still holds."""
+        return question in self._answers
 
     def find(self, question: Hashable) -> tuple[Hashable, _T | None]:
         """The version of what is told now, and the answer kept for `question`."""
@@ -81,62 +79,3 @@ class Kept(Generic[_T]):
                 self._answers.clear()
                 self._bytes, self._version = 0, version
         return version
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A public answer as it went out, ready to go out again."""
-
-    body: bytes
-    content_type: str
-    content_language: str | None
-    etag: str
-    max_age: int
-
-    def __len__(self) -> int:
-        return len(self.body)
-
-
-def tell_again(app: Flask, api: Api, kept: Mapping[str, Kept[Whole]]) -> None:
-    """Answer operations (operationId -> what keeps their answers) from what is kept, before their views are asked.
-
-    Comes after the guard and the strict reading of the request, so that whoever may not ask is refused all the same.
-    """
-
-    @app.before_request
-    def find() -> Response | None:
-        store = kept.get(api.operation() or "")
-        spoken = request.headers.get("Accept-Language", "")
-        if store is None or request.method != "GET" or len(spoken) > _LONGEST_HEADER:
-            return None
-        question = (request.path, request.query_string, spoken)
-        version, answer = store.find(question)
-        if answer is None:
-            g.to_keep = (store, question, version)
-            return None
-        public(answer.max_age)
-        return Response(answer.body, headers=_headers(answer))
-
-    @app.after_request
-    def keep(response: Response) -> Response:
-        wanted = g.get("to_keep")
-        age = g.get("public_max_age")
-        if wanted is None or age is None or response.status_code != _OK or response.is_streamed:
-            return response
-        store, question, version = wanted
-        body = response.get_data()
-        whole = Whole(
-            body=body,
-            content_type=response.headers["Content-Type"],
-            content_language=response.headers.get("Content-Language"),
-            etag=hashlib.sha256(body).hexdigest()[:27],
-            max_age=age,
-        )
-        response.set_etag(whole.etag)
-        store.keep(question, version, whole)
-        return response
-
-
-def _headers(answer: Whole) -> dict[str, Any]:
-    told = {"Content-Type": answer.content_type, "ETag": f'"{answer.etag}"'}
-    return told if answer.content_language is None else told | {"Content-Language": answer.content_language}

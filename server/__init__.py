@@ -33,8 +33,9 @@ import services.utilities.views
 import webhooks.signing
 import webhooks.views
 from auth.guard import AppLook
-from kit import database, egress, kept, logs, pages, vault, web
+from kit import database, egress, front, logs, pages, vault, web
 from kit.errors import TooManyRequests
+from kit.front import Front
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
 from server.policy import POLICY
@@ -119,17 +120,19 @@ def assemble(settings: Settings) -> Flask:
     app = Flask("server", static_folder=None)
     app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
     app.json = web.Json(app)
+    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
+    app.wsgi_app = Front(app.wsgi_app, set(KEPT.values()), quotas)  # type: ignore[method-assign]
     app.wsgi_app = _known_as(settings.base_url, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies)  # type: ignore[method-assign]
+    api = web.Api(app)
     app.before_request(web.begin)
     # Flask runs these in the reverse order: the log line is written when every header stands.
+    front.remember(app, api, KEPT)
     app.after_request(web.log_request)
     app.after_request(web.finish)
-    api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
     auth.guard.install(
         app,
         api,
@@ -141,7 +144,6 @@ def assemble(settings: Settings) -> Flask:
     )
     _meter_others(app, quotas)
     app.before_request(api.read_strictly)
-    kept.tell_again(app, api, KEPT)
     app.extensions["api"] = api
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)

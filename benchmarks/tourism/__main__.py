@@ -34,6 +34,7 @@ from kit import embedded
 from kit.database import sqlalchemy_url
 from sample import many_guides
 from server import migrations
+from services.tourism.operations import Asked, finding
 
 ROOT = Path(__file__).parents[2]
 PROCESSES, THREADS, CONNECTIONS = 2, 4, 8
@@ -110,7 +111,22 @@ def fill(url: str, count: int) -> None:
         for statement in PLAIN.split(";")[:-1]:
             session.execute(text(statement))
         session.commit()
+        check_plans(session)
     engine.dispose()
+
+
+def check_plans(session: Session) -> None:
+    """Each kind of question is answered by its index; raises RuntimeError where it is not."""
+    here = (20.25, 105.92)
+    for index, asked in (
+        ("ix_guide_near", Asked("vi", {"category": "pagoda"}, near=here, radius=10_000.0)),
+        ("ix_guide_box", Asked("vi", {}, near=here, radius=3_000.0)),
+        ("ix_guide_text_search", Asked("vi", {}, q="chua bich long 17")),
+    ):
+        plan = finding.plan_of(session, asked)
+        if not any(index in line for line in plan):
+            raise RuntimeError(f"{index} is not used:\n" + "\n".join(plan))
+        say(f"{index}: {plan[-1]}")
 
 
 def measure(url: str, folder: Path, asked: argparse.Namespace) -> None:

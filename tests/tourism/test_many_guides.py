@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from kit import clock
 from kit.database import new_id, transaction
 from sample import many_guides
 from services.tourism import geometry, operations
@@ -85,11 +84,8 @@ def test_searches_read_by_their_indexes(many: list[Any]) -> None:
 
 
 def plan_of(asked: Asked, *before: str) -> str:
-    """How PostgreSQL would answer."""
-    values = {"now": clock.now(), "lang": "vi", "limit": 21}
-    names, measure = finding._prepare(asked, values)
-    statement = finding._statement(names, measure, is_after=False, is_house=True)
+    """How PostgreSQL answers."""
     with transaction() as session:
         for setting in before:
             session.execute(text(setting))
-        return "\n".join(row[0] for row in session.execute(text(f"EXPLAIN {statement.text}"), values))
+        return "\n".join(finding.plan_of(session, asked))

@@ -129,6 +129,14 @@ def find_guides(session: Session, asked: Asked) -> Found:
     return Found([_item(row, asked, row.measure if is_near else None) for row in shown], following, _points(shown))
 
 
+def plan_of(session: Session, asked: Asked) -> list[str]:
+    """How PostgreSQL answers a question, line by line, with the time it takes: for tests and measurements."""
+    values: dict[str, Any] = {"now": clock.now(), "lang": asked.lang, "limit": asked.limit + 1}
+    names, measure = _prepare(asked, values)
+    statement = _statement(names, measure, is_after=False, is_house=asked.lang in {"vi", "en"})
+    return [row[0] for row in session.execute(text(f"EXPLAIN (ANALYZE) {statement.text}"), values)]
+
+
 def fold_words(q: str) -> str:
     """A search as the core's query: every word by its beginning, marks and signs gone; empty when no word is left."""
     return " & ".join(f"'{word}':*" for word in search_words(q)[:_LONGEST_WORDS])

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, literal_column, select, update
+from sqlalchemy import Text, delete, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 from sqlalchemy.orm import Session
 
@@ -69,8 +69,8 @@ def told_version(session: Session) -> tuple[object, ...]:
     The number of the transaction stands in it, too: a database that was emptied or restored counts from the beginning.
     """
     minute = int(clock.now().timestamp()) // 60
-    row = session.execute(select(GuideCounter.last_no, literal_column("xmin::text"))).one_or_none()
-    return (minute, *(row or ()))
+    row = session.execute(select(GuideCounter.last_no, literal_column("xmin::text", Text))).one_or_none()
+    return (minute, *(tuple(row) if row else ()))
 
 
 def save_categories(session: Session, given: Sequence[Mapping[str, Any]]) -> int:

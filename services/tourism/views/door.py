@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from kit.kept import Kept, Whole
+from kit.front import Whole
+from kit.kept import Kept
 from kit.web import Blueprint, language
 from services.tourism import operations
 
