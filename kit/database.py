@@ -112,6 +112,17 @@ def transaction() -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Single statements that only read, each on its own: no BEGIN and no COMMIT go over the line.
+
+    For hot public lists of one statement; whatever needs two statements to agree belongs into `transaction`.
+    """
+    bind = _sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT")
+    with _sessions(bind=bind) as session:
+        yield session
+
+
 def count_statements(engine: Engine, statements: list[str]) -> None:
     """Append the text of every statement run on `engine` to `statements`; tests count round trips with it."""
 

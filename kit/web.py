@@ -284,11 +284,16 @@ def language() -> str:
 def request_id() -> str:
     """This request's id: the caller's X-Request-Id when it is a UUID, else a new one."""
     if "request_id" not in g:
-        try:
-            g.request_id = str(UUID(request.headers.get("X-Request-Id", "")))
-        except ValueError:
-            g.request_id = str(uuid4())
+        g.request_id = known_request_id(request.headers.get("X-Request-Id", ""))
     return str(g.request_id)
+
+
+def known_request_id(told: str) -> str:
+    """The caller's request id when it is a UUID, else a new one."""
+    try:
+        return str(UUID(told))
+    except ValueError:
+        return str(uuid4())
 
 
 def request_key(asked: object) -> RequestKey:
@@ -336,7 +341,7 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if response.mimetype in _TOLD_IN_A_LANGUAGE:
-        response.headers["Content-Language"] = language()
+        response.headers.setdefault("Content-Language", language())
     if g.get("replayed"):
         response.headers["Idempotency-Replayed"] = "true"
     if (age := g.get("public_max_age")) is not None and response.status_code == 200:  # noqa: PLR2004
@@ -359,20 +364,46 @@ def begin() -> None:
 
 def log_request(response: Response) -> Response:
     """One line per request: route template, never the path; who only as a pseudonym."""
-    logs.logger.info(
-        "request",
+    log_line(
         request_id=request_id(),
         # A method is whatever the caller writes.
         method=request.method if request.method in _METHODS else "OTHER",
         route=str(request.url_rule) if request.url_rule else None,
         operation=g.get("operation_id"),
         status=response.status_code,
-        ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
-        actor=logs.pseudonym(g.caller_key) if g.get("caller_key") else None,
+        started=g.get("started", time.perf_counter()),
+        caller=g.get("caller_key"),
         code=g.get("problem_code"),
-        trace_id=trace[1] if (trace := _TRACE.fullmatch(request.headers.get("traceparent", ""))) else None,
+        traceparent=request.headers.get("traceparent", ""),
     )
     return response
+
+
+def log_line(
+    *,
+    request_id: str,
+    method: str,
+    route: str | None,
+    operation: str | None,
+    status: int,
+    started: float,
+    caller: str | None,
+    traceparent: str,
+    code: str | None = None,
+) -> None:
+    """Write the line of one answered request; `started` is a reading of the stopwatch."""
+    logs.logger.info(
+        "request",
+        request_id=request_id,
+        method=method,
+        route=route,
+        operation=operation,
+        status=status,
+        ms=round((time.perf_counter() - started) * 1000, 1),
+        actor=logs.pseudonym(caller) if caller else None,
+        code=code,
+        trace_id=trace[1] if (trace := _TRACE.fullmatch(traceparent)) else None,
+    )
 
 
 def known_code(code: str) -> type[DomainError] | None:

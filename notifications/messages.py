@@ -7,13 +7,14 @@ from datetime import date, datetime
 from typing import Any
 
 from kit import clock
-from notifications import school_messages
+from notifications import school_messages, ticket_messages
 from notifications.automatic_texts import WHY_LEFT
 from notifications.models import MessageKind
 from notifications.wording import OTHER, Words
 
 INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
     **school_messages.INBOX,
+    **ticket_messages.INBOX,
     MessageKind.BILLS_PAID: {
         "vi": Words(
             "Đã thanh toán {amount}",
@@ -111,6 +112,7 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
 PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     **school_messages.PUSH,
+    **ticket_messages.PUSH,
     MessageKind.BILLS_PAID: {
         "vi": Words("Thanh toán đã hoàn tất", "Mở ứng dụng để xem biên nhận."),
         "en": Words("Your payment is complete", "Open the app to see the receipt."),
@@ -154,6 +156,7 @@ OUTCOMES: Mapping[str, Mapping[str, str]] = {
 }
 
 REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
+    **ticket_messages.REASONS,
     MessageKind.PAYMENT_ENDED: {
         "card_declined": {
             "vi": "Ngân hàng không chấp nhận thẻ này. Bạn hãy thử thẻ khác hoặc hỏi ngân hàng phát hành thẻ.",
@@ -320,6 +323,8 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     told: dict[str, str] = {}
     if kind in school_messages.INBOX:
         told |= school_messages.words_of(params, language)
+    elif kind in ticket_messages.INBOX:
+        told |= ticket_messages.words_of(params, language)
     elif "bills" in params:
         told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
     if "amount_vnd" in params:

@@ -31,6 +31,8 @@ class MessageKind(StrEnum):
     OPEN_DAY_CANCELLED = "open_day_cancelled"
     AUTOMATIC_ANNOUNCED = "automatic_announced"
     AUTOMATIC_LEFT = "automatic_left"
+    TICKETS_READY = "tickets_ready"
+    TICKETS_RETURNED = "tickets_returned"
 
 
 class AddressKind(StrEnum):

@@ -29,13 +29,16 @@ import persons.guard
 import persons.operations
 import persons.views
 import services.education.views
+import services.tourism.signing
+import services.tourism.views
 import services.utilities.providers
 import services.utilities.views
 import webhooks.signing
 import webhooks.views
 from auth.guard import AppLook
-from kit import database, egress, logs, pages, vault, web
+from kit import database, egress, front, logs, pages, vault, web
 from kit.errors import TooManyRequests
+from kit.front import Front
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
 from server.policy import POLICY
@@ -51,6 +54,7 @@ BLUEPRINTS = (
     divisions.views.blueprint,
     services.utilities.views.blueprint,
     services.education.views.blueprint,
+    services.tourism.views.blueprint,
     payments.views.blueprint,
     webhooks.views.blueprint,
     notifications.views.blueprint,
@@ -70,6 +74,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         pooled=settings.database_pooled,
     )
     pages.use_key(settings.secret_key)
+    services.tourism.signing.use_key(settings.secret_key)
     vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
     auth.tokens.use_key(
         settings.signing_key,
@@ -103,6 +108,10 @@ def connect_outside(settings: Settings) -> None:
     services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)
 
 
+# Whose public answers a process keeps, operation by operation.
+KEPT = dict.fromkeys(services.tourism.views.KEPT_OPERATIONS, services.tourism.views.KEPT)
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application, ready to serve. Without `settings` they are read from the environment."""
     settings = settings or environment.load()
@@ -117,17 +126,19 @@ def assemble(settings: Settings) -> Flask:
     app = Flask("server", static_folder=None)
     app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
     app.json = web.Json(app)
+    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
+    app.wsgi_app = Front(app.wsgi_app, set(KEPT.values()), quotas)  # type: ignore[method-assign]
     app.wsgi_app = _known_as(settings.base_url, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies)  # type: ignore[method-assign]
+    api = web.Api(app)
     app.before_request(web.begin)
     # Flask runs these in the reverse order: the log line is written when every header stands.
+    front.remember(app, api, KEPT)
     app.after_request(web.log_request)
     app.after_request(web.finish)
-    api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
     auth.guard.install(
         app,
         api,
@@ -143,6 +154,7 @@ def assemble(settings: Settings) -> Flask:
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
     app.register_blueprint(auth.views.pages)
+    app.register_blueprint(services.tourism.views.pages.blueprint)
     app.config["SANDBOX_URL"] = settings.sandbox_url
     return app
 

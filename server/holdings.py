@@ -9,6 +9,7 @@ import notifications.operations
 import payments.operations.personal
 import persons.operations.requests
 import services.education.operations.personal
+import services.tourism.operations.personal
 import services.utilities.operations.personal
 from persons.holdings import Holding
 
@@ -32,6 +33,11 @@ HOLDINGS: Mapping[str, Holding] = {
         tables=services.education.operations.personal.TABLES,
         export=services.education.operations.personal.export_citizen,
         erase=services.education.operations.personal.erase_citizen,
+    ),
+    "tourism": Holding(
+        tables=services.tourism.operations.personal.TABLES,
+        export=services.tourism.operations.personal.export_citizen,
+        erase=services.tourism.operations.personal.erase_citizen,
     ),
     "payments": Holding(
         tables=payments.operations.personal.TABLES,

@@ -12,6 +12,7 @@ import notifications.models
 import payments.models
 import persons.models
 import services.education.models
+import services.tourism.models
 import services.utilities.models
 import webhooks.models
 from kit.database import Base
@@ -27,6 +28,7 @@ ROOMS = (
     persons.models,
     payments.models,
     services.utilities.models,
+    services.tourism.models,
     webhooks.models,
     services.education.models,
     notifications.models,

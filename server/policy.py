@@ -35,6 +35,13 @@ def _provider(scope: str) -> Rule:
 
 # Those who review apps of others, for the province.
 REVIEWER = _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR)
+
+
+def _guides(*roles: StaffRole) -> Rule:
+    """For members of a tourism office."""
+    return _staff(OrganisationKind.TOURISM_OFFICE, *roles)
+
+
 # Those who look after the members and systems of their own organisation; the province's, of any.
 OPERATORS = _staff(None, StaffRole.OPERATOR)
 
@@ -195,6 +202,69 @@ POLICY: dict[str, Rule] = {
     "exportSchools": SCHOOL_OFFICE,
     "listSchoolRevisions": SCHOOL_OFFICE,
     "lookUpDraftCatchment": SCHOOL_OFFICE,
+    # tourism
+    "listCategories": PUBLIC,
+    "searchGuides": PUBLIC,
+    "searchGuideFeatures": PUBLIC,
+    "getGuide": PUBLIC,
+    "getGuideLinkedData": PUBLIC,
+    "getGuideMap": PUBLIC,
+    "getMediaFile": PUBLIC,
+    "exportItinerary": PUBLIC,
+    "listGuideChanges": PUBLIC,
+    "listPackKeys": PUBLIC,
+    "listPacks": PUBLIC,
+    "getPack": PUBLIC,
+    "getPackContent": PUBLIC,
+    "getPackUpdate": PUBLIC,
+    "listAlerts": PUBLIC,
+    "reportGuide": PUBLIC,
+    # A visitor is a citizen, or a phone with a token of its own.
+    "registerVisitor": PUBLIC,
+    "linkVisitor": CITIZEN,
+    "listFavourites": PUBLIC,
+    "addFavourite": PUBLIC,
+    "endFavourite": PUBLIC,
+    "listPlans": PUBLIC,
+    "addPlan": PUBLIC,
+    "getPlan": PUBLIC,
+    "changePlan": PUBLIC,
+    "removePlan": PUBLIC,
+    "addVisit": PUBLIC,
+    "getPassport": PUBLIC,
+    "listTicketOffer": PUBLIC,
+    "payTickets": CITIZEN,
+    "listTicketOrders": CITIZEN,
+    "getTicketOrder": CITIZEN,
+    "cancelTicketOrder": CITIZEN,
+    "listDrafts": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "addDraft": _guides(StaffRole.EDITOR),
+    "getDraft": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "changeDraft": _guides(StaffRole.EDITOR),
+    "sendDraft": _guides(StaffRole.EDITOR),
+    "answerDraft": _guides(StaffRole.APPROVER),
+    "addDraftOfRevision": _guides(StaffRole.EDITOR),
+    "getOwnGuide": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "removeGuide": _guides(StaffRole.APPROVER),
+    "importGuides": _guides(StaffRole.EDITOR),
+    "getGuideImport": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "listGuideReports": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "answerGuideReport": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "listStaleGuides": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "listBrokenLinks": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "addGuideMedia": _guides(StaffRole.EDITOR),
+    "getGuideMedia": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "changeGuideMedia": _guides(StaffRole.APPROVER),
+    "addPack": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "giveAlert": _guides(StaffRole.APPROVER, StaffRole.OPERATOR),
+    "endAlert": _guides(StaffRole.APPROVER, StaffRole.OPERATOR),
+    "addTicketType": _guides(StaffRole.APPROVER),
+    "addTicketDays": _guides(StaffRole.APPROVER),
+    "listTicketRefunds": _guides(StaffRole.CLERK, StaffRole.APPROVER),
+    "resumeTicketRefund": _guides(StaffRole.CLERK, StaffRole.APPROVER),
+    "confirmTicket": _guides(StaffRole.FRONT_DESK),
+    "sendGateScans": _guides(StaffRole.FRONT_DESK),
+    "listGateTickets": _guides(StaffRole.FRONT_DESK),
     # payments
     # It holds what a payment is confirmed with: an app sees the list alone.
     "getPayment": _by_mandate("bills:pay"),

@@ -13,6 +13,7 @@ import divisions.operations
 import services.utilities.flows
 import services.utilities.operations as utilities
 from kit.database import transaction
+from server import seed_guides
 from services.education import tables
 from services.education.operations import importing, seeding, writing
 from services.utilities.bill_file import CSV
@@ -50,6 +51,7 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
     say(f"education: {_load_schools(folder)}")
     bills = sum(_load_bills(folder / f"bills_{entry['slug']}.csv", entry["slug"]) for entry in given)
     say(f"utilities: {bills} bills")
+    say(f"tourism: {seed_guides.load(folder)} guides")
     if in_sandbox:
         for entry in given:
             _add_client(entry["slug"])

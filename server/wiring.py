@@ -9,12 +9,16 @@ import auth.operations.grants
 import notifications.flows
 import notifications.listeners
 import notifications.school_listeners
+import notifications.ticket_listeners
 import payments.flows
 import payments.listeners
 import persons.holdings
 import persons.listeners
 import services.education.flows
 import services.education.listeners
+import services.tourism.flows
+import services.tourism.listeners
+import services.tourism.operations
 import services.utilities.flows
 import services.utilities.listeners
 import webhooks.flows
@@ -43,11 +47,13 @@ from payments.events import (
     PaymentDoubtful,
     PaymentEnded,
     PaymentRefunded,
+    RefundFailed,
     RefundRequested,
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.education.events import OpenDayCancelled, RoundChanged, RoundDue, SavedSchoolGone
+from services.tourism.events import TicketRefundDue, TicketsIssued
 from services.utilities.events import (
     AutomaticPaymentAnnounced,
     AutomaticPaymentLeft,
@@ -62,6 +68,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [
         services.utilities.listeners.release_bills,
         services.utilities.listeners.leave_planned,
+        services.tourism.listeners.release_places,
         notifications.listeners.tell_payment_ended,
     ],
     CardRemoved: [services.utilities.listeners.end_with_card],
@@ -81,10 +88,14 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         payments.listeners.follow_citizen,
         services.utilities.listeners.follow_citizen,
         services.education.listeners.join_lists,
+        services.tourism.listeners.follow_citizen,
         notifications.listeners.follow_citizen,
     ],
-    PaymentRefunded: [notifications.listeners.tell_refunded],
-    PaymentCaptured: [webhooks.listeners.log_captured],
+    PaymentCaptured: [services.tourism.listeners.issue_tickets, webhooks.listeners.log_captured],
+    PaymentRefunded: [services.tourism.listeners.complete_refund, notifications.listeners.tell_refunded],
+    RefundFailed: [services.tourism.listeners.reopen_refund],
+    TicketsIssued: [notifications.ticket_listeners.tell_tickets_ready],
+    TicketRefundDue: [notifications.ticket_listeners.tell_tickets_returned],
     BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
     RoundChanged: [services.education.listeners.remind_of_change],
@@ -99,7 +110,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
     RefundRequested: [payments.flows.give_back],
-    PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
+    PaymentAuthorised: [services.utilities.flows.recheck_and_capture, services.tourism.flows.capture_tickets],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     ImportRequested: [services.utilities.flows.run_import],
     BooksBroken: [notifications.flows.alarm_operator],
@@ -110,7 +121,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
 
 
 def sweep_payments() -> None:
-    """Ask the gateway about every payment whose outcome has been open for too long."""
+    """Ask the gateway about every payment and refund whose outcome has been open for too long."""
     payments.flows.sweep()
     payments.flows.sweep_refunds()
 
@@ -135,6 +146,22 @@ def tidy_schools() -> None:
     services.education.flows.tidy()
 
 
+def publish_guides() -> None:
+    """Publish guides whose time has come, and reckon ahead when they open."""
+    services.tourism.flows.publish_due()
+    services.tourism.flows.refresh_hours()
+
+
+def build_packs() -> None:
+    """Make offline packs anew where something has changed."""
+    services.tourism.flows.build_packs()
+
+
+def check_links() -> None:
+    """Ask outside addresses in guides whether they still answer."""
+    services.tourism.flows.check_links()
+
+
 def tidy() -> None:
     """Forget what is past its time: idempotency keys, sign-in codes, sessions; let signing keys take their turn."""
     with transaction() as session:
@@ -150,6 +177,7 @@ def tidy() -> None:
         auth.operations.grants.forget_old_grants(session)
         auth.operations.advance_signing_keys(session)
         webhooks.operations.forget_old_events(session)
+        services.tourism.operations.forget_idle_visitors(session)
 
 
 PERIODIC = {
@@ -167,6 +195,9 @@ PERIODIC = {
     "*/5 * * * * 20": remind_of_schools,
     "*/10 * * * * 40": refresh_school_snapshots,
     "41 2 * * *": tidy_schools,
+    "* * * * * 10": publish_guides,
+    "10 19 * * *": build_packs,  # at night in Vietnam
+    "40 19 * * *": check_links,
 }
 
 

@@ -182,6 +182,7 @@ def test_a_room_begins_with_what_it_is_for_and_nothing_else() -> None:
         "services",
         "services/utilities",
         "services/education",
+        "services/tourism",
         "notifications",
         "kit",
         "sandbox",

@@ -33,6 +33,7 @@ VERBS = re.compile(
 # They make money move, a message go out, or an import run.
 NEED_A_KEY = {
     "startPhoneSignIn", "payBills", "askRefund", "importBills", "inviteMember", "addCard", "createAutomaticPayment",
+    "importGuides", "addDraft", "payTickets",
 }  # fmt: skip
 # A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before.
 TOLD_WHOLE = {"putProviderBill"}

@@ -3,7 +3,7 @@
 from flask import Flask
 
 import server
-from services.education.views import kept
+from kit import kept
 
 
 def create_app() -> Flask:

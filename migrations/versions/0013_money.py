@@ -11,7 +11,8 @@ down_revision = '0012'
 
 KINDS = (
     'bills_paid', 'payment_ended', 'bills_returned', 'new_device', 'session_closed', 'passkey_added', 'app_allowed',
-    'mandate_accepted', 'mandate_revoked', 'school_round', 'school_gone', 'open_day_cancelled', 'automatic_announced', 'automatic_left',
+    'mandate_accepted', 'mandate_revoked', 'school_round', 'school_gone', 'open_day_cancelled',
+    'automatic_announced', 'automatic_left',
 )
 
 

@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 import divisions.operations
+from kit import kept
 from kit.database import transaction
 from services.education import facts as shape
 from services.education.operations import writing
 from services.education.operations.office import entrust_province
 from services.education.operations.writing import Author
-from services.education.views import kept
 from tests.divisions.official import SAMPLE
 from tests.people import StaffMember
 

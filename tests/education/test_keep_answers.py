@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.education.views import door, kept
-from services.education.views.kept import Kept
+from kit import kept
+from kit.kept import Kept
+from services.education.operations import reading
+from services.education.views import door
 from tests.education.conftest import change, make_school
 
 SCHOOLS = "/v1/education/schools"
@@ -14,7 +16,7 @@ SCHOOLS = "/v1/education/schools"
 @pytest.mark.usefixtures("communes")
 def test_a_question_asked_again_is_not_worked_out_again_until_a_school_changes():
     school = make_school("Một")
-    answers = Kept()
+    answers: Kept[bytes] = Kept(reading.get_content_version)
     made: list[int] = []
 
     def make() -> bytes:
@@ -31,7 +33,8 @@ def test_a_question_asked_again_is_not_worked_out_again_until_a_school_changes()
 @pytest.mark.usefixtures("communes")
 def test_what_was_asked_least_lately_goes_when_there_is_too_much(monkeypatch):
     monkeypatch.setattr(kept, "MOST_BYTES", 25)
-    answers, made = Kept(), []
+    answers: Kept[bytes] = Kept(reading.get_content_version)
+    made: list[int] = []
 
     def make() -> bytes:
         made.append(1)
@@ -56,7 +59,7 @@ def test_a_change_is_seen_by_who_asks_the_same_again(chi):
 @pytest.mark.usefixtures("communes")
 def test_where_somebody_is_is_not_kept_with_the_answer(chi, monkeypatch):
     make_school("Trường Tiểu học Kim Đồng", point=(19.8, 105.77))
-    answers = Kept()
+    answers: Kept[bytes] = Kept(reading.get_content_version)
     monkeypatch.setattr(door, "KEPT", answers)
 
     for path in ("search", "suggestions"):

@@ -16,6 +16,7 @@ from notifications.models import MessageKind
 LANGUAGES = ("vi", "en")
 BILLS = [{"vi": "Tiền điện 10/2026, Công ty Điện lực Bắc Ninh", "en": "Electricity 10/2026, Bac Ninh Power Company"}]
 PAID = {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-05"}
+VISIT = {"place": {"vi": "Tràng An", "en": "Trang An"}, "visit_on": "2026-11-25"}
 EXPECTED_REASONS = {
     MessageKind.PAYMENT_ENDED: {
         "card_declined", "bill_changed", "bill_paid_elsewhere", "expired", "cancelled_by_citizen",
@@ -24,16 +25,32 @@ EXPECTED_REASONS = {
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
     MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
     MessageKind.MANDATE_REVOKED: {"principal", "agent"},
+    MessageKind.TICKETS_RETURNED: {"returned_in_time", "place_closed", "places_released"},
 }  # fmt: skip
 
 
-def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
+Told = Iterator[tuple[MessageKind, dict[str, Any]]]
+
+
+def every_message() -> Told:
+    yield from of_bills()
+    yield from of_ways_in()
+    yield from of_schools()
+    yield from of_tickets()
+
+
+def of_bills() -> Told:
     yield MessageKind.BILLS_PAID, PAID
     for state in (*messages.OUTCOMES, "never_heard_of"):
         for reason in (*messages.REASONS[MessageKind.PAYMENT_ENDED], "never_heard_of"):
             yield MessageKind.PAYMENT_ENDED, {"bills": BILLS, "state": state, "reason": reason}
-    for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
-        yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    for kind in (MessageKind.BILLS_RETURNED, MessageKind.AUTOMATIC_LEFT):
+        for reason in (*messages.REASONS[kind], "never_heard_of"):
+            yield kind, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    yield MessageKind.AUTOMATIC_ANNOUNCED, PAID
+
+
+def of_ways_in() -> Told:
     for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
         for side in (*messages.REASONS[kind], "never_heard_of"):
             yield kind, {"reason": side}
@@ -44,6 +61,9 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
         MessageKind.APP_ALLOWED,
     ):
         yield kind, {}
+
+
+def of_schools() -> Told:
     dates = {"opens_at": "2027-07-01T01:00:00+00:00", "closes_at": "2027-07-03T17:00:00+00:00", "school_year": 2027}
     for milestone in (*school_messages.MILESTONES, "never_heard_of"):
         for grade in (1, None):
@@ -51,6 +71,13 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
     for successor in ("Trường Tiểu học Lê Lợi", None):
         yield MessageKind.SCHOOL_GONE, {"school": "Trường Tiểu học Kim Đồng", "successor": successor}
     yield MessageKind.OPEN_DAY_CANCELLED, {"school": "Trường Tiểu học Kim Đồng", "day": "2027-05-15"}
+
+
+def of_tickets() -> Told:
+    for number in (1, 2):
+        yield MessageKind.TICKETS_READY, {**VISIT, "count": number}
+    for reason in (*messages.REASONS[MessageKind.TICKETS_RETURNED], "never_heard_of"):
+        yield MessageKind.TICKETS_RETURNED, {**VISIT, "amount_vnd": 100_000, "reason": reason}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -246,9 +246,10 @@ def test_a_citizen_takes_everything_along_and_every_room_contributes(an):
     assert told["payments"]["payments"][0]["id"] == str(payment_id)
     assert told["notifications"]["devices"][0]["address_ending"] == "f-an"
     empty = {f"{room}.{part}" for room, parts in told.items() for part, rows in parts.items() if not rows}
-    # What schools hold is told in tests/education/test_keep_a_list.py.
-    of_schools = {f"education.{part}" for part in ("saved_schools", "round_reminders", "visits")}
-    assert empty == {"utilities.accounts", "payments.refunds"} | of_schools
+    # What schools hold is told in tests/education/test_keep_a_list.py, what visitors take along in tests/tourism.
+    elsewhere = {f"education.{part}" for part in ("saved_schools", "round_reminders", "visits")}
+    elsewhere |= {f"tourism.{part}" for part in told["tourism"]}
+    assert empty == {"utilities.accounts", "payments.refunds"} | elsewhere
     assert "secret" not in answer.text
 
 

@@ -71,14 +71,14 @@ class OpenDaysSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(OpenDaySchema), required=True)
 
 
-class VisitRequestSchema(ma.Schema):
+class SchoolVisitRequestSchema(ma.Schema):
     """Which open day, and how many come."""
 
     open_day_id = ma.fields.UUID(required=True)
     people = ma.fields.Integer(strict=True, load_default=2, validate=ma.validate.Range(1, 4))
 
 
-class VisitSchema(ma.Schema):
+class SchoolVisitSchema(ma.Schema):
     """A family's place on an open day."""
 
     id = ma.fields.UUID(required=True)
@@ -92,7 +92,7 @@ class VisitSchema(ma.Schema):
     cancelled_at = Instant(required=True, allow_none=True)
 
 
-class VisitsSchema(ma.Schema):
+class SchoolVisitsSchema(ma.Schema):
     """Coming and past visits that were not cancelled."""
 
-    items = ma.fields.List(ma.fields.Nested(VisitSchema), required=True)
+    items = ma.fields.List(ma.fields.Nested(SchoolVisitSchema), required=True)

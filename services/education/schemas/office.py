@@ -161,7 +161,7 @@ class ExportQuery(ma.Schema):
     )
 
 
-class RevisionSchema(ma.Schema):
+class SchoolRevisionSchema(ma.Schema):
     """A change of a school that took effect."""
 
     version = ma.fields.Integer(required=True)
@@ -173,7 +173,7 @@ class RevisionSchema(ma.Schema):
     created_at = Instant(required=True)
 
 
-class RevisionsSchema(ma.Schema):
+class SchoolRevisionsSchema(ma.Schema):
     """The history of a school, the newest change first."""
 
-    items = ma.fields.List(ma.fields.Nested(RevisionSchema), required=True)
+    items = ma.fields.List(ma.fields.Nested(SchoolRevisionSchema), required=True)

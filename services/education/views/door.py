@@ -7,12 +7,14 @@ from typing import Any
 
 from flask import Response, request
 
+from kit.kept import Kept
 from kit.web import Blueprint, language, public
+from services.education.operations import reading
 from services.education.operations.cards import Filters
-from services.education.views.kept import KEPT
 
 AGE_SECONDS = 300
 GEOJSON = "application/geo+json"
+KEPT: Kept[bytes] = Kept(reading.get_content_version)
 
 blueprint = Blueprint(
     "education",

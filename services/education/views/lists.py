@@ -23,9 +23,9 @@ from services.education.schemas.lists import (
     SavedListSchema,
     SavedSchema,
     SaveSchema,
-    VisitRequestSchema,
-    VisitSchema,
-    VisitsSchema,
+    SchoolVisitRequestSchema,
+    SchoolVisitSchema,
+    SchoolVisitsSchema,
 )
 from services.education.views.door import blueprint
 
@@ -139,7 +139,7 @@ class OpenDays(MethodView):
 class Visits(MethodView):
     """Visits on open days."""
 
-    @blueprint.response(200, VisitsSchema, example={"items": [examples.VISIT]})
+    @blueprint.response(200, SchoolVisitsSchema, example={"items": [examples.VISIT]})
     @blueprint.doc(operationId="listSchoolVisits")
     def get(self) -> dict[str, Any]:
         """List my visits (lịch tham quan).
@@ -150,8 +150,8 @@ class Visits(MethodView):
             return {"items": lists.list_visits(session, current_citizen())}
 
     @blueprint.idempotent
-    @blueprint.arguments(VisitRequestSchema(), example={"open_day_id": examples.OTHER_ID, "people": 2})
-    @blueprint.response(201, VisitSchema, example=examples.VISIT)
+    @blueprint.arguments(SchoolVisitRequestSchema(), example={"open_day_id": examples.OTHER_ID, "people": 2})
+    @blueprint.response(201, SchoolVisitSchema, example=examples.VISIT)
     @blueprint.raises(NotFound, OpenDayFull, OpenDayOver, VisitExists, RequestInFlight)
     @blueprint.doc(operationId="addSchoolVisit")
     def post(self, asked: dict[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -172,7 +172,7 @@ class Visits(MethodView):
 class VisitById(MethodView):
     """One visit."""
 
-    @blueprint.response(200, VisitSchema, example=examples.VISIT)
+    @blueprint.response(200, SchoolVisitSchema, example=examples.VISIT)
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getSchoolVisit")
     def get(self, visit_id: UUID) -> Any:  # noqa: ANN401 - a row of named columns

@@ -36,9 +36,9 @@ from services.education.schemas.office import (
     ProposalPageSchema,
     ProposalQuery,
     ProposalSchema,
-    RevisionsSchema,
     RoundProposalSchema,
     SchoolProposalSchema,
+    SchoolRevisionsSchema,
 )
 from services.education.views.admissions import tell
 from services.education.views.door import blueprint
@@ -215,7 +215,7 @@ class ProposalById(MethodView):
 class Revisions(MethodView):
     """The history of a school."""
 
-    @blueprint.response(200, RevisionsSchema, example={"items": [examples.REVISION]})
+    @blueprint.response(200, SchoolRevisionsSchema, example={"items": [examples.REVISION]})
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="listSchoolRevisions")
     def get(self, school_id: UUID) -> dict[str, Any]:

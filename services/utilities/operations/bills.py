@@ -128,6 +128,17 @@ def release_bills(session: Session, payment_id: UUID) -> None:
     session.execute(update(Bill).where(*held).values(state=BillState.OPEN, payment_id=None))
 
 
+def has_bills(session: Session, payment_id: UUID) -> bool:
+    """Whether a payment pays for bills, and not for what another room sells."""
+    return session.execute(_BILLS_OF, {"of_payment": payment_id}).first() is not None
+
+
+_BILLS_OF = (
+    select(PaymentItem.id)
+    .join(Bill, Bill.id == PaymentItem.subject_id)
+    .where(PaymentItem.payment_id == bindparam("of_payment"))
+    .limit(1)
+)
 _WORK = (
     select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd, Payment.state_since)
     .join(Payment, Payment.id == PaymentItem.payment_id)
