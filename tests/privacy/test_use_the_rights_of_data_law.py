@@ -246,7 +246,7 @@ def test_a_citizen_takes_everything_along_and_every_room_contributes(an):
     assert told["notifications"]["devices"][0]["address_ending"] == "f-an"
     empty = {f"{room}.{part}" for room, parts in told.items() for part, rows in parts.items() if not rows}
     # An has linked no code any more, and has visited nothing; tests/tourism tells of what visitors take along.
-    assert empty == {"utilities.accounts", *(f"tourism.{part}" for part in told["tourism"])}
+    assert empty == {"utilities.accounts", "payments.refunds", *(f"tourism.{part}" for part in told["tourism"])}
     assert "secret" not in answer.text
 
 
