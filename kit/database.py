@@ -18,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 from kit import clock
 
 _sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+_readers: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
@@ -94,6 +95,7 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 2_500, 
         connect_args=arguments,
     )
     _sessions.configure(bind=engine)
+    _readers.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
     return engine
 
 
@@ -103,6 +105,7 @@ def disconnect() -> None:
     if engine is not None:
         engine.dispose()
         _sessions.configure(bind=None)
+        _readers.configure(bind=None)
 
 
 @contextmanager
@@ -118,8 +121,7 @@ def reading() -> Iterator[Session]:
 
     For hot public lists of one statement; whatever needs two statements to agree belongs into `transaction`.
     """
-    bind = _sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT")
-    with _sessions(bind=bind) as session:
+    with _readers() as session:
         yield session
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, g, request
 from werkzeug.http import parse_etags
 
-from kit import web
+from kit import logs, web
 from kit.kept import Kept
 from kit.quotas import Quota, Quotas
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _LONGEST_HEADER = 200
-_OK, _OK_LINE, _KNOWN_LINE = 200, "200 OK", "304 NOT MODIFIED"
+_TOLD = frozenset({200, 304})
+_OK_LINE, _KNOWN_LINE = "200 OK", "304 NOT MODIFIED"
 # Told anew with every answer; of what is known already only what is not about its bytes.
 _OF_ONE_REQUEST = frozenset({"x-request-id", "ratelimit", "ratelimit-policy", "date"})
 _OF_THE_BYTES = frozenset({"content-type", "content-length", "content-language"})
@@ -69,7 +70,7 @@ class Front:
             start_response(_KNOWN_LINE, [*answer.known_headers, *own])
         else:
             start_response(_OK_LINE, [*answer.headers, *own])
-        web.log_line(
+        logs.tell_request(
             request_id=request_id,
             method="GET",
             route=answer.route,
@@ -106,18 +107,20 @@ def remember(app: Flask, api: web.Api, kept: Mapping[str, Kept[Whole]]) -> None:
     @app.after_request
     def keep(response: Response) -> Response:
         wanted = g.get("to_keep")
-        if wanted is None or "public_max_age" not in g or response.status_code != _OK or response.is_streamed:
+        if wanted is None or "public_max_age" not in g or response.status_code not in _TOLD or response.is_streamed:
             return response
         store, question, version = wanted
         etag, is_weak = response.get_etag()
-        if etag is None or is_weak:
+        # Who knows the answer is sent none of it, but it was made, and stands here still.
+        body = response.get_data()
+        if etag is None or is_weak or not body:
             return response
         headers = [(name, value) for name, value in response.headers if name.lower() not in _OF_ONE_REQUEST]
         store.keep(
             question,
             version,
             Whole(
-                body=response.get_data(),
+                body=body,
                 headers=tuple(headers),
                 known_headers=tuple(one for one in headers if one[0].lower() not in _OF_THE_BYTES),
                 etag=etag,

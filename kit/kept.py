@@ -8,10 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sized
 from typing import Generic, TypeVar
 
-from sqlalchemy.orm import Session
-
-from kit.database import transaction
-
 MOST_BYTES = 16_000_000
 # How long a process believes that nothing has changed. Whoever caches our public answers believes it for minutes.
 FRESH_SECONDS = 1.0
@@ -21,10 +17,11 @@ _T = TypeVar("_T", bound=Sized)
 class Kept(Generic[_T]):
     """Answers by question, the least used one goes first; all of them go when what they tell has changed.
 
-    `read_version` gives something that is another one after every change; it is asked once a second at most.
+    `read_version` gives something that is another one after every change, in a transaction of its own; it is asked once
+    a second at most.
     """
 
-    def __init__(self, read_version: Callable[[Session], Hashable]) -> None:
+    def __init__(self, read_version: Callable[[], Hashable]) -> None:
         self._read_version = read_version
         self._lock = threading.Lock()
         self._answers: OrderedDict[Hashable, _T] = OrderedDict()
@@ -72,8 +69,7 @@ class Kept(Generic[_T]):
             if now - self._checked < FRESH_SECONDS:
                 return self._version
             self._checked = now
-        with transaction() as session:
-            version = self._read_version(session)
+        version = self._read_version()
         with self._lock:
             if version != self._version:
                 self._answers.clear()

@@ -43,7 +43,6 @@ _TOLD_IN_A_LANGUAGE = frozenset({"application/json", PROBLEM, "text/html"})
 LANGUAGES = ("vi", "en")
 _LONGEST_KEY = 255
 _KEY = re.compile(rf"[ -~]{{1,{_LONGEST_KEY}}}")
-_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -364,7 +363,7 @@ def begin() -> None:
 
 def log_request(response: Response) -> Response:
     """One line per request: route template, never the path; who only as a pseudonym."""
-    log_line(
+    logs.tell_request(
         request_id=request_id(),
         # A method is whatever the caller writes.
         method=request.method if request.method in _METHODS else "OTHER",
@@ -377,33 +376,6 @@ def log_request(response: Response) -> Response:
         traceparent=request.headers.get("traceparent", ""),
     )
     return response
-
-
-def log_line(
-    *,
-    request_id: str,
-    method: str,
-    route: str | None,
-    operation: str | None,
-    status: int,
-    started: float,
-    caller: str | None,
-    traceparent: str,
-    code: str | None = None,
-) -> None:
-    """Write the line of one answered request; `started` is a reading of the stopwatch."""
-    logs.logger.info(
-        "request",
-        request_id=request_id,
-        method=method,
-        route=route,
-        operation=operation,
-        status=status,
-        ms=round((time.perf_counter() - started) * 1000, 1),
-        actor=logs.pseudonym(caller) if caller else None,
-        code=code,
-        trace_id=trace[1] if (trace := _TRACE.fullmatch(traceparent)) else None,
-    )
 
 
 def known_code(code: str) -> type[DomainError] | None:

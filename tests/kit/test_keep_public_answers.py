@@ -13,11 +13,10 @@ def made() -> list[int]:
     return []
 
 
-@pytest.mark.usefixtures("clean")
 def test_a_question_asked_again_is_not_worked_out_again_until_something_changes(made, monkeypatch):
     monkeypatch.setattr(kept, "FRESH_SECONDS", 0.0)
     version = [1]
-    answers: Kept[bytes] = Kept(lambda _session: version[0])
+    answers: Kept[bytes] = Kept(lambda: version[0])
 
     def make() -> bytes:
         made.append(len(made))
@@ -30,10 +29,9 @@ def test_a_question_asked_again_is_not_worked_out_again_until_something_changes(
     assert (first, again, other, after) == (b"answer 1", b"answer 1", b"answer 2", b"answer 3")
 
 
-@pytest.mark.usefixtures("clean")
 def test_what_was_asked_least_lately_goes_when_there_is_too_much(made, monkeypatch):
     monkeypatch.setattr(kept, "MOST_BYTES", 25)
-    answers: Kept[bytes] = Kept(lambda _session: 1)
+    answers: Kept[bytes] = Kept(lambda: 1)
 
     def make() -> bytes:
         made.append(1)
@@ -45,11 +43,10 @@ def test_what_was_asked_least_lately_goes_when_there_is_too_much(made, monkeypat
     assert len(made) == 4  # a, b, c, and b again: a was asked in between
 
 
-@pytest.mark.usefixtures("clean")
 def test_what_was_made_while_something_changed_is_told_and_not_kept(made, monkeypatch):
     monkeypatch.setattr(kept, "FRESH_SECONDS", 0.0)
     version = [1]
-    answers: Kept[bytes] = Kept(lambda _session: version[0])
+    answers: Kept[bytes] = Kept(lambda: version[0])
 
     def make_slowly() -> bytes:
         version[0] += 1

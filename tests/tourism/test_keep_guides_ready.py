@@ -34,6 +34,7 @@ def reads(statements: list[str]) -> list[str]:
 def test_an_answer_told_again_is_the_same_and_reads_no_guide(chi: Person, statements: list[str], path: str) -> None:
     asked = path.format(id=make_guide())
     first = chi.get(asked)
+    read_at_first = reads(statements)
     statements.clear()
 
     again = chi.get(asked)
@@ -43,6 +44,23 @@ def test_an_answer_told_again_is_the_same_and_reads_no_guide(chi: Person, statem
     assert (again.data, known.data) == (first.data, b"")
     told = {"ETag", "Content-Type", "Content-Language", "Cache-Control", "Vary"}
     assert {name: again.headers[name] for name in told} == {name: first.headers[name] for name in told}
+    assert read_at_first
+    assert reads(statements) == []
+
+
+def test_a_process_that_hears_of_those_who_know_alone_keeps_the_answer_too(
+    chi: Person, statements: list[str], later: Any
+) -> None:
+    make_guide()
+    known = {"If-None-Match": chi.get(LIST).headers["ETag"]}
+    later(timedelta(minutes=1))
+
+    first = chi.get(LIST, headers=known)
+    statements.clear()
+    again, whole = chi.get(LIST, headers=known), chi.get(LIST)
+
+    assert (first.status_code, again.status_code, whole.status_code) == (304, 304, 200)
+    assert whole.json["items"][0]["title"] == "Chùa Bích Động"
     assert reads(statements) == []
 
 

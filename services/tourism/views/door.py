@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from flask import Response, request
 
+from kit.database import transaction
 from kit.front import Whole
 from kit.kept import Kept
 from kit.web import Blueprint, language
@@ -13,8 +16,15 @@ blueprint = Blueprint(
     "tourism", __name__, url_prefix="/v1/tourism", description="Guides for visitors, offline packs, plans and tickets."
 )
 AGE_SECONDS = 60  # what is open now is told by the minute
+
+
+def _told_version() -> Hashable:
+    with transaction() as session:
+        return operations.told_version(session)
+
+
 # What a process keeps of these answers is dropped with every change of a guide or an alert, and with every minute.
-KEPT: Kept[Whole] = Kept(operations.told_version)
+KEPT: Kept[Whole] = Kept(_told_version)
 KEPT_OPERATIONS = (
     "listCategories", "searchGuides", "searchGuideFeatures", "getGuide", "getGuideLinkedData", "getGuideMap",
     "exportItinerary", "listGuideChanges", "listAlerts",
