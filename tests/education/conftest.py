@@ -14,7 +14,7 @@ from services.education import facts as shape
 from services.education.operations import writing
 from services.education.operations.office import entrust_province
 from services.education.operations.writing import Author
-from services.education.views import kept
+from services.education.views import door, kept
 from tests.divisions.official import SAMPLE
 from tests.people import StaffMember
 
@@ -62,8 +62,12 @@ def change(school_id: UUID, **changes: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stories change schools and look at once: what is kept is believed no longer than the database says."""
+    """Stories change schools and look at once: what is kept is believed no longer than the database says.
+
+    Nor is anything of another story's: every one begins with the same numbers.
+    """
     monkeypatch.setattr(kept, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(door, "KEPT", kept.Kept())
 
 
 @pytest.fixture

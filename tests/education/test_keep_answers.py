@@ -21,11 +21,15 @@ def test_a_question_asked_again_is_not_worked_out_again_until_a_school_changes()
         made.append(len(made))
         return b"answer %d" % len(made)
 
-    first, again, other = (answers.find_or(question, make) for question in ("q", "q", "other"))
+    first, again, other = (answers.find_or(question, make).body for question in ("q", "q", "other"))
+    found = answers.find("q")
     change(school, name="Hai")
-    after = answers.find_or("q", make)
+    stale = answers.find("q")
+    after = answers.find_or("q", make).body
 
     assert (first, again, other, after) == (b"answer 1", b"answer 1", b"answer 2", b"answer 3")
+    assert found is not None
+    assert (found.body, stale) == (b"answer 1", None)
 
 
 @pytest.mark.usefixtures("communes")
@@ -51,6 +55,27 @@ def test_a_change_is_seen_by_who_asks_the_same_again(chi):
     change(school, name="Hai")
 
     assert (before, chi.get(SCHOOLS).json["items"][0]["name"]) == ("Một", "Hai")
+
+
+@pytest.mark.usefixtures("communes")
+def test_an_answer_told_again_is_the_same_in_every_header(chi):
+    make_school("Một")
+
+    def ask(**headers):
+        answer = chi.get(f"{SCHOOLS}?level=primary", headers=headers)
+        own = {"X-Request-Id", "RateLimit", "Date"}
+        return answer.status_code, answer.data, {k: v for k, v in answer.headers.items() if k not in own}
+
+    first, again = ask(), ask()
+    unchanged = ask(**{"If-None-Match": first[2]["ETag"]})
+    in_english = ask(**{"Accept-Language": "en"})
+    unreadable = ask(Accept="image/png")
+
+    assert first == again
+    assert first[2]["Cache-Control"].startswith("public")
+    assert unchanged[:2] == (304, b"")
+    assert (in_english[0], in_english[2]["Content-Language"]) == (200, "en")
+    assert unreadable[0] == 406
 
 
 @pytest.mark.usefixtures("communes")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from flask import Response, request
 
 from kit.web import Blueprint, language, public
 from services.education.operations.cards import Filters
-from services.education.views.kept import KEPT
+from services.education.views.kept import KEPT, Answer
 
 AGE_SECONDS = 300
 GEOJSON = "application/geo+json"
@@ -28,12 +28,32 @@ def told(body: bytes, kind: str = "application/json") -> Response:
     return Response(body, content_type=kind)
 
 
-def kept(make: Callable[[], bytes], kind: str = "application/json") -> Response:
+def kept(make: Callable[[], bytes]) -> Response:
     """A public answer that is the same for everybody who asks so, until a school changes.
 
     Not for questions that name where somebody is: those are answered and forgotten.
     """
-    return told(KEPT.find_or((request.full_path, language()), make), kind)
+    return _kept(KEPT.find_or(_question(), make))
+
+
+@blueprint.before_request
+def tell_again() -> Response | None:
+    """What was asked in the very same words was read and found right then: its answer is told without reading it again.
+
+    The guard, the quota and the rules of every request have had their say already.
+    """
+    answer = KEPT.find(_question()) if request.method == "GET" else None
+    return None if answer is None else _kept(answer)
+
+
+def _question() -> Hashable:
+    return request.path, request.query_string, language()
+
+
+def _kept(answer: Answer) -> Response:
+    response = told(answer.body)
+    response.set_etag(answer.etag)
+    return response
 
 
 def filters_of(asked: Mapping[str, Any]) -> Filters:
