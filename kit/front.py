@@ -131,6 +131,11 @@ def remember(app: Flask, api: web.Api, kept: Mapping[str, Kept[Whole]]) -> None:
         return response
 
 
+def forget() -> None:
+    """Keep nothing of the answer to this request: its question says more of the one who asks than others may share."""
+    g.pop("to_keep", None)
+
+
 def question_of(environ: WSGIEnvironment) -> Question | None:
     """What a public answer depends on; None for a request whose answer is not to be kept."""
     if environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:

@@ -41,6 +41,7 @@ from kit.text import clean
 PROBLEM = "application/problem+json"
 _TOLD_IN_A_LANGUAGE = frozenset({"application/json", PROBLEM, "text/html"})
 LANGUAGES = ("vi", "en")
+_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"})
 _LONGEST_KEY = 255
 _KEY = re.compile(rf"[ -~]{{1,{_LONGEST_KEY}}}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -351,7 +352,7 @@ def finish(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
     if response.status_code < 300 and (etag := g.get("etag")):  # noqa: PLR2004 - a refusal is not the resource
         response.set_etag(etag)
-    if request.method in {"GET", "HEAD"} and "ETag" in response.headers:
+    if request.method in {"GET", "HEAD"} and "ETag" in response.headers and not _CONDITIONS.isdisjoint(request.environ):
         response.make_conditional(request)
     return response
 

@@ -109,7 +109,11 @@ def connect_outside(settings: Settings) -> None:
 
 
 # Whose public answers a process keeps, operation by operation.
-KEPT = dict.fromkeys(services.tourism.views.KEPT_OPERATIONS, services.tourism.views.KEPT)
+KEPT = {
+    operation: room.KEPT
+    for room in (services.education.views, services.tourism.views)
+    for operation in room.KEPT_OPERATIONS
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -124,6 +128,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 def assemble(settings: Settings) -> Flask:
     """The web application of a process that is composed."""
     app = Flask("server", static_folder=None)
+    # Nothing here is a coroutine; Flask would ask each function at every request.
+    app.ensure_sync = lambda function: function  # type: ignore[method-assign, assignment]
     app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
     app.json = web.Json(app)
     quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)

@@ -1,49 +1,44 @@
-"""Answers a process keeps: told again without the database, dropped when a school changes, bounded in size."""
+"""Answers about schools that a process keeps: told again without the database, dropped when a school changes."""
 
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import event
 
 from kit import kept
-from kit.kept import Kept
-from services.education.operations import reading
-from services.education.views import door
+from kit.database import transaction
+from services.education.views import KEPT
 from tests.education.conftest import change, make_school
 
 SCHOOLS = "/v1/education/schools"
 
 
-@pytest.mark.usefixtures("communes")
-def test_a_question_asked_again_is_not_worked_out_again_until_a_school_changes():
-    school = make_school("Một")
-    answers: Kept[bytes] = Kept(reading.get_content_version)
-    made: list[int] = []
+@pytest.fixture
+def statements():
+    """Every statement the database is asked from here on."""
+    with transaction() as session:
+        engine = session.get_bind()
+    asked: list[str] = []
 
-    def make() -> bytes:
-        made.append(len(made))
-        return b"answer %d" % len(made)
+    def note(_connection, _cursor, statement, *_rest) -> None:
+        asked.append(statement)
 
-    first, again, other = (answers.find_or(question, make) for question in ("q", "q", "other"))
-    change(school, name="Hai")
-    after = answers.find_or("q", make)
-
-    assert (first, again, other, after) == (b"answer 1", b"answer 1", b"answer 2", b"answer 3")
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.usefixtures("communes")
-def test_what_was_asked_least_lately_goes_when_there_is_too_much(monkeypatch):
-    monkeypatch.setattr(kept, "MOST_BYTES", 25)
-    answers: Kept[bytes] = Kept(reading.get_content_version)
-    made: list[int] = []
+def test_what_was_asked_before_costs_the_database_nothing(chi, statements, monkeypatch):
+    make_school("Một")
+    chi.get(SCHOOLS)
+    monkeypatch.setattr(kept, "FRESH_SECONDS", 60.0)
+    statements.clear()
 
-    def make() -> bytes:
-        made.append(1)
-        return b"ten bytes."
+    again = chi.get(SCHOOLS)
 
-    for question in ("a", "b", "a", "c", "a", "b"):
-        answers.find_or(question, make)
-
-    assert len(made) == 4  # a, b, c, and b again: a was asked in between
+    assert again.json["items"][0]["name"] == "Một"
+    assert statements == []
 
 
 @pytest.mark.usefixtures("communes")
@@ -57,14 +52,34 @@ def test_a_change_is_seen_by_who_asks_the_same_again(chi):
 
 
 @pytest.mark.usefixtures("communes")
-def test_where_somebody_is_is_not_kept_with_the_answer(chi, monkeypatch):
+def test_an_answer_told_again_is_the_same_in_every_header(chi):
+    make_school("Một")
+
+    def ask(**headers):
+        answer = chi.get(f"{SCHOOLS}?level=primary", headers=headers)
+        own = {"X-Request-Id", "RateLimit", "Date"}
+        return answer.status_code, answer.data, {k: v for k, v in answer.headers.items() if k not in own}
+
+    first, again = ask(), ask()
+    unchanged = ask(**{"If-None-Match": first[2]["ETag"]})
+    in_english = ask(**{"Accept-Language": "en"})
+    unreadable = ask(Accept="image/png")
+
+    assert first == again
+    assert first[2]["Cache-Control"].startswith("public")
+    assert unchanged[:2] == (304, b"")
+    assert (in_english[0], in_english[2]["Content-Language"]) == (200, "en")
+    assert unreadable[0] == 406
+
+
+@pytest.mark.usefixtures("communes")
+def test_where_somebody_is_is_not_kept_with_the_answer(chi):
     make_school("Trường Tiểu học Kim Đồng", point=(19.8, 105.77))
-    answers: Kept[bytes] = Kept(reading.get_content_version)
-    monkeypatch.setattr(door, "KEPT", answers)
 
     for path in ("search", "suggestions"):
         for where in ("", "&lat=19.8051&lon=105.7851"):
             assert chi.get(f"/v1/education/{path}?q=kim+dong{where}").json["items"]
 
-    assert len(answers._answers) == 2
-    assert "19.8051" not in str(list(answers._answers))
+    questions = str(list(KEPT._answers))
+    assert questions.count("kim+dong") == 2
+    assert "19.8051" not in questions

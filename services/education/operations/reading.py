@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, func, select, text
+from sqlalchemy import BigInteger, Row, TextClause, cast, func, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from kit import clock
@@ -195,9 +194,13 @@ def compare_schools(session: Session, ids: Sequence[UUID]) -> list[SchoolNow]:
     return [SchoolNow(rows[school_id]) for school_id in dict.fromkeys(ids)]
 
 
-def get_content_version(session: Session) -> tuple[int, date]:
-    """Something that differs whenever an answer about schools may: their changes so far, and the day."""
-    return int(session.execute(select(func.coalesce(func.sum(SchoolFeed.seq), 0))).scalar_one()), clock.today()
+def get_content_version(session: Session) -> tuple[object, ...]:
+    """Something that differs whenever an answer about schools may: their changes so far, and the day.
+
+    The numbers of transactions stand in it, too: a database that was emptied or restored counts from the beginning.
+    """
+    last_writer = func.max(cast(literal_column("xmin::text"), BigInteger))
+    return (*session.execute(select(func.sum(SchoolFeed.seq), last_writer)).one(), clock.today())
 
 
 def list_revisions(session: Session, school_id: UUID) -> Sequence[SchoolRevision]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, Text, bindparam, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+import orjson
+from sqlalchemy import Table, TextClause, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import divisions.operations
 from kit import clock
-from kit.database import new_id
+from kit.database import Base, new_id
 from kit.events import emit
 from kit.parsing import Flaw
 from services.education import facts as shape, names
@@ -30,14 +31,22 @@ from services.education.models import (
 )
 from services.education.operations.drawing import Place, former_names, row_of
 
-# Rows come by thousands here: tables take them as they are, without a look at each by the mapper.
-_SCHOOLS, _NAMES, _REVISIONS, _CHANGES = (
-    cast("Table", model.__table__) for model in (School, SchoolName, SchoolRevision, SchoolChange)
-)
-# Values travel as they are, but for the search words, of which the server makes its own kind.
-_INSERT = insert(_SCHOOLS).values(
-    {column.name: bindparam(column.name) for column in _SCHOOLS.columns if column.name != "words"}
-    | {"words": func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))}
+
+def _insert_into(model: type[Base], on_conflict: str = "") -> TextClause:
+    """Rows come by thousands here: all of them travel as one JSON array, which the server reads by itself."""
+    table = cast("Table", model.__table__)
+    columns = ", ".join(column.name for column in table.columns)
+    return text(f"""
+        INSERT INTO {table.name} ({columns}) SELECT {columns}
+        FROM json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json)) {on_conflict}
+    """)  # noqa: S608 - only names of our own columns
+
+
+_INSERT_SCHOOLS, _INSERT_NAMES, _INSERT_REVISIONS = (_insert_into(one) for one in (School, SchoolName, SchoolRevision))
+_PUT_CHANGES = _insert_into(
+    SchoolChange,
+    """ON CONFLICT (province_code, school_id)
+    DO UPDATE SET seq = excluded.seq, kind = excluded.kind, changed_at = excluded.changed_at""",
 )
 # Writers of the directory take turns: so the numbers of the feed come in the order of the commits, and two mergers
 # that touch the same schools can't wait for each other in a circle.
@@ -107,12 +116,11 @@ def create_schools(
         part = list(zip(made[start : start + _BATCH], given[start : start + _BATCH], strict=True))
         rows = [row_of(school_id, facts, _place_of(places, facts), ()) for school_id, facts in part]
         now = clock.now()
-        session.execute(_INSERT, [row | {"created_at": now, "changed_at": now, "version": 1} for row in rows])
+        stamps = {"created_at": now, "changed_at": now, "version": 1}
+        # Words are letters and digits, so with spaces between they are a tsvector as the server reads it.
+        _send(session, _INSERT_SCHOOLS, [row | stamps | {"words": " ".join(row["words"])} for row in rows])
         _write_names(session, [(row, ()) for row in rows])
-        session.execute(
-            insert(_REVISIONS),
-            [_revision(school_id, 1, {}, dict(facts), author) for school_id, facts in part],
-        )
+        _send(session, _INSERT_REVISIONS, [_revision(key, 1, {}, dict(facts), author) for key, facts in part])
         learn_words(session, {word for row in rows for word in row["words"]})
         _announce(session, [(row["province_code"], row["id"], _kind(row)) for row in rows])
     heirs = {_uuid(facts["successor_id"]) for facts in given} - {None}
@@ -145,7 +153,7 @@ def change_school(session: Session, school_id: UUID, facts: Mapping[str, Any], v
     session.execute(delete(SchoolName).where(SchoolName.school_id == school_id))
     _write_names(session, [(row, _inherited(session, school_id))])
     learn_words(session, row["words"])
-    session.execute(insert(_REVISIONS), [_revision(school_id, version + 1, before.facts, dict(facts), author)])
+    _send(session, _INSERT_REVISIONS, [_revision(school_id, version + 1, before.facts, dict(facts), author)])
     changed = [(row["province_code"], school_id, _kind(row))]
     if before.province_code != row["province_code"]:
         changed.append((before.province_code, school_id, ChangeKind.REMOVE))
@@ -295,8 +303,7 @@ def _write_names(session: Session, schools: Sequence[tuple[Mapping[str, Any], Se
                     **vars(forms),
                 }
             )
-    if rows:
-        session.execute(insert(_NAMES), rows)
+    _send(session, _INSERT_NAMES, rows)
 
 
 def _announce(session: Session, changes: Sequence[tuple[str, UUID, ChangeKind]]) -> None:
@@ -312,23 +319,14 @@ def _announce(session: Session, changes: Sequence[tuple[str, UUID, ChangeKind]])
             .returning(SchoolFeed.seq)
         ).scalar_one()
         first, now = last - len(found) + 1, clock.now()
-        told = insert(_CHANGES)
-        session.execute(
-            told.on_conflict_do_update(
-                index_elements=["province_code", "school_id"],
-                set_={name: getattr(told.excluded, name) for name in ("seq", "kind", "changed_at")},
-            ),
-            [
-                {
-                    "province_code": province,
-                    "school_id": school_id,
-                    "seq": first + place,
-                    "kind": kind,
-                    "changed_at": now,
-                }
-                for place, (school_id, kind) in enumerate(found)
-            ],
-        )
+        told = {"province_code": province, "changed_at": now}
+        rows = [told | {"school_id": key, "seq": first + n, "kind": kind} for n, (key, kind) in enumerate(found)]
+        _send(session, _PUT_CHANGES, rows)
+
+
+def _send(session: Session, statement: TextClause, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.execute(statement, {"rows": orjson.dumps(rows).decode()})
 
 
 def _kind(row: Mapping[str, Any]) -> ChangeKind:

@@ -36,7 +36,7 @@ from services.education.schemas.directory import (
     SnapshotSchema,
     SuggestionsSchema,
 )
-from services.education.views.door import AGE_SECONDS, GEOJSON, blueprint, filters_of, kept, told
+from services.education.views.door import AGE_SECONDS, GEOJSON, blueprint, filters_of, told
 
 _SUGGESTED = 8
 _FOREVER = 31_536_000  # seconds; what never changes may be kept for a year
@@ -59,13 +59,9 @@ class Search(MethodView):
         school's name finds the one it became.
         """
         near = None if asked["lat"] is None else (asked["lat"], asked["lon"])
-
-        def search() -> bytes:
-            with transaction() as session:
-                found = searching.search_schools(session, asked["q"], filters_of(asked), near=near)
-            return as_list(_found(one, asked["chosen"]) for one in found)
-
-        return kept(search) if near is None else told(search())
+        with transaction() as session:
+            found = searching.search_schools(session, asked["q"], filters_of(asked), near=near)
+        return told(as_list(_found(one, asked["chosen"]) for one in found), names_a_place=near is not None)
 
 
 @blueprint.route("/suggestions")
@@ -84,13 +80,9 @@ class Suggestions(MethodView):
         At most eight. Ask a quarter of a second after the last key, not at every one.
         """
         near = None if asked["lat"] is None else (asked["lat"], asked["lon"])
-
-        def suggest() -> bytes:
-            with transaction() as session:
-                found = searching.search_schools(session, asked["q"], filters_of(asked), near=near, limit=_SUGGESTED)
-            return as_list(one.card.json(_SUGGESTION) for one in found)
-
-        return kept(suggest) if near is None else told(suggest())
+        with transaction() as session:
+            found = searching.search_schools(session, asked["q"], filters_of(asked), near=near, limit=_SUGGESTED)
+        return told(as_list(one.card.json(_SUGGESTION) for one in found), names_a_place=near is not None)
 
 
 @blueprint.route("/schools")
@@ -109,14 +101,10 @@ class Schools(MethodView):
         filters = filters_of(asked)
         question = ("schools", *vars(filters).values())
         after = read_cursor(asked["cursor"], question, (str, UUID)) if asked["cursor"] else None
-
-        def make_list() -> bytes:
-            with transaction() as session:
-                cards, last = reading.list_schools(session, filters, after=after, limit=asked["limit"])
-            end = b',"next":' + orjson.dumps(write_cursor(question, last)) if last else b""
-            return as_list((card.json(asked["chosen"]) for card in cards), end)
-
-        return kept(make_list)
+        with transaction() as session:
+            cards, last = reading.list_schools(session, filters, after=after, limit=asked["limit"])
+        end = b',"next":' + orjson.dumps(write_cursor(question, last)) if last else b""
+        return told(as_list((card.json(asked["chosen"]) for card in cards), end))
 
 
 @blueprint.route("/schools/<uuid:school_id>")

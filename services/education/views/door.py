@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
+from kit import front
+from kit.database import transaction
 from kit.kept import Kept
-from kit.web import Blueprint, language, public
+from kit.web import Blueprint, public
 from services.education.operations import reading
 from services.education.operations.cards import Filters
 
 AGE_SECONDS = 300
 GEOJSON = "application/geo+json"
-KEPT: Kept[bytes] = Kept(reading.get_content_version)
 
 blueprint = Blueprint(
     "education",
@@ -24,18 +25,22 @@ blueprint = Blueprint(
 )
 
 
-def told(body: bytes, kind: str = "application/json") -> Response:
-    """A public answer whose bytes are ready."""
+def _content_version() -> Hashable:
+    with transaction() as session:
+        return reading.get_content_version(session)
+
+
+# What a process keeps of these answers is dropped with every change of a school, and with every day.
+KEPT: Kept[front.Whole] = Kept(_content_version)
+KEPT_OPERATIONS = ("searchSchools", "listSchoolSuggestions", "listSchools")
+
+
+def told(body: bytes, kind: str = "application/json", *, names_a_place: bool = False) -> Response:
+    """A public answer whose bytes are ready; one to a question that names where somebody is, is not kept."""
     public(AGE_SECONDS)
+    if names_a_place:
+        front.forget()
     return Response(body, content_type=kind)
-
-
-def kept(make: Callable[[], bytes], kind: str = "application/json") -> Response:
-    """A public answer that is the same for everybody who asks so, until a school changes.
-
-    Not for questions that name where somebody is: those are answered and forgotten.
-    """
-    return told(KEPT.find_or((request.full_path, language()), make), kind)
 
 
 def filters_of(asked: Mapping[str, Any]) -> Filters:
