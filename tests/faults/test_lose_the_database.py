@@ -65,6 +65,7 @@ def test_49_after_a_failover_under_load_every_acknowledged_payment_exists(
     books.await_quiet(house, 90)
 
     figure(f"{OUTAGE_SECONDS:.0f} s without a database, {paid} payments")
+    assert paid == CITIZENS * EACH
     books.check(house, town)
 
 
