@@ -79,7 +79,7 @@ def _prepare(admin: psycopg.Connection, prefix: str, *, clients: int, each: int)
     numbers = {"first": FIRST_NUMBER, "clients": clients, "each": each, "amount": _AMOUNT_VND}
     names = {"prefix": prefix, "citizen": uuid4(), "payee": uuid4()}
     values = {name: sql.Literal(value) for name, value in (numbers | names).items()}
-    admin.execute(sql.SQL(_PREPARE).format(**values))  # type: ignore[arg-type]
+    admin.execute(sql.SQL(_PREPARE).format(**values))
     admin.commit()
 
 

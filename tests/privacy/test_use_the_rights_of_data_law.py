@@ -246,7 +246,10 @@ def test_a_citizen_takes_everything_along_and_every_room_contributes(an):
     assert told["payments"]["payments"][0]["id"] == str(payment_id)
     assert told["notifications"]["devices"][0]["address_ending"] == "f-an"
     empty = {f"{room}.{part}" for room, parts in told.items() for part, rows in parts.items() if not rows}
-    assert empty == {"utilities.accounts", "payments.refunds"}
+    assert empty == {
+        "utilities.accounts", "utilities.automatic_payments", "utilities.planned_payments",
+        "payments.refunds", "payments.cards",
+    }  # fmt: skip
     assert "secret" not in answer.text
 
 
