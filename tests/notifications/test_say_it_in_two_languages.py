@@ -26,6 +26,7 @@ EXPECTED_REASONS = {
     MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
     MessageKind.MANDATE_REVOKED: {"principal", "agent"},
     MessageKind.TICKETS_RETURNED: {"returned_in_time", "place_closed", "places_released"},
+    MessageKind.AUTOMATIC_LEFT: {"over_ceiling", "too_late", "authentication_needed", "card_declined"},
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def of_bills() -> Told:
     for kind in (MessageKind.BILLS_RETURNED, MessageKind.AUTOMATIC_LEFT):
         for reason in (*messages.REASONS[kind], "never_heard_of"):
             yield kind, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
-    yield MessageKind.AUTOMATIC_ANNOUNCED, PAID
+    yield MessageKind.AUTOMATIC_ANNOUNCED, {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-22"}
 
 
 def of_ways_in() -> Told:

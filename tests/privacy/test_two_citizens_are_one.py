@@ -35,7 +35,7 @@ from tests.privacy.test_use_the_rights_of_data_law import CONFIRMED, INSURANCE, 
 # What keeps the old id for good: the citizen who was given up, what was booked, how they signed in, and the key that
 # rooms may have sealed rows with. The queue's table of jobs is empty by then.
 STAYS = {
-    "citizen.id", "sign_in_session.citizen_id", "journal_entry.citizen_id", "vault_key.owner_id",
+    "citizen.id", "sign_in_session.citizen_id", "journal_entry.citizen_id", "payment.holder_id", "vault_key.owner_id",
     "idempotency_key.caller",
 }  # fmt: skip
 

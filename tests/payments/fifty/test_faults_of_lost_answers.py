@@ -140,7 +140,7 @@ def end_connections(database_url: str) -> None:
     """End every connection to the database but this one, as a server does that dies."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     with psycopg.connect(database_url) as connection:
-        connection.execute(f"{others} AND pid <> pg_backend_pid()")
+        connection.execute(f"{others} AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
 
 
 def test_09_a_stored_failure_of_the_gateway_is_not_read_as_a_failure_of_the_payment(
