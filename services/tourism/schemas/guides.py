@@ -87,6 +87,14 @@ class GuideSummarySchema(ma.Schema):
 GUIDE_FIELDS = frozenset(GuideSummarySchema().fields)
 
 
+class GuideInListSchema(GuideSummarySchema):
+    """A guide as lists show it: all of it, or `id` and those of its members that `fields` asks for."""
+
+    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
+        """Nothing but the id is promised."""
+        field_obj.required = field_name == "id"
+
+
 class GuideQuery(PageQuery, LanguageQuery):
     """Which guides. All filters together must fit; each is documented with an example."""
 
@@ -247,7 +255,7 @@ class GuideSchema(GuideSummarySchema):
         }
 
 
-GuidePageSchema = page_schema(GuideSummarySchema)
+GuidePageSchema = page_schema(GuideInListSchema)
 
 
 class GuideCategorySchema(ma.Schema):

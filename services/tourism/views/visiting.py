@@ -30,12 +30,12 @@ from services.tourism.schemas.visiting import (
 )
 from services.tourism.views.door import blueprint, language_asked
 
-_HEADER = "Visitor-Token"
+_HEADER, _LONGEST_TOKEN = "Visitor-Token", 100
 _TOKEN = {
     "in": "header",
     "name": _HEADER,
     "required": False,
-    "schema": {"type": "string", "maxLength": 100},
+    "schema": {"type": "string", "maxLength": _LONGEST_TOKEN},
     "description": "The phone's token from `registerVisitor`; a citizen who is signed in needs none.",
     "example": "wq3fA0kV0vB2mZpJmP7nq0Yy3sHj5lQxk2c8dD1eF4g",
 }
@@ -242,4 +242,7 @@ class Passport(MethodView):
 def _visitor(session: Any) -> UUID:  # noqa: ANN401 - the open session
     caller = current_caller()
     citizen_id = caller.subject if caller.role is Role.CITIZEN else None
-    return operations.find_visitor(session, citizen_id=citizen_id, token=request.headers.get(_HEADER))
+    token = request.headers.get(_HEADER)
+    if token is not None and len(token) > _LONGEST_TOKEN:
+        raise VisitorUnknown
+    return operations.find_visitor(session, citizen_id=citizen_id, token=token)
