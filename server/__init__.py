@@ -24,6 +24,8 @@ import payments.gateway
 import payments.views
 import persons.operations
 import persons.views
+import services.health.proofs
+import services.health.views
 import services.utilities.providers
 import services.utilities.views
 from kit import database, logs, pages, vault, web
@@ -41,6 +43,7 @@ BLUEPRINTS = (
     persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
+    services.health.views.blueprint,
     payments.views.blueprint,
     notifications.views.blueprint,
 )
@@ -60,6 +63,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     )
     pages.use_key(settings.secret_key)
     vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
+    services.health.proofs.use_key(settings.secret_key)
     auth.tokens.use_key(
         settings.signing_key,
         issuer=settings.base_url,

@@ -11,6 +11,7 @@ import click
 import auth.cli
 import divisions.cli
 import persons.cli
+import services.health.cli
 import services.utilities.cli
 from kit.errors import DomainError
 from server import settings as environment
@@ -21,6 +22,7 @@ _ROOMS: dict[str, click.Group] = {
     "persons": persons.cli.commands,
     "divisions": divisions.cli.commands,
     "utilities": services.utilities.cli.commands,
+    "health": services.health.cli.commands,
 }
 _PATIENCE_MS = 60_000  # a batch of an import on a busy machine
 _SPEC = Path(__file__).parent.parent / "openapi.yaml"

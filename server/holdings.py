@@ -8,6 +8,7 @@ import auth.operations.personal
 import notifications.operations
 import payments.operations.personal
 import persons.operations.requests
+import services.health.operations.personal
 import services.utilities.operations.personal
 from persons.holdings import Holding
 
@@ -26,6 +27,11 @@ HOLDINGS: Mapping[str, Holding] = {
         tables=services.utilities.operations.personal.TABLES,
         export=services.utilities.operations.personal.export_citizen,
         erase=services.utilities.operations.personal.erase_citizen,
+    ),
+    "health": Holding(
+        tables=services.health.operations.personal.TABLES,
+        export=services.health.operations.personal.export_citizen,
+        erase=services.health.operations.personal.erase_citizen,
     ),
     "payments": Holding(
         tables=payments.operations.personal.TABLES,

@@ -9,6 +9,7 @@ import kit.sealed
 import notifications.models
 import payments.models
 import persons.models
+import services.health.models
 import services.utilities.models
 from kit.database import Base
 
@@ -21,5 +22,6 @@ ROOMS = (
     persons.models,
     payments.models,
     services.utilities.models,
+    services.health.models,
     notifications.models,
 )

@@ -10,6 +10,8 @@ PUBLIC = Rule(frozenset(Role), open=True)
 # Those who come to get a token: an expired one in the header must not stop them.
 NEWCOMER = Rule(frozenset(Role), open=True, own_credentials=True)
 CITIZEN = Rule(frozenset({Role.CITIZEN}))
+# Staff at the front desk of a facility; which one, the room finds out itself.
+CLINIC = Rule(frozenset({Role.CLINIC}))
 # What would let a thief stay in, or see all there is: proved anew, and by more than a code to the phone.
 STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
 
@@ -68,6 +70,47 @@ POLICY: dict[str, Rule] = {
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
+    # health
+    "searchFacilities": PUBLIC,
+    "listFacilityFeatures": PUBLIC,
+    "getFacility": PUBLIC,
+    "searchServices": PUBLIC,
+    "getAvailability": PUBLIC,
+    "getQueue": PUBLIC,
+    "listProofKeys": PUBLIC,
+    "holdPlaces": _by_mandate("health:book"),
+    "getHold": _by_mandate("health:book"),
+    "extendHold": _by_mandate("health:book"),
+    "confirmHold": _by_mandate("health:book"),
+    "cancelHold": _by_mandate("health:book"),
+    "listBookings": _by_mandate("health:book"),
+    "getBooking": _by_mandate("health:book"),
+    "moveBooking": _by_mandate("health:book"),
+    "cancelBooking": _by_mandate("health:book"),
+    "confirmAttendance": _by_mandate("health:book"),
+    "addNoShowAppeal": CITIZEN,
+    "getBookingProof": _by_mandate("health:book"),
+    "getTurn": _by_mandate("health:book"),
+    "getBookingCalendar": _by_mandate("health:book"),
+    "listWaits": CITIZEN,
+    "addWait": CITIZEN,
+    "getWait": CITIZEN,
+    "withdrawWait": CITIZEN,
+    "listDeskBookings": CLINIC,
+    "startClinicDay": CLINIC,
+    "endClinicDay": CLINIC,
+    "addCheckIn": CLINIC,
+    "addWalkIn": CLINIC,
+    "startNextCall": CLINIC,
+    "markTicket": CLINIC,
+    "cancelBookingByClinic": CLINIC,
+    "resolveNoShowAppeal": CLINIC,
+    "listMoves": CLINIC,
+    "listScheduleRules": CLINIC,
+    "addScheduleRule": CLINIC,
+    "endScheduleRule": CLINIC,
+    "addScheduleException": CLINIC,
+    "addPlaces": CLINIC,
     # payments
     "getPayment": _by_mandate("bills:pay"),
     "listPayments": CITIZEN,

@@ -7,9 +7,11 @@ import notifications.flows
 import notifications.listeners
 import payments.flows
 import persons.holdings
+import services.health.flows
+import services.health.listeners
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import PhoneChallengeStarted
+from auth.events import CitizensJoined, PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -23,6 +25,7 @@ from payments.events import (
     PaymentEnded,
 )
 from server.holdings import HOLDINGS
+from services.health.events import PlacesWithdrawn
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
@@ -30,6 +33,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
+    CitizensJoined: [services.health.listeners.join_citizens],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -38,6 +42,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     HoldUnwanted: [payments.flows.release_hold],
     PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
+    PlacesWithdrawn: [services.health.flows.move_people],
     ImportRequested: [services.utilities.flows.run_import],
     MessagePosted: [notifications.flows.push_message],
 }
@@ -51,6 +56,27 @@ def sweep_payments() -> None:
 def sweep_postings() -> None:
     """Post again what no provider has confirmed."""
     services.utilities.flows.sweep_postings()
+
+
+def sweep_holds() -> None:
+    """Give back places that were held for too long."""
+    services.health.flows.sweep_holds()
+
+
+def remind() -> None:
+    """Say what is due before visits."""
+    services.health.flows.remind()
+
+
+def close_days() -> None:
+    """After the last visit of a day write down who did not come; move those for whom no place was found before."""
+    services.health.flows.close_days()
+    services.health.flows.move_all()
+
+
+def write_schedules() -> None:
+    """Make the places of clinics up to their horizons, every night."""
+    services.health.flows.write_schedules()
 
 
 def tidy() -> None:
@@ -67,6 +93,10 @@ def tidy() -> None:
 PERIODIC = {
     "* * * * * */15": sweep_payments,
     "*/5 * * * *": sweep_postings,
+    "* * * * * */10": sweep_holds,
+    "* * * * * */30": remind,
+    "*/10 * * * *": close_days,
+    "23 19 * * *": write_schedules,  # 02:23 in Vietnam
     "17 * * * *": tidy,
 }
 

@@ -181,6 +181,7 @@ def test_a_room_begins_with_what_it_is_for_and_nothing_else() -> None:
         "divisions",
         "services",
         "services/utilities",
+        "services/health",
         "notifications",
         "kit",
         "sandbox",

@@ -25,12 +25,12 @@ METHODS = ("get", "put", "post", "patch", "delete")
 PROBLEM = "application/problem+json"
 WITH_EXAMPLES = {"application/json", "application/x-www-form-urlencoded"}
 VERBS = re.compile(
-    r"^(accept|add|answer|cancel|change|confirm|end|erase|export|finish|get|give|hold|import|issue|link|list|lookUp|mark"
-    r"|narrow|offer|pay|receive|refresh|register|remove|rename|replay|report|resolve|revoke|search|send|sign|start|step"
+    r"^(accept|add|answer|cancel|change|confirm|end|extend|erase|export|finish|get|give|hold|import|issue|link|list|lookUp|mark"
+    r"|move|narrow|offer|pay|receive|refresh|register|remove|rename|replay|report|resolve|revoke|search|send|sign|start|step"
     r"|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
 )
 # They make money move, a message go out, or an import run.
-NEED_A_KEY = {"startPhoneSignIn", "payBills", "importBills"}
+NEED_A_KEY = {"startPhoneSignIn", "payBills", "importBills", "holdPlaces", "confirmHold", "cancelBooking", "moveBooking", "addWait"}
 
 
 @dataclass(frozen=True)

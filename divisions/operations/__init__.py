@@ -1,7 +1,14 @@
 """All queries and rules of the room: reading units, resolving what citizens write, importing the official files."""
 
 from divisions.operations.importing import Tick, import_areas, import_batch, import_changes, import_units, seed
-from divisions.operations.reading import get_commune, list_areas, list_communes, list_provinces
+from divisions.operations.reading import (
+    communes_of,
+    get_commune,
+    list_areas,
+    list_communes,
+    list_provinces,
+    province_of,
+)
 from divisions.operations.resolving import Candidate, OldCommune, Resolution, resolve, resolve_code, resolve_text
 
 __all__ = [
@@ -9,6 +16,7 @@ __all__ = [
     "OldCommune",
     "Resolution",
     "Tick",
+    "communes_of",
     "get_commune",
     "import_areas",
     "import_batch",
@@ -17,6 +25,7 @@ __all__ = [
     "list_areas",
     "list_communes",
     "list_provinces",
+    "province_of",
     "resolve",
     "resolve_code",
     "resolve_text",

@@ -1,0 +1,92 @@
+"""All SQL and rules of clinics: the directory, schedules, places, the waiting list, the door."""
+
+from services.health.operations.availability import build as build_availability, find_kept, forget_kept
+from services.health.operations.bookings import (
+    BookingTold,
+    appeal_no_show,
+    cancel_booking,
+    cancel_by_clinic,
+    count_drift,
+    free_unconfirmed,
+    get_booking,
+    list_bookings,
+    list_unconfirmed,
+    move_booking,
+    reconfirm,
+    tell,
+)
+from services.health.operations.desk import DeskBooking, list_day
+from services.health.operations.directory import (
+    FacilityTold,
+    Near,
+    Wanted,
+    get_facility,
+    get_service,
+    group_hours,
+    list_features,
+    search_facilities,
+    search_services,
+)
+from services.health.operations.door import (
+    Shown,
+    add_walk_in,
+    check_in,
+    forgive_absence,
+    get_lane_kind,
+    get_ticket,
+    override_code,
+    show_code,
+    show_proof,
+)
+from services.health.operations.holds import (
+    HOLD,
+    Asked,
+    confirm_hold,
+    extend_hold,
+    hold_places,
+    list_held,
+    release_hold,
+)
+from services.health.operations.importing import Imported, import_facilities, save_holidays, save_services
+from services.health.operations.leaving import lapse_slot, list_lapsed_slots
+from services.health.operations.moves import (
+    NoPlaceYet,
+    list_due as list_moves_due,
+    list_open as list_moves_open,
+    offer_place,
+)
+from services.health.operations.personal import TABLES, erase_citizen, export_citizen, join_citizens
+from services.health.operations.queueing import (
+    LaneTold,
+    TurnTold,
+    call_next,
+    change_ticket,
+    close_session,
+    list_days_over,
+    list_lanes,
+    open_session,
+    record_absences,
+    skip_ticket,
+    tell_turn,
+)
+from services.health.operations.reminders import list_due as list_reminders_due, send_due as send_reminder
+from services.health.operations.schedules import (
+    Written,
+    add_exception,
+    add_rule,
+    end_rule,
+    list_rules,
+    raise_capacity,
+    write_all_slots,
+    write_slots,
+)
+from services.health.operations.seats import Window
+from services.health.operations.timeline import list_steps
+from services.health.operations.waitlist import (
+    expire_waits,
+    get_entry,
+    join as join_waitlist,
+    list_entries,
+    position_of,
+    withdraw as leave_waitlist,
+)

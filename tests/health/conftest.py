@@ -1,0 +1,60 @@
+"""A clinic, its front desk, and after every story: no counter is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from kit import clock
+from services.health import operations
+from services.health.models import Service, Slot
+from services.health.operations import rush
+from tests.health.clinics import Staff, at, has_drift, make_service, make_slot
+from tests.people import Person
+
+
+@pytest.fixture(autouse=True)
+def counters(clean: None) -> Iterator[None]:
+    """Every story begins at nine in the morning and leaves every counter right."""
+    nine = at(clock.today(), 9)
+    clock.move(nine - clock.now())
+    rush._full.clear()
+    operations.forget_kept()
+    yield
+    assert has_drift() == []
+
+
+@pytest.fixture
+def later(counters: None) -> Callable[[timedelta], None]:
+    """`later(…)` lets time pass."""
+
+    def pass_time(length: timedelta) -> None:
+        clock.move(clock._offset + length)
+
+    return pass_time
+
+
+@pytest.fixture
+def service(counters: None) -> Service:
+    """Something that can be booked."""
+    return make_service()
+
+
+@pytest.fixture
+def slot(service: Service) -> Slot:
+    """One place, tomorrow at eight."""
+    return make_slot(service)
+
+
+@pytest.fixture
+def nurse(client, service: Service) -> Staff:
+    """Someone at the front desk of the clinic."""
+    return Staff(client(), service.facility_id)
+
+
+@pytest.fixture
+def people(client, counters: None) -> list[Person]:
+    """Two hundred citizens, each on a connection of their own."""
+    return [Person(client(), f"+8491{number:07d}") for number in range(200)]
