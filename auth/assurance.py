@@ -12,6 +12,7 @@ from kit import clock
 
 _LEVELS = list(Assurance)
 FRESH = timedelta(minutes=5)
+STAFF_DAY = timedelta(hours=12)  # a shift: who works for an organisation proves it once in that time
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,19 @@ def require(proof: Proof | None, wanted: Assurance, max_age: timedelta | None) -
     """Raises InsufficientUserAuthentication unless `proof` is at least `wanted` and not older than `max_age`."""
     if proof is None or not proof.is_enough(wanted, max_age):
         raise InsufficientUserAuthentication(at_least(wanted), max_age)
+
+
+def require_of_staff(proof: Proof | None, wanted: Assurance | None, max_age: timedelta | None) -> None:
+    """Raises InsufficientUserAuthentication unless `proof` is good enough to act for an organisation.
+
+    That is a passkey or better, of the last twelve hours; `wanted` and `max_age` may ask for more. A passkey made on a
+    new device does not do: whoever takes over a phone number could make one within minutes.
+    """
+    level = max(wanted or Assurance.PASSKEY, Assurance.PASSKEY, key=_LEVELS.index)
+    age = max_age or STAFF_DAY
+    require(proof, level, age)
+    if proof is None or _is_new(proof, _limits["now"]):
+        raise InsufficientUserAuthentication(at_least(Assurance.IDENTITY), age)
 
 
 def at_least(wanted: Assurance) -> Iterable[Assurance]:

@@ -1,31 +1,81 @@
-"""Machine clients and signing keys, from the command line of an operator."""
+"""Organisations, machine clients and signing keys, from the command line of an operator."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
-from auth import keyring, operations
-from auth.models import MachineRole
+from auth import keyring, operations, phones
+from auth.organisation_models import Organisation, OrganisationKind, StaffRole
+from kit import clock
 from kit.database import transaction
+from kit.errors import NotFound
 
 
 @click.group("auth")
 def commands() -> None:
-    """Machine clients and signing keys."""
+    """Organisations, machine clients and signing keys."""
+
+
+@commands.command("create-organisation")
+@click.argument("slug")
+@click.option(
+    "--kind", required=True, type=click.Choice([kind.value for kind in OrganisationKind if kind != "provider"])
+)
+@click.option("--name-vi", required=True, help="What citizens know it by.")
+@click.option("--name-en", required=True)
+def create_organisation(slug: str, kind: str, name_vi: str, name_en: str) -> None:
+    """Create an organisation without members, the province's own too; invite its first operator next.
+
+    One that stands for a provider comes with `citizen utilities define`.
+    """
+    with transaction() as session:
+        made = operations.create_organisation(
+            session, kind=OrganisationKind(kind), slug=slug, name_vi=name_vi, name_en=name_en
+        )
+    click.echo(f"organisation_id={made.id}")
+
+
+@commands.command("invite")
+@click.argument("slug")
+@click.option(
+    "--role",
+    "roles",
+    required=True,
+    multiple=True,
+    type=click.Choice([role.value for role in StaffRole]),
+    help="May be repeated.",
+)
+def invite(slug: str, roles: tuple[str, ...]) -> None:
+    """Invite somebody to work for an organisation: its first operator; later ones are invited by operators."""
+    phone = click.prompt("Phone", hide_input=True)  # asked for, so that it stands in no history of a shell
+    with transaction() as session:
+        invited = operations.invite_member(
+            session,
+            _find(session, slug).id,
+            phones.parse(phone),
+            [StaffRole(role) for role in roles],
+            actor_id=None,
+        )
+    click.echo(
+        f"invited {operations.masked_phone_of(invited)} until {invited.expires_at.isoformat(timespec='minutes')}"
+    )
 
 
 @commands.command("create-client")
-@click.option("--provider", required=True, type=click.UUID, help="Id of the provider the client acts for.")
+@click.option("--provider", required=True, help="Slug of the provider the client acts for, for example pc-thanh-hoa.")
 @click.option("--scope", "scopes", required=True, multiple=True, help="A scope to grant; may be repeated.")
 @click.option("--name", required=True, help="What the client is, for people.")
-def create_client(provider: UUID, scopes: tuple[str, ...], name: str) -> None:
+@click.option("--days", default=365, show_default=True, type=click.IntRange(1, 730), help="How long the secret lasts.")
+def create_client(provider: str, scopes: tuple[str, ...], name: str, days: int) -> None:
     """Register a provider's system; its secret is printed now and never again."""
     with transaction() as session:
-        client, secret = operations.create_client(
-            session, role=MachineRole.PROVIDER, provider_id=provider, scopes=scopes, name=name
-        )
+        organisation = _find(session, provider)
+        client = operations.create_client(session, organisation_id=organisation.id, scopes=scopes, name=name)
+        _, secret = operations.add_secret(session, client.id, expires_at=clock.now() + timedelta(days=days))
     click.echo(f"client_id={client.id}")
     click.echo(f"client_secret={secret}")
 
@@ -68,3 +118,10 @@ def withdraw_key(kid: str) -> None:
     click.echo(f"withdrawn {kid}")
     if heir:
         click.echo(f"{heir} signs now: copy {heir}.pem into SIGNING_KEYS_DIR of every machine")
+
+
+def _find(session: Session, slug: str) -> Organisation:
+    try:
+        return operations.get_organisation_by_slug(session, slug)
+    except NotFound as unknown:
+        raise click.BadParameter(f"there is no organisation {slug}") from unknown

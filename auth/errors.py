@@ -179,6 +179,77 @@ class DayLimitReached(DomainError):
     next_action = "pay_tomorrow"
 
 
+class OrganisationKnown(DomainError):
+    """An organisation of this slug exists already. Choose another slug, or look for the one that is there."""
+
+    vi = "Đã có tổ chức dùng mã định danh này. Bạn hãy chọn mã khác hoặc tìm tổ chức đã có."
+
+
+class OwnOrganisation(DomainError):
+    """The province's own organisation can't be suspended. Remove its members one by one instead."""
+
+    vi = "Không thể tạm dừng tổ chức của chính tỉnh. Nếu cần, bạn hãy gỡ từng thành viên."
+
+
+class LastOperator(DomainError):
+    """This is the last operator. Make another member operator first, so that somebody can look after the others."""
+
+    vi = "Đây là người quản lý cuối cùng. Hãy giao vai trò quản lý cho thành viên khác trước."
+
+
+class AlreadyMember(DomainError):
+    """This person is a member already. Change their roles instead."""
+
+    vi = "Người này đã là thành viên. Bạn hãy đổi vai trò của họ."
+
+
+class AlreadyInvited(DomainError):
+    """This number has an open invitation. Wait for the answer, or withdraw it and invite anew."""
+
+    vi = "Số này đang có lời mời chưa trả lời. Bạn hãy chờ, hoặc rút lời mời cũ rồi mời lại."
+
+
+class TooManyInvitations(DomainError):
+    """Too many invitations today. An organisation may send a limited number in a day; go on tomorrow."""
+
+    status = 429
+    vi = "Hôm nay đã gửi quá nhiều lời mời. Mỗi tổ chức chỉ gửi được một số lời mời trong ngày; mai bạn hãy gửi tiếp."
+    retryable = True
+
+
+class InvitationOver(DomainError):
+    """This invitation is over. It was answered, withdrawn, or has expired; ask for a new one."""
+
+    status = 410
+    vi = "Lời mời không còn hiệu lực. Lời mời đã được trả lời, bị rút hoặc hết hạn; bạn hãy xin lời mời mới."
+
+
+class SystemsNotOffered(DomainError):
+    """Systems can't be registered for this kind of organisation. So far only providers' systems call us."""
+
+    vi = "Loại tổ chức này chưa đăng ký hệ thống được. Hiện chỉ hệ thống của đơn vị cung cấp kết nối với chúng tôi."
+
+
+class UnknownScope(DomainError):
+    """There is no such scope. `scopes` lists those that can be granted."""
+
+    status = 422
+    vi = "Không có phạm vi này. Trường scopes liệt kê các phạm vi có thể cấp."
+
+
+class KeyNotUsable(DomainError):
+    """This key can't be used. Send the public half of a P-256 key, or of an RSA key of at least 2048 bits, as a JWK."""
+
+    status = 422
+    vi = "Khóa này không dùng được. Hãy gửi phần công khai của khóa P-256 hoặc RSA từ 2048 bit, dạng JWK."
+
+
+class TwoCredentials(DomainError):
+    """This system has two live credentials. Withdraw one before you add another."""
+
+    vi = "Hệ thống này đã có hai thông tin xác thực còn hiệu lực. Hãy thu hồi một cái trước khi thêm."
+
+
 # The three refusals of the token endpoint carry `error` too: OAuth libraries read that (RFC 6749 section 5.2), people
 # and our own apps read `code`. They are the same word.
 

@@ -40,6 +40,13 @@ class PasskeyAdded(Event):
 
 
 @dataclass(frozen=True)
+class MemberInvited(Event):
+    """A number was invited to work for an organisation; whoever hears this tells it."""
+
+    invitation_id: UUID
+
+
+@dataclass(frozen=True)
 class CitizensJoined(Event):
     """Two citizens are proved to be one person: what was `joined_id`'s is `kept_id`'s from now on.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,8 +13,11 @@ from flask import Flask, Response, g, request
 
 from auth import assurance, operations, tokens
 from auth.assurance import Proof
+from auth.errors import UnknownScope
 from auth.keyring import Jwk
 from auth.models import Assurance
+from auth.operations import Staff
+from auth.organisation_models import OrganisationKind, StaffRole
 from kit import clock
 from kit.database import transaction
 from kit.errors import NotAllowed, NotFound, NotSignedIn, TooManyRequests
@@ -25,6 +28,7 @@ from kit.web import Api
 _REVOKED_KEPT = timedelta(seconds=5)
 
 ACT_FOR = "Act-For"  # the id of the citizen the caller acts for
+FOR_ORGANISATION = "For-Organisation"  # the id of the organisation the caller works for
 
 
 class Role(StrEnum):
@@ -32,10 +36,8 @@ class Role(StrEnum):
 
     ANONYMOUS = "anonymous"
     CITIZEN = "citizen"
+    STAFF = "staff"  # a citizen who says for which organisation they act; never the role of a token
     PROVIDER = "provider"
-    CLINIC = "clinic"
-    EDITOR = "editor"
-    OPERATOR = "operator"
     DEVELOPER = "developer"
 
 
@@ -46,6 +48,10 @@ class Rule:
     A citizen also needs to have proved who they are by `assurance` or better, at most `max_age` ago.
     `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
     operation takes `own_credentials`. `act_for` is the scope of a mandate by which a citizen may do it for another.
+
+    `staff` are the roles of members of organisations of `kinds`, one of which is enough; they call with the header
+    For-Organisation and a passkey or national identity of the last twelve hours, or what `assurance` and `max_age` want
+    beyond that. What `shows_citizens` to staff needs a stated purpose, and has to be written down by its view.
     """
 
     roles: frozenset[Role]
@@ -55,6 +61,9 @@ class Rule:
     assurance: Assurance | None = None
     max_age: timedelta | None = None
     act_for: str | None = None
+    staff: frozenset[StaffRole] = frozenset()
+    kinds: frozenset[OrganisationKind] = frozenset(OrganisationKind)
+    shows_citizens: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Caller:
     scopes: frozenset[str] = field(default_factory=frozenset)
     proof: Proof | None = None  # of citizens only
     acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this very operation
+    staff: Staff | None = None  # of members of staff only: for whom, and as what
 
     @property
     def assurance(self) -> Assurance | None:
@@ -79,22 +89,36 @@ class Caller:
         """What idempotency keys, cursors and quotas are bound to."""
         if self.acts_for:
             return f"{self.role}:{self.subject} for {self.acts_for}"
+        if self.staff:
+            return f"{self.role}:{self.subject} of {self.staff.organisation_id}"
         return f"{self.role}:{self.subject}" if self.subject else "anonymous"
 
 
 ANYBODY = Caller(Role.ANONYMOUS)
 # Whether an agent may act for a principal now: (agent, principal, scope of the mandate, operation).
 MayAct = Callable[[UUID, UUID, str, str], bool]
+_grantable: set[str] = set()  # the scopes a system can be granted: those the policy asks for
 
 
-def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *, may_act: MayAct) -> None:
+def install(
+    app: Flask,
+    api: Api,
+    policy: Mapping[str, Rule],
+    quotas: Quotas,
+    *,
+    may_act: MayAct,
+    state_purpose: Callable[[], object],
+) -> None:
     """Put the guard before every operation of `api`; raises LookupError for an operation without a rule.
 
-    `may_act` is asked, and writes down for the principal, when the header Act-For names somebody.
+    `may_act` is asked, and writes down for the principal, when the header Act-For names somebody. `state_purpose`
+    raises when staff ask for citizens' data and do not say why.
     """
     unruled = sorted(set(api.operations.values()) - set(policy))
     if unruled:
         raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
+
+    _grantable.update(rule.scope for rule in policy.values() if rule.scope and Role.PROVIDER in rule.roles)
 
     @app.before_request
     def admit() -> None:
@@ -111,7 +135,13 @@ def install(app: Flask, api: Api, policy: Mapping[str, Rule], quotas: Quotas, *,
             raise
         g.caller_key = g.caller.key
         _spend(quotas, g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
-        _admit(g.caller, rule)
+        if FOR_ORGANISATION in request.headers and not rule.open:
+            g.caller = _appoint(g.caller, rule)
+            g.caller_key = g.caller.key
+            if rule.shows_citizens:
+                state_purpose()
+        else:
+            _admit(g.caller, rule)
         if ACT_FOR in request.headers and not rule.open:
             g.caller = _stand_in(g.caller, rule, operation, may_act)
             g.caller_key = g.caller.key
@@ -137,8 +167,16 @@ def current_citizen() -> UUID:
 
 
 def current_provider() -> UUID:
-    """The provider whose system or clerk makes the current request."""
-    return _subject(lambda caller: caller.provider_id, Role.PROVIDER)
+    """The provider whose system or member of staff makes the current request."""
+    return _subject(lambda caller: caller.provider_id, Role.PROVIDER, Role.STAFF)
+
+
+def current_staff() -> Staff:
+    """Who makes the current request for which organisation, in all their roles there; raises NotAllowed for others."""
+    staff = current_caller().staff
+    if staff is None:
+        raise NotAllowed
+    return staff
 
 
 def current_proof() -> Proof:
@@ -157,6 +195,36 @@ def current_session() -> UUID:
     return session_id
 
 
+def require_grantable(scopes: Iterable[str]) -> None:
+    """Raises UnknownScope unless every one of these is what an operation asks of a system."""
+    if not _grantable.issuperset(scopes):
+        raise UnknownScope(scopes=sorted(_grantable))
+
+
+def _appoint(caller: Caller, rule: Rule) -> Caller:
+    """The caller as a member of staff of the organisation they name, when they are one now and have proved it well."""
+    if caller.role is Role.ANONYMOUS:
+        raise NotSignedIn
+    if not rule.staff or caller.role is not Role.CITIZEN or caller.subject is None:
+        raise NotAllowed  # never done for the caller instead: that is not what they asked
+    staff = _find_staff(caller.subject, request.headers[FOR_ORGANISATION])
+    # Strangers, former members and those in other roles hear the same.
+    if staff is None or staff.kind not in rule.kinds or rule.staff.isdisjoint(staff.roles):
+        raise NotAllowed
+    assurance.require_of_staff(caller.proof, rule.assurance, rule.max_age)
+    return replace(caller, role=Role.STAFF, staff=staff, provider_id=staff.provider_id)
+
+
+def _find_staff(citizen_id: UUID, organisation: str) -> Staff | None:
+    try:
+        organisation_id = UUID(organisation)
+    except ValueError:
+        return None
+    # Asked at every request, so that rights end with the membership and not some seconds later.
+    with transaction() as session:
+        return operations.find_staff(session, citizen_id, organisation_id)
+
+
 def _stand_in(caller: Caller, rule: Rule, operation: str, may_act: MayAct) -> Caller:
     if rule.act_for is None or caller.role is not Role.CITIZEN or caller.subject is None:
         raise NotAllowed  # never done for the caller instead: that is not what they asked
@@ -169,10 +237,10 @@ def _stand_in(caller: Caller, rule: Rule, operation: str, may_act: MayAct) -> Ca
     return replace(caller, acts_for=principal)
 
 
-def _subject(of: Callable[[Caller], UUID | None], role: Role) -> UUID:
+def _subject(of: Callable[[Caller], UUID | None], *roles: Role) -> UUID:
     caller = current_caller()
     subject = of(caller)
-    if caller.role is not role or subject is None:
+    if caller.role not in roles or subject is None:
         raise NotAllowed
     return subject
 
@@ -190,7 +258,7 @@ def _identify(rule: Rule) -> Caller:
     if scheme.lower() != "bearer":
         raise NotSignedIn("a bearer token is expected")
     claims = tokens.verify(token.strip(), _find_key)
-    if _revoked.holds(claims.kid, str(claims.session_id), str(claims.subject)):
+    if _revoked.holds(claims.kid, str(claims.session_id), str(claims.subject), str(claims.credential_id)):
         raise NotSignedIn("ended")
     return Caller(
         role=Role(claims.role),
@@ -249,4 +317,6 @@ def _admit(caller: Caller, rule: Rule) -> None:
         return
     if caller.role is Role.ANONYMOUS:
         raise NotSignedIn
+    if rule.staff and caller.role is Role.CITIZEN:
+        raise NotAllowed(header=FOR_ORGANISATION)
     raise NotAllowed

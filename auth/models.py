@@ -1,4 +1,4 @@
-"""Tables of sign-in: citizens, their ways in, sessions with their refresh tokens, signing keys, machine clients."""
+"""Tables of sign-in: citizens, their ways in, sessions with their refresh tokens, signing keys."""
 
 from __future__ import annotations
 
@@ -45,12 +45,6 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     RETIRING = "retiring"  # signs no more; what it signed is still good
     WITHDRAWN = "withdrawn"  # what it signed is refused
-
-
-class MachineRole(StrEnum):
-    """Whom a machine client acts for."""
-
-    PROVIDER = "provider"
 
 
 class Citizen(Record):
@@ -212,17 +206,3 @@ class SigningKey(Base):
     created_at: Mapped[datetime]
     state: Mapped[KeyState]
     state_since: Mapped[datetime]
-
-
-class MachineClient(Record):
-    """A system that calls us with an id and a secret; the secret is random, and stored as its SHA-256."""
-
-    __tablename__ = "machine_client"
-    __table_args__ = (CheckConstraint("role <> 'provider' OR provider_id IS NOT NULL", name="provider_is_named"),)
-
-    name: Mapped[str]
-    role: Mapped[MachineRole]
-    provider_id: Mapped[UUID | None]  # no foreign key: providers belong to a room above this one
-    secret_hash: Mapped[bytes]
-    scopes: Mapped[list[Any]]
-    revoked_at: Mapped[datetime | None]

@@ -286,6 +286,14 @@ class ClientTokenRequestSchema(ma.Schema):
     grant_type = Line(100, required=True, metadata={"enum": ["client_credentials"], "example": "client_credentials"})
     client_id = Line(100, metadata={"description": "Here, or as the user name of HTTP Basic."})
     client_secret = Line(200, metadata={"description": "Here, or as the password of HTTP Basic.", "format": "password"})
+    client_assertion_type = Line(
+        100,
+        metadata={
+            "description": "Of private_key_jwt.",
+            "example": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        },
+    )
+    client_assertion = Line(8_000, metadata={"description": "A JWT signed with the client's own key (RFC 7523)."})
     scope = Line(
         500,
         shortest=0,

@@ -43,6 +43,7 @@ class Claims:
     subject: UUID
     provider_id: UUID | None
     session_id: UUID | None
+    credential_id: UUID | None
     scopes: frozenset[str]
     assurance: Assurance | None
     authenticated_at: datetime | None
@@ -76,6 +77,7 @@ def issue(
     role: str,
     subject: UUID,
     session_id: UUID | None = None,
+    credential_id: UUID | None = None,
     provider_id: UUID | None = None,
     scopes: Iterable[str] = (),
     assurance: str | None = None,
@@ -100,6 +102,7 @@ def issue(
         "auth_time": int(authenticated_at.timestamp()) if authenticated_at else None,
         "known_since": int(known_since.timestamp()) if known_since else None,
         "sid": str(session_id) if session_id else None,
+        "credential_id": str(credential_id) if credential_id else None,
         "provider_id": str(provider_id) if provider_id else None,
     }
     present = {name: value for name, value in claims.items() if value is not None}
@@ -200,6 +203,7 @@ def _claims(payload: dict[str, Any], now: datetime, kid: str) -> Claims:
             subject=UUID(_text(payload, "sub")),
             provider_id=UUID(_text(payload, "provider_id")) if "provider_id" in payload else None,
             session_id=UUID(_text(payload, "sid")) if "sid" in payload else None,
+            credential_id=UUID(_text(payload, "credential_id")) if "credential_id" in payload else None,
             scopes=frozenset(_text(payload, "scope").split()) if "scope" in payload else frozenset(),
             assurance=Assurance(_text(payload, "acr")) if "acr" in payload else None,
             authenticated_at=_instant(payload, "auth_time") if "auth_time" in payload else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import auth.operations
-from auth.events import PhoneChallengeStarted
+from auth.events import MemberInvited, PhoneChallengeStarted
 from kit import clock, logs
 from kit.database import transaction
 from kit.events import TryLater
@@ -68,6 +68,25 @@ def send_code(event: PhoneChallengeStarted) -> None:
     except sms.SmsDelayed as delayed:
         logs.logger.warning("sms_delayed", code=delayed.code)
         raise TryLater(min(delayed.retry_after or _SOON_SECONDS, _LONGEST_WAIT_FOR_CODE_SECONDS)) from delayed
+
+
+def send_invitation(event: MemberInvited) -> None:
+    """Tell an invited number who invites it, once; an invitation that is over meanwhile is not told.
+
+    Raises TryLater while the text message company can't be reached.
+    """
+    with transaction() as session:
+        asked = auth.operations.find_invitation_to_send(session, event.invitation_id)
+    if asked is None:
+        return
+    text = messages.invitation_text(asked.organisation, asked.expires_at, asked.language)
+    try:
+        sms.send(asked.phone, text, key=str(event.invitation_id))
+    except sms.SmsRefused as refused:
+        logs.logger.error("sms_refused", code=refused.code)
+    except sms.SmsDelayed as delayed:
+        logs.logger.warning("sms_delayed", code=delayed.code)
+        raise TryLater(min(delayed.retry_after or _SOON_SECONDS, _LONGEST_WAIT_SECONDS)) from delayed
 
 
 def _send(message_id: UUID, phone: DuePush) -> None:

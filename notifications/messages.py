@@ -187,6 +187,12 @@ SIGN_IN_CODE: Mapping[str, str] = {
     "en": "{code} is your sign-in code, valid until {until}. Never share it with anyone, not even with us.",
 }
 
+# No link: who is invited opens the app they know, and a text that carries one is not from us.
+INVITATION: Mapping[str, str] = {
+    "vi": "{organisation} mời bạn làm thành viên. Mở ứng dụng trước ngày {until} để trả lời.",
+    "en": "{organisation} invites you to work with them. Open the app before {until} to answer.",
+}
+
 
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
@@ -216,6 +222,11 @@ def push_words(kind: MessageKind, language: str) -> Words:
 def sign_in_text(code: str, expires_at: datetime, language: str) -> str:
     """The text message that carries a one-time code; the same arguments always make the same text."""
     return SIGN_IN_CODE[language].format(code=code, until=f"{clock.local(expires_at):%H:%M}")
+
+
+def invitation_text(organisation: str, expires_at: datetime, language: str) -> str:
+    """The text message that tells of an invitation; the same arguments always make the same text."""
+    return INVITATION[language].format(organisation=organisation, until=f"{clock.local(expires_at):%d/%m}")
 
 
 def money(amount_vnd: int) -> str:

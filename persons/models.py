@@ -159,6 +159,7 @@ class AccessRole(StrEnum):
     PROVIDER = "provider"
     CLINIC = "clinic"
     SCHOOL = "school"
+    TOURISM = "tourism"
     OPERATOR = "operator"
     APP = "app"
 

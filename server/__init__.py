@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import auth.assertions
 import auth.assurance
 import auth.guard
 import auth.identity
@@ -22,6 +23,7 @@ import notifications.sms
 import notifications.views
 import payments.gateway
 import payments.views
+import persons.guard
 import persons.operations
 import persons.views
 import services.health.proofs
@@ -70,6 +72,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
         secret=settings.secret_key,
         folder=settings.signing_keys_dir,
     )
+    auth.assertions.use_audiences(settings.base_url, f"{settings.base_url}/v1/auth/token")
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
     auth.identity.use_provider(settings.identity)
@@ -116,7 +119,7 @@ def assemble(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     quotas = Quotas(settings.requests_per_minute)
-    auth.guard.install(app, api, POLICY, quotas, may_act=_may_act)
+    auth.guard.install(app, api, POLICY, quotas, may_act=_may_act, state_purpose=persons.guard.stated_purpose)
     _meter_strays(app, quotas)
     app.before_request(api.read_strictly)
     app.extensions["api"] = api

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import auth.models
+import auth.organisation_models
 import divisions.models
 import kit.idempotency
 import kit.sealed
@@ -18,6 +19,7 @@ ROOMS = (
     kit.idempotency,
     kit.sealed,
     auth.models,
+    auth.organisation_models,
     divisions.models,
     persons.models,
     payments.models,

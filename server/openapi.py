@@ -8,7 +8,10 @@ import orjson
 import yaml
 from flask import Flask
 
-from auth.guard import ACT_FOR, Role, Rule
+import persons.guard
+from auth.assurance import STAFF_DAY
+from auth.errors import InsufficientUserAuthentication
+from auth.guard import ACT_FOR, FOR_ORGANISATION, Role, Rule
 from kit.errors import (
     DomainError,
     InvalidRequest,
@@ -23,6 +26,7 @@ from kit.errors import (
     UnsupportedMediaType,
 )
 from kit.web import PROBLEM, Api, example_of
+from persons.errors import PurposeMissing
 from server.policy import POLICY
 
 _ABOUT = """\
@@ -77,6 +81,13 @@ _ACT_FOR = {
     "schema": {"type": "string", "format": "uuid"},
     "example": "019a0c1e-0000-7c00-8000-00000000000a",
 }
+_FOR_ORGANISATION = {
+    "in": "header",
+    "name": FOR_ORGANISATION,
+    "schema": {"type": "string", "format": "uuid"},
+    "example": "019a0c1e-8888-7c00-8000-00000000000c",
+}
+_ADDED = frozenset({ACT_FOR, FOR_ORGANISATION, persons.guard.HEADER})
 _HEADERS = {
     "X-Request-Id": "Quote it when you ask us about an answer.",
     "RateLimit-Policy": "How many requests the caller may make in which window.",
@@ -85,6 +96,7 @@ _HEADERS = {
 _COMMON = (NotAcceptable, TooManyRequests, ServiceUnavailable)
 _SIGNED_IN = (NotSignedIn, NotAllowed)
 _READING = (MalformedRequest, RequestEntityTooLarge, UnsupportedMediaType, InvalidRequest)
+_NAMED = (*_COMMON, *_SIGNED_IN, *_READING, NotFound)
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -100,7 +112,7 @@ def document(app: Flask) -> dict[str, Any]:
         for method, operation in path.items():
             if method in {"get", "put", "post", "patch", "delete"}:
                 _complete(operation)
-    components["responses"] = {error.__name__: _shared(error) for error in (*_COMMON, *_SIGNED_IN, *_READING, NotFound)}
+    components["responses"] = {error.__name__: _shared(error) for error in _NAMED}
     spec["tags"] = sorted(spec.get("tags", []), key=lambda tag: str(tag["name"]))
     # Through JSON, so that only plain values are left: enumerations and UUIDs of examples become text.
     plain: dict[str, Any] = orjson.loads(orjson.dumps(spec, option=orjson.OPT_NON_STR_KEYS))
@@ -123,19 +135,25 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["security"] = []
     else:
         common += _SIGNED_IN
+        roles = sorted(_callers(rule))
         operation["security"] = [
-            {"provider": [rule.scope]} if role is Role.PROVIDER else {"citizen": []} for role in sorted(rule.roles)
+            {"provider": [rule.scope]} if role is Role.PROVIDER else {"citizen": []}
+            for role in roles
+            # Staff show a citizen's token.
+            if role is not Role.STAFF or Role.CITIZEN not in roles
         ]
-    operation["x-roles"] = [role.value for role in sorted(Role if rule.open else rule.roles)]
-    # What is rendered once more has the header already.
-    declared = [one for one in operation.get("parameters", []) if one.get("name") != ACT_FOR]
+    operation["x-roles"] = [role.value for role in sorted(_callers(rule))]
+    # What is rendered once more has the headers already.
+    declared = [one for one in operation.get("parameters", []) if one.get("name") not in _ADDED]
     if "requestBody" in operation:
         common += _READING
     elif declared:
         common.append(MalformedRequest)
-    if rule.act_for:
-        common.append(NotFound)
-        operation["parameters"] = [*declared, _act_for(rule)]
+    if rule.staff:
+        operation["x-staff"] = {"organisations": sorted(rule.kinds), "roles": sorted(rule.staff)}
+    if added := _headers_of(rule):
+        operation["parameters"] = [*declared, *added]
+    common += _refusals_of(rule)
     for error in common:
         _add(responses, error)
     for status, response in responses.items():
@@ -148,6 +166,21 @@ def _complete(operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
+def _headers_of(rule: Rule) -> list[dict[str, Any]]:
+    """The headers by which a caller says for whom they ask, and why."""
+    return [*([_act_for(rule)] if rule.act_for else []), *(_of_staff(rule) if rule.staff else [])]
+
+
+def _refusals_of(rule: Rule) -> list[type[DomainError]]:
+    """What the guard may answer beyond what every operation may."""
+    may: list[tuple[object, type[DomainError]]] = [
+        (rule.act_for, NotFound),
+        (rule.staff or rule.assurance, InsufficientUserAuthentication),
+        (rule.shows_citizens, PurposeMissing),
+    ]
+    return [error for applies, error in may if applies]
+
+
 def _act_for(rule: Rule) -> dict[str, Any]:
     """The header by which an agent does it for the citizen who gave them a mandate."""
     return _ACT_FOR | {
@@ -158,12 +191,39 @@ def _act_for(rule: Rule) -> dict[str, Any]:
     }
 
 
+def _callers(rule: Rule) -> frozenset[Role]:
+    if rule.open:
+        return frozenset(Role)
+    return rule.roles | {Role.STAFF} if rule.staff else rule.roles
+
+
+def _of_staff(rule: Rule) -> list[dict[str, Any]]:
+    """The headers by which a member of staff says for whom they act, and why where citizens' data is shown."""
+    roles, kinds = (" or ".join(f"`{word}`" for word in sorted(words)) for words in (rule.staff, rule.kinds))
+    only_staff = not rule.roles
+    minutes = int((rule.max_age or STAFF_DAY).total_seconds() // 60)
+    described = (
+        f"The organisation the caller works for, as {roles} there; its kind is {kinds}. Needs a passkey or national"
+        f" identity of the last {minutes} minutes. Operations without this parameter answer 403 to it."
+    )
+    header = _FOR_ORGANISATION | {"required": only_staff, "description": described}
+    purpose = persons.guard.PARAMETER | {"required": only_staff}
+    return [header, purpose] if rule.shows_citizens else [header]
+
+
 def _add(responses: dict[str, Any], error: type[DomainError]) -> None:
     """Document a refusal that many operations share, beside those the view names."""
-    given = responses.get(str(error.status))
-    if given is None or "$ref" in given:
-        responses[str(error.status)] = {"$ref": f"#/components/responses/{error.__name__}"}
+    status = str(error.status)
+    given = responses.get(status)
+    if given is None and error in _NAMED:
+        responses[status] = {"$ref": f"#/components/responses/{error.__name__}"}
         return
+    if given is None:
+        responses[status] = _shared(error)
+        return
+    if "$ref" in given:
+        [first] = [known for known in _NAMED if given["$ref"].endswith(f"/{known.__name__}")]
+        given = responses[status] = _shared(first)
     shared = _shared(error)
     if f"`{error.code}`" not in given["description"]:
         given["description"] += f" · {shared['description']}"

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from auth.assurance import FRESH
 from auth.guard import Role, Rule
 from auth.models import Assurance
+from auth.organisation_models import OrganisationKind, StaffRole
 
 PUBLIC = Rule(frozenset(Role), open=True)
 # Those who come to get a token: an expired one in the header must not stop them.
 NEWCOMER = Rule(frozenset(Role), open=True, own_credentials=True)
 CITIZEN = Rule(frozenset({Role.CITIZEN}))
-# Staff at the front desk of a facility; which one, the room finds out itself.
-CLINIC = Rule(frozenset({Role.CLINIC}))
 # What would let a thief stay in, or see all there is: proved anew, and by more than a code to the phone.
 STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
 
 
+def _staff(kind: OrganisationKind | None, *roles: StaffRole, **more: Any) -> Rule:  # noqa: ANN401 - the fields of a rule
+    """For members of organisations of a kind, or of any, in one of these roles."""
+    kinds = frozenset(OrganisationKind) if kind is None else frozenset({kind})
+    return Rule(frozenset(), staff=frozenset(roles), kinds=kinds, **more)
+
+
 def _provider(scope: str) -> Rule:
-    return Rule(frozenset({Role.PROVIDER}), scope=scope)
+    """For the system of a provider that was granted a scope, and for its clerks."""
+    return Rule(
+        frozenset({Role.PROVIDER}),
+        scope=scope,
+        staff=frozenset({StaffRole.CLERK}),
+        kinds=frozenset({OrganisationKind.PROVIDER}),
+    )
+
+
+# Those who look after the members and systems of their own organisation; the province's, of any.
+OPERATORS = _staff(None, StaffRole.OPERATOR)
+
+FRONT_DESK = _staff(OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK)
+SCHEDULES = _staff(OrganisationKind.CLINIC, StaffRole.CLERK, StaffRole.APPROVER)
 
 
 def _by_mandate(scope: str) -> Rule:
@@ -51,6 +71,30 @@ POLICY: dict[str, Rule] = {
     "listPasskeys": CITIZEN,
     "getPasskey": CITIZEN,
     "removePasskey": STRONG,
+    # organisations, their members and systems
+    "listMyOrganisations": CITIZEN,
+    "leaveOrganisation": CITIZEN,
+    "listMyInvitations": CITIZEN,
+    "acceptInvitation": CITIZEN,
+    "declineInvitation": CITIZEN,
+    "listOrganisations": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR),
+    "createOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "suspendOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "resumeOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "getOrganisation": _staff(None, *StaffRole),
+    "listMembers": OPERATORS,
+    "listMemberEvents": OPERATORS,
+    "listInvitations": OPERATORS,
+    "listClients": OPERATORS,
+    # What lets somebody in is proved anew; what shuts somebody out is not held up.
+    "inviteMember": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "changeMember": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "createClient": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "addClientCredential": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "withdrawInvitation": OPERATORS,
+    "removeMember": OPERATORS,
+    "revokeClient": OPERATORS,
+    "withdrawClientCredential": OPERATORS,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,
@@ -96,21 +140,23 @@ POLICY: dict[str, Rule] = {
     "addWait": CITIZEN,
     "getWait": CITIZEN,
     "withdrawWait": CITIZEN,
-    "listDeskBookings": CLINIC,
-    "startClinicDay": CLINIC,
-    "endClinicDay": CLINIC,
-    "addCheckIn": CLINIC,
-    "addWalkIn": CLINIC,
-    "startNextCall": CLINIC,
-    "markTicket": CLINIC,
-    "cancelBookingByClinic": CLINIC,
-    "resolveNoShowAppeal": CLINIC,
-    "listMoves": CLINIC,
-    "listScheduleRules": CLINIC,
-    "addScheduleRule": CLINIC,
-    "endScheduleRule": CLINIC,
-    "addScheduleException": CLINIC,
-    "addPlaces": CLINIC,
+    "listDeskBookings": _staff(
+        OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK, shows_citizens=True
+    ),
+    "startClinicDay": FRONT_DESK,
+    "endClinicDay": FRONT_DESK,
+    "addCheckIn": FRONT_DESK,
+    "addWalkIn": FRONT_DESK,
+    "startNextCall": FRONT_DESK,
+    "markTicket": FRONT_DESK,
+    "cancelBookingByClinic": FRONT_DESK,
+    "resolveNoShowAppeal": FRONT_DESK,
+    "listMoves": FRONT_DESK,
+    "listScheduleRules": SCHEDULES,
+    "addScheduleRule": SCHEDULES,
+    "endScheduleRule": SCHEDULES,
+    "addScheduleException": SCHEDULES,
+    "addPlaces": SCHEDULES,
     # payments
     "getPayment": _by_mandate("bills:pay"),
     "listPayments": CITIZEN,

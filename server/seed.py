@@ -14,7 +14,6 @@ import services.health.flows
 import services.health.operations as health
 import services.utilities.flows
 import services.utilities.operations as utilities
-from auth.models import MachineRole
 from kit.database import transaction
 from services.health.facility_file import read as read_facilities
 from services.utilities.bill_file import CSV
@@ -76,13 +75,11 @@ def _load_clinics(folder: Path) -> str:
 def _add_client(slug: str) -> None:
     client_id, secret = sandbox_client(slug)
     with transaction() as session:
-        provider_id = utilities.get_provider(session, slug).id
-        auth.operations.create_client(
+        client = auth.operations.create_client(
             session,
-            role=MachineRole.PROVIDER,
-            provider_id=provider_id,
+            organisation_id=auth.operations.get_organisation_by_slug(session, slug).id,
             scopes=_SCOPES,
             name=f"Sandbox system of {slug}",
             client_id=client_id,
-            secret=secret,
         )
+        auth.operations.keep_secret(session, client.id, secret)

@@ -11,7 +11,7 @@ import services.health.flows
 import services.health.listeners
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import CitizensJoined, PhoneChallengeStarted
+from auth.events import CitizensJoined, MemberInvited, PhoneChallengeStarted
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -37,6 +37,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
+    MemberInvited: [notifications.flows.send_invitation],
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
@@ -87,6 +88,8 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.forget_old_assertions(session)
+        auth.operations.forget_old_invitations(session)
         auth.operations.advance_signing_keys(session)
 
 

@@ -21,7 +21,7 @@ from kit.database import transaction
 from sandbox import create_sandbox, serve
 from server import connect_outside, create_app, migrations
 from server.settings import Settings
-from tests.people import Machine, Outside, Person, Work
+from tests.people import Machine, Outside, Person, StaffMember, Work
 
 WEBHOOK_SECRET = "whsec_tests"
 _GUARDED = ("journal_entry", "journal")
@@ -187,6 +187,12 @@ def chi(client: Callable[[], FlaskClient]) -> Person:
 def machine(client: Callable[[], FlaskClient]) -> Callable[..., Machine]:
     """Makes a provider's system: `machine(provider_id)`."""
     return lambda provider_id, *scopes: Machine(client(), provider_id, scopes or ("bills:write", "payments:read"))
+
+
+@pytest.fixture
+def staff(client: Callable[[], FlaskClient]) -> Callable[..., StaffMember]:
+    """Makes members of staff: `staff("clinic", "front_desk")`, `staff("clinic", "clerk", organisation_id=…)`."""
+    return lambda kind, *roles, **more: StaffMember(client(), kind, *roles, **more)
 
 
 @pytest.fixture

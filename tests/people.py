@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import count
 from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,11 +16,14 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from auth import operations
-from auth.models import Language, MachineRole
-from kit import events
+from auth.assurance import Proof
+from auth.models import Assurance, Language
+from auth.organisation_models import OrganisationKind, StaffRole
+from kit import clock, events
 from kit.database import transaction
 
 _ROUNDS = 50
+_numbers = count(1)
 
 
 class Caller:
@@ -68,14 +73,73 @@ class Person(Caller):
         return Caller(self.http.application.test_client(), self.token)
 
 
+class StaffMember(Caller):
+    """A citizen who works for an organisation, signed in by passkey; says so with every request.
+
+    Without `organisation_id` a new organisation of the kind is made; of kind provider it then needs a `provider_id`.
+    """
+
+    def __init__(
+        self,
+        http: FlaskClient,
+        kind: OrganisationKind | str,
+        *roles: StaffRole | str,
+        organisation_id: UUID | None = None,
+        provider_id: UUID | None = None,
+        level: Assurance = Assurance.PASSKEY,
+        age: timedelta = timedelta(),
+    ) -> None:
+        self.phone = f"+8490{next(_numbers):07d}"
+        self.organisation_id = organisation_id or make_organisation(kind, provider_id=provider_id)
+        with transaction() as session:
+            self.id: UUID = operations.welcome_citizen(session, self.phone, Language.VI)
+            wanted = [StaffRole(role) for role in roles]
+            if wanted:
+                self.member_id = operations.add_member(session, self.organisation_id, self.id, wanted, actor_id=None).id
+            proof = Proof(level, clock.now() - age, clock.now() - timedelta(days=30))
+            token = operations.start_session(session, self.id, None, proof).access_token
+        super().__init__(http, token)
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+        """One request for the organisation; `headers` may name another."""
+        return super().ask(method, path, {"For-Organisation": str(self.organisation_id)} | (headers or {}), **more)
+
+    def as_citizen(self) -> Caller:
+        """The same person in their own affairs."""
+        return Caller(self.http, self.token)
+
+
+def make_organisation(kind: OrganisationKind | str, *, provider_id: UUID | None = None) -> UUID:
+    """The id of a new organisation, or of the one that stands for a provider."""
+    kind, number = OrganisationKind(kind), next(_numbers)
+    with transaction() as session:
+        if kind is OrganisationKind.PROVIDER:
+            provider_id = provider_id or uuid4()
+            found = operations.find_organisation_of(session, provider_id)
+            return found or operations.register_provider(
+                session,
+                provider_id,
+                slug=f"provider-{number}",
+                name_vi=f"Đơn vị {number}",
+                name_en=f"Provider {number}",
+            )
+        return operations.create_organisation(
+            session,
+            kind=kind,
+            slug=f"{kind}-{number}".replace("_", "-"),
+            name_vi=f"Cơ quan {number}",
+            name_en=f"Body {number}",
+        ).id
+
+
 class Machine(Caller):
     """A provider's own system, with an access token."""
 
     def __init__(self, http: FlaskClient, provider_id: UUID, scopes: tuple[str, ...]) -> None:
+        organisation_id = make_organisation(OrganisationKind.PROVIDER, provider_id=provider_id)
         with transaction() as session:
-            client, secret = operations.create_client(
-                session, role=MachineRole.PROVIDER, provider_id=provider_id, scopes=scopes, name="Tests"
-            )
+            client = operations.create_client(session, organisation_id=organisation_id, scopes=scopes, name="Tests")
+            _, secret = operations.add_secret(session, client.id, expires_at=None)
             token = operations.issue_client_token(session, str(client.id), secret, None).access_token
         super().__init__(http, token)
 

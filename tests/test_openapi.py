@@ -25,12 +25,15 @@ METHODS = ("get", "put", "post", "patch", "delete")
 PROBLEM = "application/problem+json"
 WITH_EXAMPLES = {"application/json", "application/x-www-form-urlencoded"}
 VERBS = re.compile(
-    r"^(accept|add|answer|cancel|change|confirm|end|extend|erase|export|finish|get|give|hold|import|issue|link|list|lookUp|mark"
-    r"|move|narrow|offer|pay|receive|refresh|register|remove|rename|replay|report|resolve|revoke|search|send|sign|start|step"
-    r"|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
+    r"^(accept|add|answer|cancel|change|confirm|create|decline|end|extend|erase|export|finish|get|give|hold|import|invite|issue"
+    r"|leave|link|list|lookUp|mark|move|narrow|offer|pay|receive|refresh|register|remove|rename|replay|report|resolve|resume"
+    r"|revoke|search|send|sign|start|step|suspend|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
 )
 # They make money move, a message go out, or an import run.
-NEED_A_KEY = {"startPhoneSignIn", "payBills", "importBills", "holdPlaces", "confirmHold", "cancelBooking", "moveBooking", "addWait"}
+NEED_A_KEY = {
+    "startPhoneSignIn", "payBills", "importBills", "inviteMember", "holdPlaces", "confirmHold", "cancelBooking", "moveBooking",
+    "addWait", "addWalkIn", "cancelBookingByClinic",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

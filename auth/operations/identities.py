@@ -15,6 +15,7 @@ from auth.events import CitizensJoined
 from auth.identity import Person
 from auth.models import Assurance, Citizen, IdentityAttempt, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations.citizens import PHONE, find_phone
+from auth.operations.members import move_memberships
 from auth.operations.sessions import SignIn, end_other_sessions, end_session, start_session
 from kit import clock, events, sealed
 from kit.database import new_id
@@ -160,6 +161,7 @@ def _join(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
         session.flush()
         sealed.put(session, kept_id, PHONE, phone, proved_by="phone_code", alone=True)
     session.execute(update(Passkey).where(Passkey.citizen_id == joined_id).values(citizen_id=kept_id))
+    move_memberships(session, kept_id=kept_id, joined_id=joined_id)
     end_other_sessions(session, joined_id, but=None)
     session.execute(update(Citizen).where(Citizen.id == joined_id).values(joined_into=kept_id))
     events.emit(session, CitizensJoined(kept_id, joined_id))

@@ -9,14 +9,19 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from auth.models import Citizen, LinkedIdentity, Passkey, RefreshToken, SignInSession
+from auth.operations.invitations import decline_all
+from auth.operations.members import end_all_memberships
 from auth.operations.sessions import end_other_sessions
+from auth.organisation_models import MemberEvent, Membership, Organisation
 from kit import clock, export
 
-TABLES = frozenset({"citizen", "sign_in_session", "passkey", "linked_identity"})
+TABLES = frozenset(
+    {"citizen", "sign_in_session", "passkey", "linked_identity", "membership", "member_event", "invitation"}
+)
 
 
 def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
-    """The account, its sessions, passkeys and links to national identity; no token, no hash of one, no key."""
+    """The account, its ways in, and for whom the citizen works or worked; no token, no hash of one, no key."""
     account = select(Citizen.id, Citizen.language, Citizen.created_at).where(Citizen.id == citizen_id)
     sessions = (
         select(
@@ -42,17 +47,38 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(LinkedIdentity.citizen_id == citizen_id)
         .order_by(LinkedIdentity.id)
     )
+    memberships = (
+        select(Organisation.name_vi.label("organisation"), Membership.roles, Membership.created_at, Membership.ended_at)
+        .join(Organisation, Organisation.id == Membership.organisation_id)
+        .where(Membership.citizen_id == citizen_id)
+        .order_by(Membership.id)
+    )
+    changes = (
+        select(
+            Organisation.name_vi.label("organisation"), MemberEvent.action, MemberEvent.roles, MemberEvent.created_at
+        )
+        .join(Organisation, Organisation.id == MemberEvent.organisation_id)
+        .where(MemberEvent.citizen_id == citizen_id)
+        .order_by(MemberEvent.id)
+    )
     return {
         "account": export.rows(session, account),
         "sessions": export.rows(session, sessions),
         "passkeys": export.rows(session, passkeys),
         "linked_identities": export.rows(session, linked),
+        "memberships": export.rows(session, memberships),
+        "member_history": export.rows(session, changes),
     }
 
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
-    """End every session, forget devices, passkeys and links; the id stays, and nobody signs in as it again."""
+    """End every session and membership, forget devices, passkeys and links.
+
+    The id stays, also in the history of the organisations, and nobody signs in as it again.
+    """
     end_other_sessions(session, citizen_id, but=None)
+    end_all_memberships(session, citizen_id)
+    decline_all(session, citizen_id)
     session.execute(delete(Passkey).where(Passkey.citizen_id == citizen_id))
     session.execute(delete(LinkedIdentity).where(LinkedIdentity.citizen_id == citizen_id))
     mine = SignInSession.citizen_id == citizen_id

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, delete, func, select, union_all, update
+from sqlalchemy import Select, String, and_, cast, delete, func, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,8 +16,9 @@ from auth import derivation, tokens
 from auth.assurance import Proof
 from auth.errors import SessionOver
 from auth.events import DeviceSignedIn, SessionEndedByReuse
-from auth.models import Assurance, KeyState, MachineClient, RefreshToken, SessionEnd, SigningKey, SignInSession
+from auth.models import Assurance, KeyState, RefreshToken, SessionEnd, SigningKey, SignInSession
 from auth.operations.keys import issue_token
+from auth.organisation_models import ClientCredential, MachineClient, Organisation, OrganisationState
 from kit import clock, events, logs
 from kit.errors import NotFound, NotSignedIn
 
@@ -204,12 +205,26 @@ def end_other_sessions(session: Session, citizen_id: UUID, *, but: UUID | None) 
 
 
 def list_revoked(session: Session) -> frozenset[str]:
-    """What access tokens may still name although it is over: sessions and clients ended lately, withdrawn keys."""
-    since = clock.now() - 2 * tokens.LIFETIME
+    """What access tokens may still name although it is over.
+
+    Sessions, clients and their credentials that ended lately, systems of suspended organisations, withdrawn keys.
+    """
+    now = clock.now()
+    since = now - 2 * tokens.LIFETIME
     ended = select(cast(SignInSession.id, String)).where(SignInSession.ended_at > since)
-    revoked = select(cast(MachineClient.id, String)).where(MachineClient.revoked_at > since)
+    revoked = (
+        select(cast(MachineClient.id, String))
+        .join(Organisation, Organisation.id == MachineClient.organisation_id)
+        .where(or_(MachineClient.revoked_at > since, Organisation.state == OrganisationState.SUSPENDED))
+    )
+    lapsed = select(cast(ClientCredential.id, String)).where(
+        or_(
+            ClientCredential.withdrawn_at > since,
+            and_(ClientCredential.expires_at > since, ClientCredential.expires_at <= now),
+        )
+    )
     withdrawn = select(SigningKey.kid).where(SigningKey.state == KeyState.WITHDRAWN)
-    return frozenset(session.execute(union_all(ended, revoked, withdrawn)).scalars())
+    return frozenset(session.execute(union_all(ended, revoked, lapsed, withdrawn)).scalars())
 
 
 def forget_old_sessions(session: Session) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from uuid import UUID
 
-from kit.errors import DomainError
-from kit.web import Blueprint
+from auth.guard import current_staff
+from auth.organisation_models import OrganisationKind
+from kit.errors import DomainError, NotFound
+from kit.web import Blueprint, etag_of, language
 
 blueprint = Blueprint(
     "auth",
     __name__,
     url_prefix="",
-    description="Sign-in by phone, passkey and national identity; sessions, machine clients and signing keys.",
+    description="Sign-in by phone, passkey and national identity; sessions, organisations, systems and signing keys.",
 )
 SIGN_IN_EXAMPLE: dict[str, Any] = {
     "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiIsInR5cCI6ImF0K2p3dCJ9.e30.c2lnbmF0dXJl",
@@ -36,3 +39,19 @@ def unless_refused(answer: _Answer | DomainError) -> _Answer:
     if isinstance(answer, DomainError):
         raise answer
     return answer
+
+
+def looked_after(organisation_id: UUID) -> UUID:
+    """The organisation in the path, when the member of staff who asks may look after it.
+
+    That is the one they act for; those who act for the province look after any. Raises NotFound.
+    """
+    staff = current_staff()
+    if organisation_id != staff.organisation_id and staff.kind is not OrganisationKind.PROVINCE:
+        raise NotFound
+    return organisation_id
+
+
+def told_etag(*version: object) -> str:
+    """The ETag of a resource, for an item of a list."""
+    return f'"{etag_of(*version, told_in=language())}"'

@@ -18,6 +18,7 @@ from kit.errors import MalformedRequest
 from kit.parsing import Flaw
 from kit.web import public
 
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _CLIENT = {
     "grant_type": "client_credentials",
     "client_id": "019a0c1e-1111-7c00-8000-00000000000b",
@@ -59,14 +60,19 @@ class ClientTokens(MethodView):
     def post(self, asked: dict[str, str]) -> ClientToken:
         """Get an access token for a machine client.
 
-        The client credentials grant of OAuth 2.0 (RFC 6749 section 4.4): id and secret stand in the form or in HTTP
-        Basic, not in both. There is no refresh token; ask again when the token expires.
+        The client credentials grant of OAuth 2.0 (RFC 6749 section 4.4). A client shows one thing only: its secret,
+        with its id, in the form or in HTTP Basic; or an assertion it has signed with its key (private_key_jwt, RFC
+        7523): `iss` and `sub` its id, `aud` our issuer or this address, `exp` within five minutes, a fresh `jti`. There
+        is no refresh token; ask again when the token expires.
         """
         if asked["grant_type"] != "client_credentials":
             raise UnsupportedGrantType
         client_id, secret = _client_credentials(asked)
+        assertion, scope = _assertion(asked), asked.get("scope")
         with transaction() as session:
-            return operations.issue_client_token(session, client_id, secret, asked.get("scope"))
+            if assertion is not None:
+                return operations.issue_token_for_assertion(session, assertion, asked.get("client_id"), scope)
+            return operations.issue_client_token(session, client_id, secret, scope)
 
 
 @blueprint.route("/.well-known/jwks.json")
@@ -91,9 +97,21 @@ def _client_credentials(asked: dict[str, str]) -> tuple[str, str]:
     if shown is None or shown.type != "basic":
         return asked.get("client_id", ""), asked.get("client_secret", "")
     if "client_id" in asked or "client_secret" in asked:
-        flaw = Flaw(
-            "/client_id", "twice", "Chỉ gửi thông tin hệ thống ở một nơi.", "Send the credentials in one place."
-        )
-        raise MalformedRequest(errors=[flaw])
+        raise _twice()
     # RFC 6749 section 2.3.1: both are form-encoded before they become user name and password.
     return unquote_plus(shown.username or ""), unquote_plus(shown.password or "")
+
+
+def _assertion(asked: dict[str, str]) -> str | None:
+    if "client_assertion" not in asked and "client_assertion_type" not in asked:
+        return None
+    if "client_secret" in asked or request.authorization is not None:
+        raise _twice()
+    if asked.get("client_assertion_type") != _ASSERTION:
+        raise InvalidClient
+    return asked.get("client_assertion", "")
+
+
+def _twice() -> MalformedRequest:
+    flaw = Flaw("/client_id", "twice", "Chỉ gửi thông tin hệ thống ở một nơi.", "Send the credentials in one place.")
+    return MalformedRequest(errors=[flaw])

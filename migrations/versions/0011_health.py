@@ -6,11 +6,30 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 revision = '0011'
-down_revision = '0008'
+down_revision = '0009'
 
 
 def upgrade() -> None:
+    op.create_table('holiday',
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('kind', sa.Enum('off', 'working', name='holidaykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('as_weekday', sa.BigInteger(), nullable=True),
+    sa.Column('name_vi', sa.Text(), nullable=False),
+    sa.Column('name_en', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.CheckConstraint("(kind = 'working') = (as_weekday IS NOT NULL)", name=op.f('ck_holiday_working_as')),
+    sa.CheckConstraint('as_weekday BETWEEN 1 AND 7', name=op.f('ck_holiday_weekday')),
+    sa.PrimaryKeyConstraint('day', name=op.f('pk_holiday'))
+    )
+    op.create_table('patient',
+    sa.Column('no', sa.BigInteger(), sa.Identity(always=True), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_patient')),
+    sa.UniqueConstraint('no', name=op.f('uq_patient_no'))
+    )
     op.create_table('facility',
+    sa.Column('organisation_id', sa.Uuid(), nullable=True),
     sa.Column('source_key', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('name_en', sa.Text(), nullable=True),
@@ -38,7 +57,9 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('(latitude IS NULL) = (longitude IS NULL)', name=op.f('ck_facility_point')),
     sa.CheckConstraint('latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180', name=op.f('ck_facility_on_earth')),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_facility_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_facility')),
+    sa.UniqueConstraint('organisation_id', name=op.f('uq_facility_organisation_id')),
     sa.UniqueConstraint('source_key', name=op.f('uq_facility_source_key'))
     )
     op.create_index('ix_facility_commune', 'facility', ['commune_code'], unique=False)
@@ -46,24 +67,13 @@ def upgrade() -> None:
     op.create_index('ix_facility_province', 'facility', ['province_code', 'sort_key', 'id'], unique=False)
     op.create_index('ix_facility_sort', 'facility', ['sort_key', 'id'], unique=False)
     op.create_index('ix_facility_words', 'facility', [sa.literal_column("to_tsvector('simple', search_fold)")], unique=False, postgresql_using='gin')
-    op.create_table('holiday',
-    sa.Column('day', sa.Date(), nullable=False),
-    sa.Column('kind', sa.Enum('off', 'working', name='holidaykind', native_enum=False, create_constraint=True, length=32), nullable=False),
-    sa.Column('as_weekday', sa.BigInteger(), nullable=True),
-    sa.Column('name_vi', sa.Text(), nullable=False),
-    sa.Column('name_en', sa.Text(), nullable=False),
-    sa.Column('source', sa.Text(), nullable=False),
-    sa.CheckConstraint("(kind = 'working') = (as_weekday IS NOT NULL)", name=op.f('ck_holiday_working_as')),
-    sa.CheckConstraint('as_weekday BETWEEN 1 AND 7', name=op.f('ck_holiday_weekday')),
-    sa.PrimaryKeyConstraint('day', name=op.f('pk_holiday'))
+    op.create_table('patient_key',
+    sa.Column('key', sa.LargeBinary(), nullable=False),
+    sa.Column('patient_id', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], name=op.f('fk_patient_key_patient_id')),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_patient_key'))
     )
-    op.create_table('patient',
-    sa.Column('no', sa.BigInteger(), sa.Identity(always=True), nullable=False),
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_patient')),
-    sa.UniqueConstraint('no', name=op.f('uq_patient_no'))
-    )
+    op.create_index(op.f('ix_patient_key_patient_id'), 'patient_key', ['patient_id'], unique=False)
     op.create_table('department',
     sa.Column('facility_id', sa.Uuid(), nullable=False),
     sa.Column('code', sa.Text(), nullable=False),
@@ -85,13 +95,6 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['facility_id'], ['facility.id'], name=op.f('fk_facility_hours_facility_id')),
     sa.PrimaryKeyConstraint('facility_id', 'weekday', 'opens', name=op.f('pk_facility_hours'))
     )
-    op.create_table('patient_key',
-    sa.Column('key', sa.LargeBinary(), nullable=False),
-    sa.Column('patient_id', sa.Uuid(), nullable=False),
-    sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], name=op.f('fk_patient_key_patient_id')),
-    sa.PrimaryKeyConstraint('key', name=op.f('pk_patient_key'))
-    )
-    op.create_index(op.f('ix_patient_key_patient_id'), 'patient_key', ['patient_id'], unique=False)
     op.create_table('practitioner',
     sa.Column('facility_id', sa.Uuid(), nullable=False),
     sa.Column('no', sa.BigInteger(), sa.Identity(always=True), nullable=False),

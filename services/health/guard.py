@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from auth.guard import Role, current_caller
-from kit.errors import NotAllowed
+from sqlalchemy.orm import Session
+
+from auth.guard import current_staff
+from services.health import operations
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,7 @@ class Desk:
     person_id: UUID
 
 
-def current_desk() -> Desk:
-    """Whose desk the current request comes from; raises NotAllowed for anybody else."""
-    caller = current_caller()
-    if caller.role is not Role.CLINIC or caller.provider_id is None or caller.subject is None:
-        raise NotAllowed
-    return Desk(caller.provider_id, caller.subject)
+def current_desk(session: Session) -> Desk:
+    """Whose desk the current request comes from; raises NotFound for an organisation that runs no facility here."""
+    staff = current_staff()
+    return Desk(operations.get_own_facility(session, staff.organisation_id), staff.citizen_id)

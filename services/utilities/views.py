@@ -254,7 +254,7 @@ class Imports(MethodView):
     @blueprint.raises(FileTooLarge, FileEmpty, RequestInFlight)
     @blueprint.doc(operationId="importBills", requestBody=upload.DOCUMENTED)
     def post(self) -> tuple[Progress, dict[str, str]]:
-        """Send a file of bills (for a provider's system).
+        """Send a file of bills (for a provider's system or clerk).
 
         CSV with a heading line (`,` or `;`) or NDJSON, UTF-8, up to 64 MB. Read later: follow `Location`. Every good
         line is kept, every bad one is reported with its number. The same file again changes nothing; a bill that is

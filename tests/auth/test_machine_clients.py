@@ -13,9 +13,11 @@ from sqlalchemy.exc import IntegrityError
 
 from auth import keyring, operations, tokens
 from auth.cli import commands
+from auth.errors import SystemsNotOffered
 from kit.database import transaction
 from kit.errors import NotFound
 from tests.auth.people import bearer
+from tests.people import make_organisation
 
 PROVIDER = uuid4()
 SCOPES = ["bills:write", "payments:read"]
@@ -24,10 +26,10 @@ SCOPES = ["bills:write", "payments:read"]
 @pytest.fixture
 def machine(client):
     """The id and the secret of the power company's system."""
+    organisation_id = make_organisation("provider", provider_id=PROVIDER)
     with transaction() as session:
-        made, secret = operations.create_client(
-            session, role="provider", provider_id=PROVIDER, scopes=SCOPES, name="PC Ninh Bình"
-        )
+        made = operations.create_client(session, organisation_id=organisation_id, scopes=SCOPES, name="PC Ninh Bình")
+        _, secret = operations.add_secret(session, made.id, expires_at=None)
     return str(made.id), secret
 
 
@@ -155,7 +157,7 @@ def test_basic_authentication_opens_nothing_else(http, machine):
 
 def test_the_secret_is_not_in_the_database(machine):
     with transaction() as session:
-        stored = session.execute(text("SELECT c::text FROM machine_client c")).scalar_one()
+        stored = session.execute(text("SELECT c::text FROM client_credential c")).scalar_one()
 
     assert len(machine[1]) >= 43
     assert machine[1] not in stored
@@ -163,32 +165,51 @@ def test_the_secret_is_not_in_the_database(machine):
 
 
 def test_the_same_client_can_be_set_up_twice_but_a_revoked_one_stays_revoked(http):
-    fixed = {"client_id": UUID(int=1), "secret": "x" * 43, "role": "provider", "provider_id": PROVIDER}
-    with transaction() as session:
-        operations.create_client(session, scopes=["bills:write"], name="first", **fixed)
-    with transaction() as session:
-        again, _ = operations.create_client(session, scopes=SCOPES, name="second", **fixed)
+    fixed = {"client_id": UUID(int=1), "organisation_id": make_organisation("provider")}
+    for name, scopes in (("first", ["bills:write"]), ("second", SCOPES)):
+        with transaction() as session:
+            again = operations.create_client(session, scopes=scopes, name=name, **fixed)
+            operations.keep_secret(session, again.id, "x" * 43)
 
     assert (again.name, again.scopes) == ("second", SCOPES)
     assert ask(http, (str(UUID(int=1)), "x" * 43)).json["scope"] == " ".join(SCOPES)
     with transaction() as session:
         operations.revoke_client(session, UUID(int=1))
         operations.create_client(session, scopes=SCOPES, name="third", **fixed)
+        operations.keep_secret(session, UUID(int=1), "x" * 43)
     assert ask(http, (str(UUID(int=1)), "x" * 43)).status_code == 401
 
 
-def test_a_provider_client_without_a_provider_cannot_be_stored(client):
-    with pytest.raises(IntegrityError, match="provider_is_named"), transaction() as session:
-        operations.create_client(session, role="provider", provider_id=None, scopes=SCOPES, name="nobody")
+@pytest.mark.parametrize("kind", ["clinic", "school_office", "tourism_office", "province"])
+def test_only_providers_have_systems_so_far(client, kind):
+    organisation_id = make_organisation(kind)
+
+    with pytest.raises(SystemsNotOffered), transaction() as session:
+        operations.create_client(session, organisation_id=organisation_id, scopes=SCOPES, name="nobody")
+
+
+def test_a_system_belongs_to_an_organisation_that_is_there(client):
+    with pytest.raises(NotFound), transaction() as session:
+        operations.create_client(session, organisation_id=uuid4(), scopes=SCOPES, name="nobody")
+
+
+def test_a_provider_is_named_by_its_organisation_and_by_no_other(client):
+    by_hand = "INSERT INTO organisation (id, created_at, kind, slug, name_vi, name_en, state, provider_id, version)"
+    for kind, provider in (("provider", None), ("clinic", PROVIDER)):
+        values = f"VALUES (:id, now(), '{kind}', 'x', 'x', 'x', 'active', :provider, 1)"
+        with pytest.raises(IntegrityError, match="provider_is_named"), transaction() as session:
+            session.execute(text(f"{by_hand} {values}"), {"id": uuid4(), "provider": provider})
 
 
 def test_an_operator_registers_and_revokes_a_client_from_the_command_line(http):
+    with transaction() as session:
+        operations.register_provider(session, PROVIDER, slug="pc-ninh-binh", name_vi="PC", name_en="PC")
     made = CliRunner().invoke(
         commands,
         [
             "create-client",
             "--provider",
-            str(PROVIDER),
+            "pc-ninh-binh",
             "--scope",
             "bills:write",
             "--scope",

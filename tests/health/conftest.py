@@ -11,7 +11,7 @@ from kit import clock
 from services.health import operations
 from services.health.models import Service, Slot
 from services.health.operations import rush
-from tests.health.clinics import Staff, at, has_drift, make_service, make_slot
+from tests.health.clinics import at, has_drift, make_facility, make_service, make_slot, sign_in_again
 from tests.people import Person
 
 
@@ -27,31 +27,32 @@ def counters(clean: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def later(counters: None) -> Callable[[timedelta], None]:
-    """`later(…)` lets time pass."""
+def later(counters: None) -> Callable[..., None]:
+    """`later(length, an, …)` lets time pass; the people named have the app open and stay signed in."""
 
-    def pass_time(length: timedelta) -> None:
+    def pass_time(length: timedelta, *people: Person) -> None:
         clock.move(clock._offset + length)
+        sign_in_again(*people)
 
     return pass_time
 
 
 @pytest.fixture
-def service(counters: None) -> Service:
+def nurse(counters: None, staff):
+    """Someone at the front desk of the clinic, who may also change its schedule."""
+    return staff("clinic", "front_desk", "clerk")
+
+
+@pytest.fixture
+def service(nurse) -> Service:
     """Something that can be booked."""
-    return make_service()
+    return make_service(make_facility(organisation_id=nurse.organisation_id))
 
 
 @pytest.fixture
 def slot(service: Service) -> Slot:
     """One place, tomorrow at eight."""
     return make_slot(service)
-
-
-@pytest.fixture
-def nurse(client, service: Service) -> Staff:
-    """Someone at the front desk of the clinic."""
-    return Staff(client(), service.facility_id)
 
 
 @pytest.fixture

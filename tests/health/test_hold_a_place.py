@@ -30,6 +30,8 @@ from tests.health.clinics import (
 )
 from tests.people import all_at_once
 
+NAMES = ("Mai", "Lan", "Nam", "Sơn")
+
 
 def test_a_place_is_held_and_then_booked(an, slot):
     held = hold(an, slot)
@@ -190,7 +192,7 @@ def test_twenty_holds_at_once_leave_one(an):
 
 
 def test_nobody_hoards_places_for_a_household(an):
-    children = [add_child(an, name=f"Bé {n}", cccd=f"03822000{n:04d}") for n in range(4)]
+    children = [add_child(an, name=f"Bé {NAMES[n]}", cccd=f"03822000{n:04d}") for n in range(4)]
     for day in range(1, 4):
         for child in children:
             book(an, make_slot(make_service(), at(tomorrow() + timedelta(days=day), 8)), members=[child])
@@ -212,7 +214,7 @@ def test_a_patient_has_four_bookings_at_most_whoever_books(an, binh):
 
 def test_a_family_gets_adjoining_places_or_none(an, service):
     slots = make_morning(service, 6)
-    children = [add_child(an, name=f"Bé {n}", cccd=f"03822000{n:04d}") for n in range(2)]
+    children = [add_child(an, name=f"Bé {NAMES[n]}", cccd=f"03822000{n:04d}") for n in range(2)]
     hold_of_another = make_slot_taken(slots[1])
 
     held = hold(an, window=any_place(service), members=[None, *children])
@@ -235,7 +237,7 @@ def make_slot_taken(slot):
 
 def test_a_family_for_whom_there_are_too_few_places_gets_none(an, service):
     slots = make_morning(service, 2)
-    children = [add_child(an, name=f"Bé {n}", cccd=f"03822000{n:04d}") for n in range(2)]
+    children = [add_child(an, name=f"Bé {NAMES[n]}", cccd=f"03822000{n:04d}") for n in range(2)]
 
     refused = hold(an, window=any_place(service), members=[None, *children])
 
@@ -246,7 +248,7 @@ def test_a_family_for_whom_there_are_too_few_places_gets_none(an, service):
 
 def test_a_hold_runs_out_and_its_place_is_free_again(an, binh, slot, later):
     held = hold(an, slot)
-    later(timedelta(minutes=5))
+    later(timedelta(minutes=5), an, binh)
 
     late = confirm(an, held)
     taken = hold(binh, slot)
@@ -272,7 +274,7 @@ def test_the_sweep_gives_back_what_was_held_for_too_long(an, slot, later):
 def test_a_yes_in_the_last_millisecond_and_the_sweep_make_one_truth(people, later):
     slots = make_morning(make_service(), 10)
     held = [hold(people[n], slots[n]) for n in range(10)]
-    later(timedelta(minutes=5) - timedelta(milliseconds=40))
+    later(timedelta(minutes=5) - timedelta(milliseconds=150), *people[:10])
 
     def race(number):
         return flows.sweep_holds() if number >= 10 else confirm(people[number], held[number])

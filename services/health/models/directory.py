@@ -67,6 +67,8 @@ class Facility(Record):
         Index("ix_facility_words", text("to_tsvector('simple', search_fold)"), postgresql_using="gin"),
     )
 
+    # Whose staff stand at its front desk; a facility nobody runs here has none.
+    organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"), unique=True)
     source_key: Mapped[str] = mapped_column(unique=True)  # one row a facility, however often its file is read
     name: Mapped[str]
     name_en: Mapped[str | None]

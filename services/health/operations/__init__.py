@@ -21,6 +21,7 @@ from services.health.operations.directory import (
     Near,
     Wanted,
     get_facility,
+    get_own_facility,
     get_service,
     group_hours,
     list_features,
@@ -28,15 +29,16 @@ from services.health.operations.directory import (
     search_services,
 )
 from services.health.operations.door import (
+    NumberTold,
     Shown,
     add_walk_in,
     check_in,
     forgive_absence,
-    get_lane_kind,
     get_ticket,
     override_code,
     show_code,
     show_proof,
+    tell_number,
 )
 from services.health.operations.holds import (
     HOLD,

@@ -161,6 +161,14 @@ def get_service(session: Session, service_id: UUID) -> Service:
     return found
 
 
+def get_own_facility(session: Session, organisation_id: UUID) -> UUID:
+    """The facility an organisation runs. Raises NotFound."""
+    found = session.scalar(select(Facility.id).where(Facility.organisation_id == organisation_id))
+    if found is None:
+        raise NotFound
+    return found
+
+
 def list_phones(session: Session, facility_id: UUID) -> list[str]:
     """The numbers to call a facility under."""
     return list(session.scalar(select(Facility.phones).where(Facility.id == facility_id)) or [])

@@ -34,6 +34,14 @@ _HERE = (BookingState.CHECKED_IN, BookingState.CALLED, BookingState.IN_SERVICE, 
 
 
 @dataclass(frozen=True)
+class NumberTold:
+    """A number and its lane."""
+
+    ticket: QueueTicket
+    lane: LaneKind
+
+
+@dataclass(frozen=True)
 class Shown:
     """What came of showing a code. A miss is counted, so commit it before it is told: call `booking` after."""
 
@@ -176,9 +184,10 @@ def draw_number(
     return ticket
 
 
-def get_lane_kind(session: Session, ticket: QueueTicket) -> LaneKind:
-    """The lane a number belongs to."""
-    return session.execute(select(QueueLane.kind).where(QueueLane.id == ticket.lane_id)).scalar_one()
+def tell_number(session: Session, ticket: QueueTicket) -> NumberTold:
+    """A number with the lane it belongs to."""
+    lane = session.execute(select(QueueLane.kind).where(QueueLane.id == ticket.lane_id)).scalar_one()
+    return NumberTold(ticket, lane)
 
 
 def get_ticket(session: Session, facility_id: UUID, ticket_id: UUID) -> QueueTicket:

@@ -145,13 +145,13 @@ class BookingDetailSchema(BookingSchema):
     steps = ma.fields.List(ma.fields.Nested(BookingStepSchema), required=True)
 
     @ma.pre_dump
-    def _flat(self, told: tuple[BookingTold, Any], **_options: object) -> dict[str, Any]:
-        flat = BookingSchema._flat(self, told[0])  # noqa: SLF001 - the same, and more
-        return {**flat, "steps": told[1]}
+    def _flat(self, told: dict[str, Any], **_options: object) -> dict[str, Any]:
+        flat = BookingSchema._flat(self, told["told"])  # noqa: SLF001 - the same, and more
+        return {**flat, "steps": told["steps"]}
 
 
 class BookingProofSchema(ma.Schema):
-    """What to show at the door: six digits to say, a text to draw as a QR code and keep for when there is no network."""
+    """What to show at the door: six digits to say, and a text to draw as a QR code, also without a network."""
 
     booking_id = ma.fields.UUID(required=True)
     code = ma.fields.String(required=True)

@@ -18,7 +18,7 @@ from services.health.models import (
     PriorityGroup,
     TicketState,
 )
-from services.health.operations import DeskBooking
+from services.health.operations import DeskBooking, NumberTold
 
 _TIME = {"description": "A Vietnamese clock time.", "example": "07:00", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 
@@ -107,9 +107,8 @@ class TicketSchema(ma.Schema):
     called_at = Instant(allow_none=True)
 
     @ma.pre_dump
-    def _flat(self, told: tuple[Any, LaneKind], **_options: object) -> dict[str, Any]:
-        ticket, lane = told
-        return {name: getattr(ticket, name) for name in self.fields if name != "lane"} | {"lane": lane}
+    def _flat(self, told: NumberTold, **_options: object) -> dict[str, Any]:
+        return {name: getattr(told.ticket, name) for name in self.fields if name != "lane"} | {"lane": told.lane}
 
 
 class TicketChangeSchema(ma.Schema):

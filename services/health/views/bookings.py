@@ -68,14 +68,15 @@ class BookingById(MethodView):
     @blueprint.response(200, BookingDetailSchema, example=BOOKING | {"steps": _STEPS})
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getBooking")
-    def get(self, booking_id: UUID) -> tuple[BookingTold, Any]:
+    def get(self, booking_id: UUID) -> dict[str, Any]:
         """See a booking and every step of it (chi tiết lịch hẹn).
 
         `must_move` says that its place is gone and the clinic owes another one.
         """
         with transaction() as session:
             booking = operations.get_booking(session, current_citizen(), booking_id)
-            return operations.tell(session, [booking])[0], operations.list_steps(session, booking_id)
+            told = operations.tell(session, [booking])[0]
+            return {"told": told, "steps": operations.list_steps(session, booking_id)}
 
 
 @blueprint.route("/bookings/<uuid:booking_id>/move")

@@ -12,7 +12,6 @@ from kit.errors import NotFound, RequestInFlight
 from kit.pages import Page
 from kit.web import note, request_key
 from persons import guard as persons_guard
-from persons.errors import PurposeMissing
 from services.health import operations
 from services.health.errors import (
     BookingInOtherState,
@@ -24,8 +23,8 @@ from services.health.errors import (
     SessionNotOpen,
 )
 from services.health.guard import Desk, current_desk
-from services.health.models import ClinicDay, LaneKind, PriorityGroup, QueueTicket, TicketState
-from services.health.operations import Shown
+from services.health.models import ClinicDay, PriorityGroup, TicketState
+from services.health.operations import NumberTold, Shown
 from services.health.schemas.desk import (
     CheckInSchema,
     ClinicCancelSchema,
@@ -77,16 +76,19 @@ class DeskBookings(MethodView):
             ]
         },
     )
-    @blueprint.raises(NotFound, PurposeMissing)
-    @blueprint.doc(operationId="listDeskBookings", parameters=[persons_guard.PARAMETER])
+    @blueprint.raises(NotFound)
+    @blueprint.doc(operationId="listDeskBookings")
     def get(self, asked: dict[str, Any]) -> Page:
         """List who comes on a day (for the front desk).
 
         Each citizen sees that the clinic looked, when and why.
         """
-        desk, purpose = current_desk(), persons_guard.stated_purpose()
         with transaction() as session:
-            return operations.list_day(session, desk.facility_id, actor=desk.person_id, purpose=purpose, **asked)
+            desk = current_desk(session)
+            found = operations.list_day(session, desk.facility_id, **asked)
+            for citizen_id in sorted({one.booking.citizen_id for one in found.items}):
+                persons_guard.note_look(session, citizen_id, "name", "birth_date")
+        return found
 
 
 @blueprint.route("/desk/sessions")
@@ -102,8 +104,8 @@ class Sessions(MethodView):
 
         Only then somebody who does not come is written down as absent. Beginning again changes nothing.
         """
-        desk = current_desk()
         with transaction() as session:
+            desk = current_desk(session)
             return operations.open_session(session, desk.facility_id, asked["service_id"], desk.person_id)
 
 
@@ -121,7 +123,7 @@ class SessionEnds(MethodView):
         No number is called any more until it is begun again.
         """
         with transaction() as session:
-            return operations.close_session(session, current_desk().facility_id, asked["service_id"])
+            return operations.close_session(session, current_desk(session).facility_id, asked["service_id"])
 
 
 @blueprint.route("/desk/check-ins")
@@ -134,21 +136,21 @@ class CheckIns(MethodView):
         NotFound, CheckInCodeWrong, CheckInCodeLocked, ProofRefused, NotToday, BookingInOtherState
     )
     @blueprint.doc(operationId="addCheckIn")
-    def post(self, asked: dict[str, Any]) -> tuple[QueueTicket, LaneKind]:
+    def post(self, asked: dict[str, Any]) -> NumberTold:
         """Check a patient in and draw the number (tiếp đón).
 
         By the QR text, or the booking with the code its citizen says; after five wrong codes ten minutes' pause. A
         colleague may vouch with a reason, which is written down. A second time gives the same number.
         """
-        desk = current_desk()
         group = PriorityGroup(asked["priority_group"]) if asked["priority_group"] else None
         with transaction() as session:
+            desk = current_desk(session)
             shown = _show(session, desk, asked)
         with transaction() as session:
             ticket = operations.check_in(
                 session, desk.facility_id, shown.booking(), group=group, actor=desk.person_id
             )
-            return ticket, operations.get_lane_kind(session, ticket)
+            return operations.tell_number(session, ticket)
 
 
 @blueprint.route("/desk/walk-ins")
@@ -160,21 +162,21 @@ class WalkIns(MethodView):
     @blueprint.response(201, TicketSchema, example=_TICKET | {"booking_id": None, "lane": "walk_in"})
     @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="addWalkIn")
-    def post(self, asked: dict[str, Any]) -> tuple[QueueTicket, LaneKind]:
+    def post(self, asked: dict[str, Any]) -> NumberTold:
         """Draw a number for someone without an appointment (khách vãng lai).
 
         Nothing of the person is kept. With a priority group: in the priority lane.
         """
-        desk = current_desk()
         group = PriorityGroup(asked["priority_group"]) if asked["priority_group"] else None
         with transaction() as session:
+            desk = current_desk(session)
             outcome = operations.add_walk_in(
                 session, request_key(asked), desk.facility_id, asked["service_id"], group=group
             )
             ticket = operations.get_ticket(session, desk.facility_id, outcome.resource_id)
-            lane = operations.get_lane_kind(session, ticket)
+            told = operations.tell_number(session, ticket)
         note(outcome)
-        return ticket, lane
+        return told
 
 
 @blueprint.route("/desk/calls")
@@ -185,15 +187,15 @@ class Calls(MethodView):
     @blueprint.response(200, TicketSchema, example=_CALLED)
     @blueprint.raises(NotFound, SessionNotOpen, NobodyWaits)
     @blueprint.doc(operationId="startNextCall")
-    def post(self, asked: dict[str, Any]) -> tuple[QueueTicket, LaneKind]:
+    def post(self, asked: dict[str, Any]) -> NumberTold:
         """Call the next number (gọi số tiếp theo).
 
         An emergency first; else one priority, two appointments, one walk-in in turn. Two desks never call the same.
         """
-        desk = current_desk()
         with transaction() as session:
+            desk = current_desk(session)
             ticket = operations.call_next(session, desk.facility_id, asked["service_id"], desk.person_id)
-            return ticket, operations.get_lane_kind(session, ticket)
+            return operations.tell_number(session, ticket)
 
 
 @blueprint.route("/desk/tickets/<uuid:ticket_id>/state")
@@ -204,19 +206,19 @@ class TicketStates(MethodView):
     @blueprint.response(200, TicketSchema, example=_CALLED | {"state": "in_service"})
     @blueprint.raises(NotFound, BookingInOtherState)
     @blueprint.doc(operationId="markTicket")
-    def post(self, asked: dict[str, Any], ticket_id: UUID) -> tuple[QueueTicket, LaneKind]:
+    def post(self, asked: dict[str, Any], ticket_id: UUID) -> NumberTold:
         """Say what has become of a number: went in, done, left, or skipped.
 
         A skipped one waits behind three others, twice; the third time they have left.
         """
-        desk = current_desk()
         with transaction() as session:
+            desk = current_desk(session)
             if asked["state"] == "skipped":
                 ticket = operations.skip_ticket(session, desk.facility_id, ticket_id, desk.person_id)
             else:
                 to = TicketState(asked["state"])
                 ticket = operations.change_ticket(session, desk.facility_id, ticket_id, to, desk.person_id)
-            return ticket, operations.get_lane_kind(session, ticket)
+            return operations.tell_number(session, ticket)
 
 
 @blueprint.route("/desk/bookings/<uuid:booking_id>/cancellation")
@@ -233,9 +235,9 @@ class DeskCancellation(MethodView):
 
         Possible until the visit begins. Its person is offered the nearest other place before everybody else.
         """
-        desk = current_desk()
         key = request_key(asked | {"booking_id": booking_id})
         with transaction() as session:
+            desk = current_desk(session)
             outcome = operations.cancel_by_clinic(
                 session, key, desk.facility_id, booking_id, reason=asked["reason"], actor=desk.person_id
             )
@@ -254,8 +256,8 @@ class DeskPardon(MethodView):
 
         The booking's state becomes unknown, and nobody is to blame.
         """
-        desk = current_desk()
         with transaction() as session:
+            desk = current_desk(session)
             operations.forgive_absence(session, desk.facility_id, booking_id, desk.person_id)
 
 
@@ -288,7 +290,7 @@ class Moves(MethodView):
         Offers go out by themselves; what stays open has no free place yet.
         """
         with transaction() as session:
-            return {"items": operations.list_moves_open(session, current_desk().facility_id)}
+            return {"items": operations.list_moves_open(session, current_desk(session).facility_id)}
 
 
 def _show(session: Any, desk: Desk, asked: dict[str, Any]) -> Shown:  # noqa: ANN401 - the open session

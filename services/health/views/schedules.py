@@ -54,7 +54,7 @@ class Rules(MethodView):
         Those that hold today or will hold.
         """
         with transaction() as session:
-            return {"items": operations.list_rules(session, current_desk().facility_id)}
+            return {"items": operations.list_rules(session, current_desk(session).facility_id)}
 
     @blueprint.arguments(ScheduleRuleRequestSchema(), example=_RULE)
     @blueprint.response(201, ScheduleRuleSchema, example=_KEPT_RULE)
@@ -66,7 +66,7 @@ class Rules(MethodView):
         A place that somebody has is never touched.
         """
         with transaction() as session:
-            return operations.add_rule(session, current_desk().facility_id, asked)
+            return operations.add_rule(session, current_desk(session).facility_id, asked)
 
 
 @blueprint.route("/desk/rules/<uuid:rule_id>/end")
@@ -83,7 +83,7 @@ class RuleEnd(MethodView):
         Places after the last day are withdrawn; who had one is offered another before everybody else.
         """
         with transaction() as session:
-            return operations.end_rule(session, current_desk().facility_id, rule_id, asked["last_on"])
+            return operations.end_rule(session, current_desk(session).facility_id, rule_id, asked["last_on"])
 
 
 @blueprint.route("/desk/exceptions")
@@ -113,7 +113,7 @@ class Exceptions(MethodView):
         Tells how many people are to be moved; each of them gets an offer.
         """
         with transaction() as session:
-            exception, done = operations.add_exception(session, current_desk().facility_id, asked)
+            exception, done = operations.add_exception(session, current_desk(session).facility_id, asked)
         return {"id": exception.id, **vars(done)}
 
 
@@ -134,8 +134,8 @@ class SlotCapacity(MethodView):
 
         What the schedule says of this slot changes with it.
         """
-        desk = current_desk()
         with transaction() as session:
+            desk = current_desk(session)
             return operations.raise_capacity(
                 session, desk.facility_id, slot_id, by=asked["more"], reason=asked["reason"], actor=desk.person_id
             )

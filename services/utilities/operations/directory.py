@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+import auth.operations
 from kit import clock
 from kit.database import new_id
 from services.utilities.bill_file import Rules
@@ -45,7 +46,10 @@ def find_rules(session: Session, provider_id: UUID) -> Rules:
 
 
 def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
-    """Add or change providers from their description in `sample/providers.json`; returns how many were given."""
+    """Add or change providers from their description in `sample/providers.json`; returns how many were given.
+
+    Each gets an organisation of the same name, unless it has one.
+    """
     count = 0
     for entry in given:
         code = entry["lookup"]["customer_code"]
@@ -65,10 +69,15 @@ def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
             "cut_off": entry["cut_off"],
             "source": entry["source"],
         }
-        session.execute(
+        provider_id = session.execute(
             insert(Provider)
             .values(id=new_id(), created_at=clock.now(), slug=entry["slug"], **values)
             .on_conflict_do_update(index_elements=[Provider.slug], set_=values)
+            .returning(Provider.id)
+        ).scalar_one()
+        # Whom its clerks and its systems act for.
+        auth.operations.register_provider(
+            session, provider_id, slug=entry["slug"], name_vi=entry["name_vi"], name_en=entry["name_en"]
         )
         count += 1
     return count
