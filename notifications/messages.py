@@ -53,6 +53,51 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
             "{reason} The {amount} is yours and will be given back. For: {bills}.",
         ),
     },
+    # Where and when, and never for what: a message about a visit is read over shoulders too.
+    MessageKind.VISIT_REMINDER: {
+        "vi": Words(
+            "Lịch hẹn lúc {when}",
+            "Bạn có lịch hẹn tại {place} lúc {when}. Nếu không đến được, hãy đổi hoặc hủy để nhường chỗ cho người khác.",
+        ),
+        "en": Words(
+            "Your appointment at {when}",
+            "You have an appointment at {place} at {when}. If you cannot come, move or cancel it for somebody else.",
+        ),
+    },
+    MessageKind.TURN_NEAR: {
+        "vi": Words("Sắp đến lượt bạn", "Còn khoảng năm người trước bạn tại {place}. Mời bạn đến gần phòng chờ."),
+        "en": Words("Your turn is near", "About five people are before you at {place}. Please come closer."),
+    },
+    MessageKind.PLACE_OFFERED: {
+        "vi": Words(
+            "Có chỗ cho bạn lúc {when}",
+            "{place} đang giữ cho riêng bạn một chỗ lúc {when}, đến {until}. Hãy mở ứng dụng để nhận hoặc từ chối.",
+        ),
+        "en": Words(
+            "There is a place for you at {when}",
+            "{place} holds a place at {when} for you alone until {until}. Open the app to take or refuse it.",
+        ),
+    },
+    MessageKind.PLACE_MISSED: {
+        "vi": Words(
+            "Chỗ giữ cho bạn đã hết hạn",
+            "Chỗ lúc {when} tại {place} đã chuyển cho người khác. Bạn có thể chọn chỗ khác trong ứng dụng.",
+        ),
+        "en": Words(
+            "The place held for you has gone",
+            "The place at {when} at {place} went to somebody else. You can choose another one in the app.",
+        ),
+    },
+    MessageKind.VISIT_CANCELLED: {
+        "vi": Words(
+            "Cơ sở phải hủy lịch hẹn của bạn",
+            "Rất tiếc, {place} không thể tiếp bạn lúc {when}. Bạn được ưu tiên chỗ khác: hãy xem trong mục Lịch hẹn.",
+        ),
+        "en": Words(
+            "The clinic had to cancel your appointment",
+            "We are sorry: {place} cannot see you at {when}. You come first for another place: see Bookings.",
+        ),
+    },
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
@@ -68,6 +113,26 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.BILLS_RETURNED: {
         "vi": Words("Bạn có một khoản được hoàn lại", "Mở ứng dụng để xem chi tiết."),
         "en": Words("Money is coming back to you", "Open the app for the details."),
+    },
+    MessageKind.VISIT_REMINDER: {
+        "vi": Words("Bạn có lịch hẹn sắp tới", "Mở ứng dụng để xem giờ và địa điểm."),
+        "en": Words("You have an appointment soon", "Open the app for time and place."),
+    },
+    MessageKind.TURN_NEAR: {
+        "vi": Words("Sắp đến lượt bạn", "Mở ứng dụng để xem số đang gọi."),
+        "en": Words("Your turn is near", "Open the app to see which number is called."),
+    },
+    MessageKind.PLACE_OFFERED: {
+        "vi": Words("Có chỗ đang giữ cho bạn", "Mở ứng dụng để nhận trước khi hết hạn."),
+        "en": Words("A place is held for you", "Open the app to take it in time."),
+    },
+    MessageKind.PLACE_MISSED: {
+        "vi": Words("Chỗ giữ cho bạn đã hết hạn", "Mở ứng dụng để chọn chỗ khác."),
+        "en": Words("The place held for you has gone", "Open the app to choose another one."),
+    },
+    MessageKind.VISIT_CANCELLED: {
+        "vi": Words("Lịch hẹn của bạn có thay đổi", "Mở ứng dụng để xem chỗ khác dành cho bạn."),
+        "en": Words("Your appointment has changed", "Open the app for another place."),
     },
 }
 
@@ -177,6 +242,9 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
     },
 }
 
+_OF_BILLS = frozenset({MessageKind.BILLS_PAID, MessageKind.PAYMENT_ENDED, MessageKind.BILLS_RETURNED})
+_MOMENTS: Mapping[str, str] = {"starts_at": "when", "until_at": "until"}
+
 # More of them would hide the sentence around them; the payment itself lists all.
 _BILLS_NAMED = 3
 _SEVERAL: Mapping[str, str] = {"vi": "{count} hóa đơn ({named})", "en": "{count} bills ({named})"}
@@ -198,10 +266,18 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
     `params` holds `bills`, their names by language; and as the kind needs them `amount_vnd`, `state` and `reason` as
-    slugs, and `posted_on` as an ISO date. Unknown slugs get words that are true of any.
+    slugs, and `posted_on` as an ISO date. Of a visit it holds `place`, `starts_at` and `until_at` as ISO instants. Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
-    told = {"bills": _name_bills([bill[language] for bill in params["bills"]], language)}
+    told: dict[str, str] = {}
+    if kind in _OF_BILLS:
+        told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
+    for name in ("starts_at", "until_at"):
+        if name in params:
+            moment = clock.local(datetime.fromisoformat(params[name]))
+            told[_MOMENTS[name]] = f"{moment:%H:%M %d/%m/%Y}"
+    if "place" in params:
+        told["place"] = params["place"]
     if "amount_vnd" in params:
         told["amount"] = money(params["amount_vnd"])
     if "posted_on" in params:

@@ -20,6 +20,11 @@ class MessageKind(StrEnum):
     BILLS_PAID = "bills_paid"
     PAYMENT_ENDED = "payment_ended"
     BILLS_RETURNED = "bills_returned"
+    VISIT_REMINDER = "visit_reminder"
+    TURN_NEAR = "turn_near"
+    PLACE_OFFERED = "place_offered"
+    PLACE_MISSED = "place_missed"
+    VISIT_CANCELLED = "visit_cancelled"
 
 
 class AddressKind(StrEnum):

@@ -25,7 +25,13 @@ from payments.events import (
     PaymentEnded,
 )
 from server.holdings import HOLDINGS
-from services.health.events import PlacesWithdrawn
+from services.health.events import (
+    BookingCancelledByClinic,
+    OfferMissed,
+    PlaceOffered,
+    PlacesWithdrawn,
+    ReminderDue,
+)
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
@@ -33,6 +39,10 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
+    ReminderDue: [notifications.listeners.tell_reminder],
+    PlaceOffered: [notifications.listeners.tell_place_offered],
+    OfferMissed: [notifications.listeners.tell_offer_missed],
+    BookingCancelledByClinic: [notifications.listeners.tell_visit_cancelled],
     CitizensJoined: [services.health.listeners.join_citizens],
 }
 FLOWS: dict[type[Event], list[Flow]] = {

@@ -394,3 +394,6 @@ def upgrade() -> None:
     sa.UniqueConstraint('booking_id', 'kind', 'due_at', name=op.f('uq_reminder_booking_id_kind_due_at'))
     )
     op.create_index('ix_reminder_due', 'reminder', ['due_at'], unique=False, postgresql_where=sa.text("state = 'due'"))
+    # The inbox learns of visits.
+    op.drop_constraint(op.f('ck_message_messagekind'), 'message')
+    op.create_check_constraint(op.f('ck_message_messagekind'), 'message', "kind IN ('bills_paid', 'payment_ended', 'bills_returned', 'visit_reminder', 'turn_near', 'place_offered', 'place_missed', 'visit_cancelled')")

@@ -56,6 +56,12 @@ def slot(service: Service) -> Slot:
 
 
 @pytest.fixture
-def people(client, counters: None) -> list[Person]:
-    """Two hundred citizens, each on a connection of their own."""
-    return [Person(client(), f"+8491{number:07d}") for number in range(200)]
+def crowd(client, counters: None) -> Callable[[int], list[Person]]:
+    """`crowd(200)` makes citizens, each on a connection of their own."""
+    return lambda count: [Person(client(), f"+8491{number:07d}") for number in range(count)]
+
+
+@pytest.fixture
+def people(crowd) -> list[Person]:
+    """Twelve citizens."""
+    return crowd(12)

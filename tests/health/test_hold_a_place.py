@@ -58,7 +58,8 @@ def test_nobody_else_sees_a_hold_or_a_booking(an, binh, chi, slot):
     assert states(held.json["id"]) == [BookingState.HELD]
 
 
-def test_sixty_ask_for_one_place_and_one_gets_it(an, people, slot):
+def test_sixty_ask_for_one_place_and_one_gets_it(crowd, slot):
+    people = crowd(60)
     others = make_slot(make_service(), at(tomorrow(), 9))
     nearest = make_slot_of_same_service(slot)
 
@@ -80,7 +81,8 @@ def make_slot_of_same_service(slot):
     return make_slot(OfService, at(tomorrow(), 9))
 
 
-def test_ten_places_go_to_ten_of_two_hundred_who_ask_in_parallel(people, service):
+def test_ten_places_go_to_ten_of_two_hundred_who_ask_in_parallel(crowd, service):
+    people = crowd(200)
     slot = make_slot(service, capacity=10)
 
     answers = all_at_once(40, lambda number: [hold(people[number * 5 + turn], slot) for turn in range(5)])
@@ -90,7 +92,8 @@ def test_ten_places_go_to_ten_of_two_hundred_who_ask_in_parallel(people, service
     assert slot_now(slot).taken == 10
 
 
-def test_any_place_fills_a_morning_to_the_last_one(people, service):
+def test_any_place_fills_a_morning_to_the_last_one(crowd, service):
+    people = crowd(120)
     slots = make_morning(service, 40)
 
     answers = all_at_once(30, lambda number: [

@@ -24,6 +24,10 @@ EXPECTED_REASONS = {
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
 }  # fmt: skip
 
+VISITS = (MessageKind.VISIT_REMINDER, MessageKind.TURN_NEAR, MessageKind.PLACE_OFFERED, MessageKind.PLACE_MISSED,
+          MessageKind.VISIT_CANCELLED)  # fmt: skip
+VISIT = {"place": "Bệnh viện Mắt", "starts_at": "2026-12-01T00:30:00+00:00", "until_at": "2026-11-30T02:15:00+00:00"}
+
 
 def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
     yield MessageKind.BILLS_PAID, PAID
@@ -32,6 +36,9 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
             yield MessageKind.PAYMENT_ENDED, {"bills": BILLS, "state": state, "reason": reason}
     for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
         yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    for kind in VISITS:
+        needed = {MessageKind.TURN_NEAR: {"place"}, MessageKind.PLACE_OFFERED: set(VISIT)}.get(kind, {"place", "starts_at"})
+        yield kind, {name: value for name, value in VISIT.items() if name in needed}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

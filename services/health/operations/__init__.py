@@ -9,6 +9,7 @@ from services.health.operations.bookings import (
     count_drift,
     free_unconfirmed,
     get_booking,
+    get_visit,
     list_bookings,
     list_unconfirmed,
     move_booking,

@@ -36,7 +36,7 @@ from services.health.operations.leaving import end_bookings, release
 from services.health.operations.moves import close_task_for, close_task_of, is_displaced, open_tasks
 from services.health.operations.patients import Told, lock_patient, unseal
 from services.health.operations.reminders import plan_reminders
-from services.health.operations.seats import Window, claim_slot, lock_slots, told_in_words
+from services.health.operations.seats import Columns, Window, claim_slot, lock_slots, told_in_words
 from services.health.operations.timeline import remember
 from services.health.operations.waitlist import record_placed
 
@@ -97,6 +97,18 @@ def tell(session: Session, bookings: Sequence[Booking]) -> list[BookingTold]:
         )
         for one in bookings
     ]
+
+
+def get_visit(session: Session, booking_id: UUID) -> Columns:
+    """What a message says of a booking: whose, where, when, and until when it is held. Raises NotFound."""
+    row = session.execute(
+        select(Booking.citizen_id, Facility.name.label("place"), Booking.starts_at, Booking.hold_expires_at)
+        .join(Facility, Facility.id == Booking.facility_id)
+        .where(Booking.id == booking_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
 
 
 def move_booking(

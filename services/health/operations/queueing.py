@@ -280,10 +280,9 @@ def _now_serving(session: Session, service_id: UUID, day: date) -> dict[LaneKind
         select(QueueLane.kind, QueueTicket.number)
         .join(QueueLane, QueueLane.id == QueueTicket.lane_id)
         .where(QueueLane.service_id == service_id, QueueLane.day == day, QueueTicket.called_at.is_not(None))
-        .order_by(QueueLane.kind, QueueTicket.called_at.desc())
-        .distinct(QueueLane.kind)
+        .order_by(QueueTicket.called_at, QueueTicket.id)
     )
-    return {row.kind: row.number for row in rows}
+    return {row.kind: row.number for row in rows}  # of a lane the last one stays
 
 
 def _gaps(session: Session, service_id: UUID, day: date) -> list[float]:
