@@ -57,7 +57,7 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.VISIT_REMINDER: {
         "vi": Words(
             "Lịch hẹn lúc {when}",
-            "Bạn có lịch hẹn tại {place} lúc {when}. Nếu không đến được, hãy đổi hoặc hủy để nhường chỗ cho người khác.",
+            "Bạn có lịch hẹn tại {place} lúc {when}. Nếu không đến được, hãy đổi hoặc hủy để nhường chỗ.",
         ),
         "en": Words(
             "Your appointment at {when}",
@@ -266,7 +266,8 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
     `params` holds `bills`, their names by language; and as the kind needs them `amount_vnd`, `state` and `reason` as
-    slugs, and `posted_on` as an ISO date. Of a visit it holds `place`, `starts_at` and `until_at` as ISO instants. Unknown slugs get words that are true of any.
+    slugs, and `posted_on` as an ISO date. Of a visit it holds `place`, `starts_at` and `until_at` as ISO instants.
+    Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
     told: dict[str, str] = {}

@@ -140,9 +140,7 @@ POLICY: dict[str, Rule] = {
     "addWait": CITIZEN,
     "getWait": CITIZEN,
     "withdrawWait": CITIZEN,
-    "listDeskBookings": _staff(
-        OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK, shows_citizens=True
-    ),
+    "listDeskBookings": _staff(OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK, shows_citizens=True),
     "startClinicDay": FRONT_DESK,
     "endClinicDay": FRONT_DESK,
     "addCheckIn": FRONT_DESK,

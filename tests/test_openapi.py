@@ -31,8 +31,8 @@ VERBS = re.compile(
 )
 # They make money move, a message go out, or an import run.
 NEED_A_KEY = {
-    "startPhoneSignIn", "payBills", "importBills", "inviteMember", "holdPlaces", "confirmHold", "cancelBooking", "moveBooking",
-    "addWait", "addWalkIn", "cancelBookingByClinic",
+    "startPhoneSignIn", "payBills", "importBills", "inviteMember", "holdPlaces", "confirmHold", "cancelBooking",
+    "moveBooking", "addWait", "addWalkIn", "cancelBookingByClinic",
 }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 import auth.operations
+from auth.assurance import Proof
+from auth.models import Assurance
 from kit import clock
 from kit.database import transaction
 from services.health import operations
@@ -26,7 +28,7 @@ from services.health.models import (
     SlotState,
     Speciality,
 )
-from tests.people import Caller, Person
+from tests.people import Caller, Person, StaffMember
 
 HOLDS, BOOKINGS, WAITS, DESK = (f"/v1/health/{name}" for name in ("holds", "bookings", "waits", "desk"))
 CCCD = "038215001234"
@@ -209,3 +211,15 @@ def has_drift() -> list[tuple[UUID, int, int]]:
 def withdrawn(slots: Sequence[Slot]) -> list[bool]:
     """Which of these slots give no places any more."""
     return [slot_now(one).state is SlotState.WITHDRAWN for one in slots]
+
+
+def nurse_again(nurse: StaffMember) -> None:
+    """The nurse signs in anew with the passkey."""
+    with transaction() as session:
+        proof = Proof(Assurance.PASSKEY, clock.now(), clock.now())
+        nurse.token = auth.operations.start_session(session, nurse.id, None, proof).access_token
+
+
+def start(nurse: StaffMember, service: Service) -> Any:
+    """Begin the clinic's day."""
+    return nurse.post(f"{DESK}/sessions", json={"service_id": str(service.id)})

@@ -8,7 +8,7 @@ import pytest
 
 from kit.database import transaction
 from services.health import flows
-from services.health.models import BookingState
+from services.health.models import BookingState, Slot, SlotState
 from tests.health.clinics import (
     BOOKINGS,
     HOLDS,
@@ -231,10 +231,8 @@ def test_a_family_gets_adjoining_places_or_none(an, service):
 
 def make_slot_taken(slot):
     """Somebody has the only place of a slot."""
-    from services.health.models import Slot  # noqa: PLC0415
-
     with transaction() as session:
-        session.get_one(Slot, slot.id).state = "withdrawn"
+        session.get_one(Slot, slot.id).state = SlotState.WITHDRAWN
     return True
 
 

@@ -37,7 +37,9 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
     for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
         yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
     for kind in VISITS:
-        needed = {MessageKind.TURN_NEAR: {"place"}, MessageKind.PLACE_OFFERED: set(VISIT)}.get(kind, {"place", "starts_at"})
+        needed = {MessageKind.TURN_NEAR: {"place"}, MessageKind.PLACE_OFFERED: set(VISIT)}.get(
+            kind, {"place", "starts_at"}
+        )
         yield kind, {name: value for name, value in VISIT.items() if name in needed}
 
 

@@ -16,7 +16,7 @@ from kit.errors import DomainError, NotFound
 from kit.idempotency import Outcome, RequestKey
 from services.health import proofs
 from services.health.calling import RANK_STEP
-from services.health.errors import BookingInOtherState, CheckInCodeLocked, NotToday, ProofRefused, CheckInCodeWrong
+from services.health.errors import BookingInOtherState, CheckInCodeLocked, CheckInCodeWrong, NotToday, ProofRefused
 from services.health.models import (
     Booking,
     BookingState,

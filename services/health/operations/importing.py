@@ -9,7 +9,7 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -98,20 +98,20 @@ class _Places:
         """Commune, province, and why there is no commune."""
         if line.commune_code in self._by_code:
             return (*self._by_code[line.commune_code], None)
-        if not line.province:
-            return None, None, "no_province"
-        province = self._provinces.get(_bare(line.province))
+        province = self._provinces.get(_bare(line.province)) if line.province else None
         if province is None:
-            return None, None, "unknown_province"
-        if not line.commune:
-            return None, province, "no_commune"
-        found = self._communes.get((province.code, _bare(line.commune)), [])
+            return None, None, "unknown_province" if line.province else "no_province"
+        if line.commune_code and line.commune:
+            # The list itself names the commune, and the divisions that were loaded here do not reach so far.
+            return _Unit(line.commune_code, line.commune), province, None
+        found = self._communes.get((province.code, _bare(line.commune or "")), [])
         if len(found) > 1:
-            exact = [pair for pair in found if pair[0].name.endswith(line.commune)]
-            found = exact or found
+            found = [pair for pair in found if pair[0].name.endswith(line.commune or "")] or found
         if len(found) == 1:
             return (*found[0], None)
-        return None, province, "ambiguous_commune" if found else "unknown_commune"
+        if line.commune:
+            return None, province, "ambiguous_commune" if found else "unknown_commune"
+        return None, province, "no_commune"
 
 
 def _bare(name: str) -> str:
@@ -176,7 +176,8 @@ def _store(session: Session, rows: Sequence[dict[str, Any]], counts: Counter[str
         fresh.on_conflict_do_update(
             index_elements=[Facility.source_key],
             set_={name: fresh.excluded[name] for name in changing} | {"version": Facility.version + 1},
-            where=differs,
+            # What one list tells is not another list's to change.
+            where=and_(Facility.source == fresh.excluded.source, differs),
         ).returning(Facility.source_key)
     ).all()
     counts["new"] += len(set(stored) - known)

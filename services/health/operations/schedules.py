@@ -21,6 +21,7 @@ from services.health.events import PlacesWithdrawn
 from services.health.models import (
     LIVE,
     Booking,
+    ExceptionKind,
     Holiday,
     MoveCause,
     Practitioner,
@@ -140,7 +141,8 @@ def add_exception(session: Session, facility_id: UUID, given: Mapping[str, Any])
         raise ScheduleUnclear(field="opens")
     if given["opens"] and given["closes"] and given["opens"] >= given["closes"]:
         raise ScheduleUnclear(field="closes")
-    exception = ScheduleException(id=new_id(), created_at=clock.now(), facility_id=facility_id, **given)
+    values = dict(given) | {"kind": ExceptionKind(given["kind"])}
+    exception = ScheduleException(id=new_id(), created_at=clock.now(), facility_id=facility_id, **values)
     session.add(exception)
     session.flush()
     concerned = [exception.service_id] if exception.service_id else _services_of(session, facility_id)
@@ -183,7 +185,7 @@ def raise_capacity(session: Session, facility_id: UUID, slot_id: UUID, *, by: in
             facility_id=facility_id,
             service_id=slot.service_id,
             practitioner_id=slot.practitioner_id,
-            kind="capacity",
+            kind=ExceptionKind.CAPACITY,
             from_on=slot.day,
             to_on=slot.day,
             opens=clock.local(slot.starts_at).time(),

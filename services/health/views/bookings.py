@@ -28,13 +28,13 @@ from services.health.errors import (
 from services.health.operations import BookingTold, TurnTold
 from services.health.proofs import Proof
 from services.health.schemas.bookings import (
-    NoShowAppealSchema,
     BookingDetailSchema,
+    BookingMoveSchema,
     BookingPageSchema,
+    BookingProofSchema,
     BookingQuery,
     BookingSchema,
-    BookingMoveSchema,
-    BookingProofSchema,
+    NoShowAppealSchema,
     TurnSchema,
 )
 from services.health.views.door import BOOKING, BOOKING_ID, SLOT_ID, blueprint, window_of

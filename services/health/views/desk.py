@@ -28,11 +28,11 @@ from services.health.operations import NumberTold, Shown
 from services.health.schemas.desk import (
     CheckInSchema,
     ClinicCancelSchema,
+    ClinicDayRequestSchema,
+    ClinicDaySchema,
     DeskBookingPageSchema,
     DeskQuery,
     MoveTasksSchema,
-    ClinicDayRequestSchema,
-    ClinicDaySchema,
     TicketChangeSchema,
     TicketSchema,
     WalkInSchema,
@@ -132,9 +132,7 @@ class CheckIns(MethodView):
 
     @blueprint.arguments(CheckInSchema(), example={"booking_id": BOOKING_ID, "code": "482913"})
     @blueprint.response(200, TicketSchema, example=_TICKET)
-    @blueprint.raises(
-        NotFound, CheckInCodeWrong, CheckInCodeLocked, ProofRefused, NotToday, BookingInOtherState
-    )
+    @blueprint.raises(NotFound, CheckInCodeWrong, CheckInCodeLocked, ProofRefused, NotToday, BookingInOtherState)
     @blueprint.doc(operationId="addCheckIn")
     def post(self, asked: dict[str, Any]) -> NumberTold:
         """Check a patient in and draw the number (tiếp đón).
@@ -147,9 +145,7 @@ class CheckIns(MethodView):
             desk = current_desk(session)
             shown = _show(session, desk, asked)
         with transaction() as session:
-            ticket = operations.check_in(
-                session, desk.facility_id, shown.booking(), group=group, actor=desk.person_id
-            )
+            ticket = operations.check_in(session, desk.facility_id, shown.booking(), group=group, actor=desk.person_id)
             return operations.tell_number(session, ticket)
 
 

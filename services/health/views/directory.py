@@ -248,9 +248,7 @@ class ProofKeys(MethodView):
         200,
         ProofKeysSchema,
         example={
-            "items": [
-                {"alg": "Ed25519", "prefix": "KB1.", "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
-            ]
+            "items": [{"alg": "Ed25519", "prefix": "KB1.", "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]
         },
     )
     @blueprint.doc(operationId="listProofKeys")
@@ -289,5 +287,3 @@ def _features(found: Sequence[Any]) -> list[dict[str, Any]]:
         }
         for row in found
     ]
-
-

@@ -115,9 +115,7 @@ class HoldConfirmation(MethodView):
         All places of the hold. After its time: 410 with the nearest free places.
         """
         with transaction() as session:
-            outcome = operations.confirm_hold(
-                session, request_key({"hold_id": hold_id}), current_citizen(), hold_id
-            )
+            outcome = operations.confirm_hold(session, request_key({"hold_id": hold_id}), current_citizen(), hold_id)
             told = _told(session, outcome.resource_id)
         note(outcome)
         return told

@@ -14,14 +14,14 @@ from services.health.errors import ScheduleUnclear
 from services.health.guard import current_desk
 from services.health.models import ScheduleRule, Slot
 from services.health.schemas.desk import (
-    SlotCapacitySchema,
+    ClinicSlotSchema,
     ScheduleExceptionRequestSchema,
     ScheduleExceptionSchema,
     ScheduleRuleEndSchema,
     ScheduleRuleRequestSchema,
     ScheduleRuleSchema,
     ScheduleRulesSchema,
-    ClinicSlotSchema,
+    SlotCapacitySchema,
 )
 from services.health.views.door import SERVICE_ID, SLOT_ID, blueprint
 
