@@ -57,6 +57,8 @@ class House:
             "BASE_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
             "SECRET_KEY": b64encode(secrets.token_bytes(32)).decode(),
+            "VAULT_KEY": b64encode(secrets.token_bytes(32)).decode(),
+            "VAULT_INDEX_KEY": b64encode(secrets.token_bytes(32)).decode(),
             "SIGNING_KEY_FILE": str(key),
             "REQUESTS_PER_MINUTE": "100000000",
             "NO_PROXY": HOST,

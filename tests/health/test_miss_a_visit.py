@@ -1,4 +1,4 @@
-"""Who does not come: blamed only where the clinic was there, heard when they appeal, asked once more before the next."""
+"""Who does not come: blamed only where the clinic was there, heard on appeal, asked once more before the next."""
 
 from __future__ import annotations
 
