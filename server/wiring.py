@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.listeners
 import auth.operations
 import notifications.flows
 import notifications.listeners
@@ -36,6 +37,7 @@ from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
+    CitizensJoined: [auth.listeners.move_memberships],
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],

@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from auth import operations
+from auth import assurance, operations
+from auth.assurance import PayingLimits, Proof
 from auth.models import Assurance
+from kit import clock
 from kit.database import transaction
 
 PAYMENTS = "/v1/utilities/provider-payments"
@@ -106,3 +108,36 @@ def test_each_provider_sees_its_own_only(staff, machine):
 
     assert clerk.get(PAYMENTS).status_code == system.get(PAYMENTS).status_code == 200
     assert system.get(PAYMENTS, headers={"For-Organisation": str(clerk.organisation_id)}).status_code == 403
+
+
+@pytest.fixture
+def live_limits(settings):
+    """As in live mode a device is new for a day."""
+    assurance.use_limits(PayingLimits())
+    yield
+    assurance.use_limits(settings.paying_limits)
+
+
+@pytest.mark.parametrize(
+    ("level", "hours", "status"),
+    [(Assurance.PASSKEY, 23, 401), (Assurance.PASSKEY, 25, 200), (Assurance.IDENTITY, 0, 200)],
+)
+def test_a_passkey_made_on_a_new_device_does_not_do_and_national_identity_does(
+    clerk, live_limits, level, hours, status
+):
+    now = clock.now()
+    with transaction() as session:
+        proof = Proof(level, now, known_since=now - timedelta(hours=hours))
+        clerk.token = operations.start_session(session, clerk.id, None, proof).access_token
+
+    answer = clerk.get(PAYMENTS)
+
+    assert answer.status_code == status
+    if status == 401:
+        assert (answer.json["code"], answer.json["acr_values"]) == ("insufficient_user_authentication", "identity")
+
+
+def test_nobody_acts_for_an_organisation_and_for_a_citizen_at_once(clerk, an):
+    refused = clerk.get(PAYMENTS, headers={"Act-For": str(an.id)})
+
+    assert (refused.status_code, refused.json["code"]) == (403, "not_allowed")

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from auth import operations
+from auth.events import CitizensJoined
 from auth.models import Citizen
 from auth.organisation_models import Membership, StaffRole
+from kit import events
 from kit.database import transaction
 from tests.people import all_at_once
 
@@ -254,15 +256,16 @@ def test_who_is_erased_works_for_nobody_and_is_invited_by_nobody(operator, clerk
     assert elsewhere.get(place(elsewhere, part="invitations")).json["items"][0]["state"] == "declined"
 
 
-def test_citizens_who_prove_to_be_one_person_are_one_member_with_the_roles_of_both(operator, clerk, staff):
+def test_citizens_who_prove_to_be_one_person_are_one_member_with_the_roles_of_both(operator, clerk, staff, work):
     other = staff("provider", "approver", organisation_id=operator.organisation_id)
     elsewhere = staff("clinic", "editor")
     with transaction() as session:
         operations.add_member(session, elsewhere.organisation_id, clerk.id, [StaffRole.FRONT_DESK], actor_id=None)
 
-    for _time in range(2):
-        with transaction() as session:
-            operations.move_memberships(session, kept_id=other.id, joined_id=clerk.id)
+    with transaction() as session:
+        for _time in range(2):
+            events.emit(session, CitizensJoined(other.id, clerk.id))
+    assert work() == []
 
     with transaction() as session:
         live = session.execute(

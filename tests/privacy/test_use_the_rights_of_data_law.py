@@ -14,6 +14,7 @@ import payments.operations
 import persons.operations
 from auth.models import Citizen, Language, LinkedIdentity, Passkey, SignInSession
 from auth.operations import SignIn
+from auth.organisation_models import StaffRole
 from kit import clock, sealed
 from kit.database import Base, transaction
 from kit.vault import Unreadable
@@ -22,7 +23,7 @@ from payments.models import Journal, JournalEntry, JournalKind, MoneyState, Paym
 from persons import duties, holdings
 from persons.models import AccessPurpose, AccessRole, RequestKind
 from server.holdings import HOLDINGS
-from tests.people import Person
+from tests.people import Person, make_organisation
 from tests.privacy.clear_text import places_of
 
 NAME, BORN, CCCD, INSURANCE = "Nguyễn Văn Thử Nghiệm", "1985-03-21", "034085009876", "DN4340123459999"
@@ -46,9 +47,11 @@ def tell_everything(person: Person) -> UUID:
     until = (clock.now() + timedelta(days=30)).isoformat()
     assert person.post("/v1/me/mandates", json={"scopes": ["bills:read"], "ends_at": until}).status_code == 201
     assert person.post("/v1/me/consents", json={"purpose": "bill_reminders", "version": 1}).status_code == 200
+    clinic = make_organisation("clinic")
     claim = payments.operations.Claim(uuid4(), uuid4(), 636_768, "Tiền điện 10/2026", "Electricity 10/2026")
     with transaction() as session:
         payment_id = payments.operations.open_payment(session, person.id, [claim])
+        auth.operations.add_member(session, clinic, person.id, [StaffRole.FRONT_DESK], actor_id=None)
         device = notifications.operations.Registration("fid-of-an", AddressKind.FID, Platform.ANDROID, Language.VI)
         notifications.operations.register_device(session, person.id, device)
         notifications.operations.post_message(session, person.id, MessageKind.BILLS_PAID, payment_id, {})
