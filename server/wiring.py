@@ -37,7 +37,7 @@ from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    CitizensJoined: [auth.listeners.move_memberships],
+    CitizensJoined: [auth.listeners.move_memberships, services.health.listeners.join_citizens],
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
     BillsPaid: [notifications.listeners.tell_bills_paid],
     BillsReturned: [notifications.listeners.tell_bills_returned],
@@ -45,7 +45,6 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     PlaceOffered: [notifications.listeners.tell_place_offered],
     OfferMissed: [notifications.listeners.tell_offer_missed],
     BookingCancelledByClinic: [notifications.listeners.tell_visit_cancelled],
-    CitizensJoined: [services.health.listeners.join_citizens],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
