@@ -1,5 +1,6 @@
 """All SQL and rules of clinics: the directory, schedules, places, the waiting list, the door."""
 
+from services.health.operations.arranging import book_held, book_slot, give_up, hold_slot, move_to_slot
 from services.health.operations.availability import build as build_availability, find_kept, forget_kept
 from services.health.operations.bookings import (
     BookingTold,
@@ -51,6 +52,27 @@ from services.health.operations.holds import (
     release_hold,
 )
 from services.health.operations.importing import Imported, import_facilities, save_holidays, save_services
+from services.health.operations.interchange import (
+    MOST_DAYS,
+    SlotsWanted,
+    Span,
+    find_schedule,
+    find_service,
+    find_slot,
+    get_appointment,
+    get_department,
+    get_practitioner,
+    list_all_schedules,
+    list_bookable_facilities,
+    list_departments,
+    list_free,
+    list_free_of_province,
+    list_provinces_with_places,
+    search_appointments,
+    search_practitioners,
+    search_schedules,
+    search_slots,
+)
 from services.health.operations.leaving import lapse_slot, list_lapsed_slots
 from services.health.operations.moves import (
     NoPlaceYet,
