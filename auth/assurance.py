@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from auth.errors import DayLimitReached, InsufficientUserAuthentication
 from auth.models import Assurance
@@ -22,6 +23,7 @@ class Proof:
     level: Assurance
     authenticated_at: datetime
     known_since: datetime
+    passkey_id: UUID | None = None  # by which it was given
 
     def is_enough(self, wanted: Assurance, max_age: timedelta | None = None) -> bool:
         """Whether this proof is at least `wanted`, and not older than `max_age`."""

@@ -1,4 +1,4 @@
-"""Organisations, machine clients and signing keys, from the command line of an operator."""
+"""Organisations, machine clients, apps of others and signing keys, from the command line of an operator."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import click
 from sqlalchemy.orm import Session
 
 from auth import keyring, operations, phones
+from auth.app_errors import ReviewOutOfTurn
+from auth.app_models import NEED_A_REASON, AppState, Review
+from auth.operations import apps
 from auth.organisation_models import Organisation, OrganisationKind, StaffRole
 from kit import clock
 from kit.database import transaction
-from kit.errors import NotFound
+from kit.errors import NotFound, PreconditionFailed
+from kit.pages import MAX_LIMIT
 
 
 @click.group("auth")
 def commands() -> None:
-    """Organisations, machine clients and signing keys."""
+    """Organisations, machine clients, apps of others and signing keys."""
 
 
 @commands.command("create-organisation")
@@ -89,6 +93,44 @@ def revoke_client(client_id: UUID) -> None:
     click.echo(f"revoked {client_id}")
 
 
+@commands.command("list-apps")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in AppState]),
+    default=AppState.SUBMITTED.value,
+    show_default=True,
+    help="Only apps in this state.",
+)
+def list_apps(state: str) -> None:
+    """Show the newest apps of others: who answers for each, where it leads, and what it asks citizens for."""
+    with transaction() as session:
+        found = apps.list_apps(session, state=AppState(state), limit=MAX_LIMIT, cursor=None)
+    for app in found.items:
+        click.echo(f"{app.id} {app.state} version {app.version}: {app.name_vi} / {app.name_en}")
+        click.echo(f"  {app.owner_name}, {app.homepage}, {'confidential' if app.is_confidential else 'public'}")
+        click.echo(f"  asks for {' '.join(app.scopes)}; leads to {' '.join(app.redirect_uris)}")
+        if app.reason:
+            click.echo(f"  {app.reason}")
+
+
+@commands.command("review-app")
+@click.argument("app_id", type=click.UUID)
+@click.argument("decision", type=click.Choice([review.value for review in Review]))
+@click.option("--version", required=True, type=int, help="The version that was looked at, as list-apps tells it.")
+@click.option("--reason", help="For its owner; needed to refuse or suspend.")
+def review_app(app_id: UUID, decision: str, version: int, reason: str | None) -> None:
+    """Decide about an app of others; what it may do begins or ends at once."""
+    if Review(decision) in NEED_A_REASON and not reason:
+        raise click.UsageError("--reason is needed")
+    try:
+        with transaction() as session:
+            seen = apps.get_app(session, app_id, version=version)
+            decided = apps.review_app(session, seen, Review(decision), reason=reason, reviewer_id=None)
+    except (NotFound, PreconditionFailed, ReviewOutOfTurn) as exc:
+        raise click.ClickException(" ".join(exc.text("en"))) from exc
+    click.echo(f"{decided.id} {decided.state}")
+
+
 @commands.command("list-keys")
 def list_keys() -> None:
     """Show every signing key and what it is: published, active, retiring or withdrawn."""
@@ -109,7 +151,8 @@ def rotate_keys() -> None:
     click.echo(f"published {kid}: copy {kid}.pem into SIGNING_KEYS_DIR of every machine within 24 hours")
 
 
-@commands.command("withdraw-key")
+# One thumbprint in sixty-four begins with a dash, and is no option.
+@commands.command("withdraw-key", context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 def withdraw_key(kid: str) -> None:
     """Refuse all tokens signed with a key, everywhere within ten seconds: for a key that may have been seen."""

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from base64 import urlsafe_b64encode
 from uuid import UUID
 
-_secrets: dict[str, bytes] = {}
+from kit import keyed
+
 _CODE_DIGITS = 6
-
-
-def use_key(secret: bytes) -> None:
-    """Derive with `secret` from now on. All processes of one installation share it; a new one voids what is open."""
-    _secrets["key"] = secret
 
 
 def code_of(challenge_id: UUID) -> str:
     """The six digits that answer a challenge: RFC 4226 truncation of a keyed hash of its id."""
-    digest = _derive("one-time code", challenge_id.bytes)
+    digest = keyed.derive("one-time code", challenge_id.bytes)
     offset = digest[-1] & 0x0F
     number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
     return str(number % 10**_CODE_DIGITS).zfill(_CODE_DIGITS)
@@ -26,24 +20,25 @@ def code_of(challenge_id: UUID) -> str:
 
 def challenge_of(challenge_id: UUID) -> bytes:
     """The 32 bytes that an authenticator has to sign."""
-    return _derive("passkey challenge", challenge_id.bytes)
+    return keyed.derive("passkey challenge", challenge_id.bytes)
 
 
 def secret_of(purpose: str, attempt_id: UUID) -> str:
     """A secret of one attempt at the identity provider, for one purpose: state, nonce or PKCE; 43 characters."""
-    return urlsafe_b64encode(_derive(f"identity {purpose}", attempt_id.bytes)).rstrip(b"=").decode()
+    return urlsafe_b64encode(keyed.derive(f"identity {purpose}", attempt_id.bytes)).rstrip(b"=").decode()
+
+
+def form_secret_of(request_id: UUID, browser: str) -> str:
+    """What the forms of an app's question carry in the browser that holds the cookie `browser`; 43 characters."""
+    derived = keyed.derive("form of an authorization", request_id.bytes + browser.encode())
+    return urlsafe_b64encode(derived).rstrip(b"=").decode()
 
 
 def successor_of(refresh_token: str) -> str:
     """The refresh token that follows this one: always the same, and unknowable to who holds only the token."""
-    return urlsafe_b64encode(_derive("refresh token", refresh_token.encode())).rstrip(b"=").decode()
+    return urlsafe_b64encode(keyed.derive("refresh token", refresh_token.encode())).rstrip(b"=").decode()
 
 
 def fingerprint(kind: str, value: str) -> str:
     """A keyed hash that lets a phone number or a network address be counted without being stored."""
-    return f"{kind}:{_derive(kind, value.encode()).hex()[:32]}"
-
-
-def _derive(purpose: str, value: bytes) -> bytes:
-    # The purpose and its end are part of the message, so no value serves two purposes.
-    return hmac.digest(_secrets["key"], purpose.encode() + b"\0" + value, hashlib.sha256)
+    return f"{kind}:{keyed.derive(kind, value.encode()).hex()[:32]}"

@@ -21,14 +21,29 @@ class NotVietnameseMobile(DomainError):
 class TooManyCodes(DomainError):
     """Too many codes were asked for.
 
-    `limited_by` says whether for this phone number ("phone") or from this network ("address"); try again after
-    `Retry-After` seconds.
+    `limited_by` says whether for this phone number ("phone"), from this network ("address"), or for numbers like it
+    that never enter their codes ("prefix", "country"); try again after `Retry-After` seconds.
     """
 
     status = 429
     vi = (
-        "Bạn đã xin quá nhiều mã xác nhận. Giới hạn này tính theo số điện thoại hoặc theo mạng đang dùng;"
+        "Bạn đã xin quá nhiều mã xác nhận. Giới hạn này tính theo số điện thoại, theo mạng đang dùng hoặc theo dải số;"
         " vui lòng thử lại sau thời gian ghi ở Retry-After."
+    )
+    retryable = True
+
+
+class TooManyTries(DomainError):
+    """Too many tries to sign in. Wait as long as `Retry-After` says, or sign in another way.
+
+    `limited_by` says whether too many wrong codes came for this phone number ("phone"), or too many tries from this
+    network ("address").
+    """
+
+    status = 429
+    vi = (
+        "Bạn đã thử đăng nhập quá nhiều lần. Giới hạn này tính theo số điện thoại hoặc theo mạng đang dùng;"
+        " vui lòng đợi theo Retry-After hoặc đăng nhập bằng cách khác."
     )
     retryable = True
 
@@ -266,10 +281,10 @@ class InvalidClient(DomainError):
 
 
 class UnsupportedGrantType(DomainError):
-    """This grant type is not supported. Send grant_type=client_credentials."""
+    """This grant type is not supported. Send the one that the API document names for this address."""
 
     status = 400
-    vi = "Loại cấp quyền này không được hỗ trợ. Vui lòng gửi grant_type=client_credentials."
+    vi = "Loại cấp quyền này không được hỗ trợ. Vui lòng gửi grant_type mà tài liệu API nêu cho địa chỉ này."
 
     def __init__(self, **members: Any) -> None:  # noqa: ANN401 - JSON members
         super().__init__(error=self.code, **members)

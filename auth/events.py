@@ -47,6 +47,15 @@ class MemberInvited(Event):
 
 
 @dataclass(frozen=True)
+class AppAllowed(Event):
+    """A citizen has allowed an app of others something, and it holds tokens now; they hear of it in their own app."""
+
+    citizen_id: UUID
+    app_id: UUID
+    grant_id: UUID
+
+
+@dataclass(frozen=True)
 class CitizensJoined(Event):
     """Two citizens are proved to be one person: what was `joined_id`'s is `kept_id`'s from now on.
 

@@ -23,17 +23,20 @@ class WayToIdentity:
     expires_at: datetime
 
 
-def start_identity(*, session_id: UUID | None, redirect_uri: str | None) -> WayToIdentity:
-    """Open a way to the identity provider.
+def start_identity(*, session_id: UUID | None, redirect_uri: str | None, address: str | None = None) -> WayToIdentity:
+    """Open a way to the identity provider, asked for from a network address that has to share its sign-ins.
 
-    Raises RedirectNotAllowed, IdentityNotOffered, and IdentityUnavailable when the provider does not answer.
+    Raises TooManyTries, RedirectNotAllowed, IdentityNotOffered, and IdentityUnavailable when the provider does not
+    answer.
     """
     allowed = identity.offered().redirect_uris
     redirect_uri = redirect_uri or allowed[0]
     if redirect_uri not in allowed:
         raise RedirectNotAllowed
     with transaction() as session:
-        attempt = operations.start_identity_attempt(session, session_id=session_id, redirect_uri=redirect_uri)
+        attempt = operations.start_identity_attempt(
+            session, session_id=session_id, redirect_uri=redirect_uri, address=address
+        )
     return WayToIdentity(attempt.id, identity.address_of(attempt.id, redirect_uri), attempt.expires_at)
 
 

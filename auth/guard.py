@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from flask import Flask, Response, g, request
 
 from auth import assurance, operations, tokens
+from auth.app_scopes import SCOPES
 from auth.assurance import Proof
 from auth.errors import UnknownScope
 from auth.keyring import Jwk
 from auth.models import Assurance
-from auth.operations import Staff
+from auth.operations import Staff, grants
 from auth.organisation_models import OrganisationKind, StaffRole
-from kit import clock
+from auth.revocations import Revoked
 from kit.database import transaction
 from kit.errors import NotAllowed, NotFound, NotSignedIn, TooManyRequests
 from kit.quotas import Quota, Quotas
 from kit.web import Api
-
-# Access tokens live for minutes and are checked without the database; what ended before its time is read this often.
-_REVOKED_KEPT = timedelta(seconds=5)
 
 ACT_FOR = "Act-For"  # the id of the citizen the caller acts for
 FOR_ORGANISATION = "For-Organisation"  # the id of the organisation the caller works for
@@ -48,6 +45,7 @@ class Rule:
     A citizen also needs to have proved who they are by `assurance` or better, at most `max_age` ago.
     `open` operations take anybody, with or without a token; a token that is there is still checked, unless the
     operation takes `own_credentials`. `act_for` is the scope of a mandate by which a citizen may do it for another.
+    `app` is the scope by which an app of others may do it for a citizen who has allowed it; without one no app may.
 
     `staff` are the roles of members of organisations of `kinds`, one of which is enough; they call with the header
     For-Organisation and a passkey or national identity of the last twelve hours, or what `assurance` and `max_age` want
@@ -61,6 +59,7 @@ class Rule:
     assurance: Assurance | None = None
     max_age: timedelta | None = None
     act_for: str | None = None
+    app: str | None = None
     staff: frozenset[StaffRole] = frozenset()
     kinds: frozenset[OrganisationKind] = frozenset(OrganisationKind)
     shows_citizens: bool = False
@@ -68,7 +67,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Caller:
-    """The one who asks: `subject` is the citizen's or the machine client's id."""
+    """The one who asks: `subject` is the citizen's, the machine client's or the app's id."""
 
     role: Role
     subject: UUID | None = None
@@ -76,8 +75,12 @@ class Caller:
     session_id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     proof: Proof | None = None  # of citizens only
-    acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this very operation
+    acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this operation, or allowed the app
     staff: Staff | None = None  # of members of staff only: for whom, and as what
+    # Of apps of others only: the consent they call by, what its citizen is called towards them, their own name.
+    grant_id: UUID | None = None
+    alias: UUID | None = None
+    app_name: str | None = None
 
     @property
     def assurance(self) -> Assurance | None:
@@ -87,6 +90,8 @@ class Caller:
     @property
     def key(self) -> str:
         """What idempotency keys, cursors and quotas are bound to."""
+        if self.alias:
+            return f"{self.role}:{self.subject} for {self.alias}"
         if self.acts_for:
             return f"{self.role}:{self.subject} for {self.acts_for}"
         if self.staff:
@@ -100,6 +105,17 @@ MayAct = Callable[[UUID, UUID, str, str], bool]
 _grantable: set[str] = set()  # the scopes a system can be granted: those the policy asks for
 
 
+@dataclass(frozen=True)
+class AppLook:
+    """An app of others that is about to be shown something of a citizen, by a scope they have allowed."""
+
+    citizen_id: UUID
+    app_id: UUID
+    app_name: str
+    scope: str
+    operation: str
+
+
 def install(
     app: Flask,
     api: Api,
@@ -108,15 +124,15 @@ def install(
     *,
     may_act: MayAct,
     state_purpose: Callable[[], object],
+    app_looks: Callable[[AppLook], None],
 ) -> None:
     """Put the guard before every operation of `api`; raises LookupError for an operation without a rule.
 
     `may_act` is asked, and writes down for the principal, when the header Act-For names somebody. `state_purpose`
-    raises when staff ask for citizens' data and do not say why.
+    raises when staff ask for citizens' data and do not say why. `app_looks` writes down for the citizen what an app is
+    about to see.
     """
-    unruled = sorted(set(api.operations.values()) - set(policy))
-    if unruled:
-        raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
+    _check(policy, api)
 
     _grantable.update(rule.scope for rule in policy.values() if rule.scope and Role.PROVIDER in rule.roles)
 
@@ -135,6 +151,7 @@ def install(
             raise
         g.caller_key = g.caller.key
         _spend(quotas, g.caller_key if g.caller.subject else f"address:{request.remote_addr}")
+        g.caller = _on_behalf(g.caller, rule)
         if FOR_ORGANISATION in request.headers and not rule.open:
             g.caller = _appoint(g.caller, rule)
             g.caller_key = g.caller.key
@@ -142,6 +159,8 @@ def install(
                 state_purpose()
         else:
             _admit(g.caller, rule)
+        if g.caller.app_name and rule.app and not rule.open:
+            app_looks(AppLook(g.caller.acts_for, g.caller.subject, g.caller.app_name, rule.app, operation))
         if ACT_FOR in request.headers and not rule.open:
             g.caller = _stand_in(g.caller, rule, operation, may_act)
             g.caller_key = g.caller.key
@@ -155,6 +174,15 @@ def install(
         return response
 
 
+def _check(policy: Mapping[str, Rule], api: Api) -> None:
+    unruled = sorted(set(api.operations.values()) - set(policy))
+    if unruled:
+        raise LookupError(f"operations without an entry in server/policy.py: {', '.join(unruled)}")
+    for operation, rule in policy.items():
+        if rule.app is not None and (rule.app not in SCOPES or rule.assurance is not None):
+            raise LookupError(f"{operation}: no citizen is asked for {rule.app}, or an app would have to step up")
+
+
 def current_caller() -> Caller:
     """Who makes the current request."""
     caller: Caller = g.caller
@@ -162,7 +190,12 @@ def current_caller() -> Caller:
 
 
 def current_citizen() -> UUID:
-    """The citizen whose things the current request is about: who makes it, or whom they act for by mandate."""
+    """The citizen whose things the current request is about: who makes it, or whom they act for by mandate.
+
+    When an app of others makes it, the citizen who has allowed it.
+    """
+    if current_caller().role is Role.DEVELOPER:
+        return _subject(lambda caller: caller.acts_for, Role.DEVELOPER)
     return _subject(lambda caller: caller.acts_for or caller.subject, Role.CITIZEN)
 
 
@@ -260,6 +293,16 @@ def _identify(rule: Rule) -> Caller:
     claims = tokens.verify(token.strip(), _find_key)
     if _revoked.holds(claims.kid, str(claims.session_id), str(claims.subject), str(claims.credential_id)):
         raise NotSignedIn("ended")
+    if (claims.role == Role.DEVELOPER) is (claims.client_id is None):
+        raise NotSignedIn("malformed")  # an app's token, and no other, names its app
+    if claims.client_id is not None:
+        return Caller(
+            role=Role.DEVELOPER,
+            subject=claims.client_id,
+            scopes=claims.scopes,
+            grant_id=claims.session_id,
+            alias=claims.subject,
+        )
     return Caller(
         role=Role(claims.role),
         subject=claims.subject,
@@ -276,39 +319,34 @@ def _proof(claims: tokens.Claims) -> Proof | None:
     return Proof(claims.assurance, claims.authenticated_at, claims.known_since or claims.authenticated_at)
 
 
+def _on_behalf(caller: Caller, rule: Rule) -> Caller:
+    """An app of others, with the citizen who has allowed it: asked anew each time. Anybody else as they are."""
+    if caller.role is not Role.DEVELOPER:
+        return caller
+    if caller.grant_id is None or caller.subject is None or caller.alias is None:
+        raise NotSignedIn("malformed")
+    with transaction() as session:
+        grant = grants.find_live_grant(session, caller.grant_id, caller.subject, caller.alias)
+    if grant is None:
+        raise NotSignedIn("ended")
+    # Before anything is shown or written down: an app has its citizen, and neither a mandate nor an office.
+    if not rule.open and (ACT_FOR in request.headers or FOR_ORGANISATION in request.headers):
+        raise NotAllowed
+    return replace(caller, acts_for=grant.citizen_id, app_name=grant.app_name, scopes=caller.scopes & grant.scopes)
+
+
 def _find_key(kid: str) -> Jwk | None:
     with transaction() as session:
         return operations.find_signing_key(session, kid)
 
 
-class _Revoked:
-    """What was ended lately, as this process read it at most five seconds ago."""
-
-    def __init__(self) -> None:
-        self._names: frozenset[str] = frozenset()
-        self._read_at: datetime | None = None
-        self._lock = threading.Lock()
-
-    def holds(self, *names: str) -> bool:
-        """Whether a token that names any of these is over; reads anew, by one query, when it is time."""
-        if self._is_stale():
-            with self._lock:
-                # Of all threads that found it stale the first one reads, the others have waited for it.
-                if self._is_stale():
-                    with transaction() as session:
-                        self._names = operations.list_revoked(session)
-                    self._read_at = clock.now()
-        return not self._names.isdisjoint(names)
-
-    def _is_stale(self) -> bool:
-        # A clock that was set back makes it stale as well.
-        return self._read_at is None or not timedelta() <= clock.now() - self._read_at < _REVOKED_KEPT
-
-
-_revoked = _Revoked()
+_revoked = Revoked()
 
 
 def _admit(caller: Caller, rule: Rule) -> None:
+    if caller.role is Role.DEVELOPER:
+        _admit_app(caller, rule)
+        return
     if rule.open or caller.role in rule.roles:
         if rule.assurance and caller.role is Role.CITIZEN:
             assurance.require(caller.proof, rule.assurance, rule.max_age)
@@ -320,3 +358,12 @@ def _admit(caller: Caller, rule: Rule) -> None:
     if rule.staff and caller.role is Role.CITIZEN:
         raise NotAllowed(header=FOR_ORGANISATION)
     raise NotAllowed
+
+
+def _admit_app(app: Caller, rule: Rule) -> None:
+    if rule.open or (rule.app is not None and rule.app in app.scopes):
+        return
+    refusal = NotAllowed(scope=rule.app) if rule.app else NotAllowed()
+    if rule.app:
+        refusal.headers["WWW-Authenticate"] = f'Bearer realm="citizen", error="insufficient_scope", scope="{rule.app}"'
+    raise refusal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from auth import derivation
 from auth.errors import IdentityNotOffered, IdentityRefused, IdentityUnavailable
@@ -33,7 +36,9 @@ _TIMEOUT_SECONDS = (3, 10)
 _METADATA_KEPT = timedelta(hours=1)
 _KEYS_KEPT = timedelta(minutes=5)
 _LONGEST_ID_TOKEN = 16_384
-_LONGEST_ANSWER = 1_000_000
+_LONGEST_ANSWER = 65_536
+_LONGEST_TALK_SECONDS = 15  # for one answer as a whole, however slowly it drips
+_PIECE = 8_192
 _OK = 200
 _ALGORITHMS = ["ES256"]
 _MAPPED = frozenset({"name", "birth_date", "cccd"})
@@ -157,7 +162,7 @@ def _exchange(provider: Provider, attempt_id: UUID, redirect_uri: str, code: str
         token_endpoint_auth_method="client_secret_basic",  # noqa: S106 - the name of a method
         redirect_uri=redirect_uri,
     ) as session:
-        session.trust_env = False
+        _bound(session)
         try:
             token = session.fetch_token(
                 _metadata()["token_endpoint"],
@@ -247,16 +252,43 @@ def _keys(*, at_most: timedelta = _KEYS_KEPT) -> KeySet:
 
 def _get(address: str) -> dict[str, Any]:
     with requests.Session() as session:
-        session.trust_env = False
+        _bound(session)
         try:
-            answer = session.get(address, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True)
-            body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
-            found = orjson.loads(body) if answer.status_code == _OK else None
+            answer = session.get(address, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+            found = orjson.loads(answer.content) if answer.status_code == _OK else None
         except (requests.RequestException, ValueError, OSError) as exc:
             raise _unavailable(exc) from exc
     if not isinstance(found, dict):
         raise _unavailable(ValueError("answer"))
     return found
+
+
+class _Bounded(HTTPAdapter):
+    """A line on which an answer that is too long, or takes too long, breaks off."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """One request and its whole answer; raises RequestException for one that will not end."""
+        answer = super().send(request, *args, **{**kwargs, "stream": True})
+        ends = time.monotonic() + _LONGEST_TALK_SECONDS
+        body = bytearray()
+        try:
+            while piece := answer.raw.read1(_PIECE, decode_content=True):
+                body += piece
+                if len(body) > _LONGEST_ANSWER or time.monotonic() > ends:
+                    raise requests.exceptions.ContentDecodingError("too long")
+        except HTTPError as exc:
+            raise requests.exceptions.ConnectionError("broken off") from exc
+        finally:
+            answer.close()
+        answer._content = bytes(body)  # noqa: SLF001 - where requests keeps what was read
+        return answer
+
+
+def _bound(session: requests.Session) -> None:
+    """Let nothing of the machine's surroundings, and no endless answer, into this session."""
+    session.trust_env = False
+    session.mount("https://", _Bounded())
+    session.mount("http://", _Bounded())
 
 
 def _is_old(read_at: datetime | None, kept: timedelta) -> bool:

@@ -36,6 +36,7 @@ class SessionEnd(StrEnum):
     SIGNED_OUT = "signed_out"
     ENDED_ELSEWHERE = "ended_elsewhere"  # by its citizen, on another device
     TOKEN_REUSED = "token_reused"  # noqa: S105 - a reason, not a secret
+    PASSKEY_REMOVED = "passkey_removed"
 
 
 class KeyState(StrEnum):
@@ -74,10 +75,10 @@ class PhoneChallenge(Record):
 
 
 class ChallengeBudget(Base):
-    """How many codes were asked for one number, or from one address, in one window of time."""
+    """How much one number, network, prefix or country has spent of something in one window of time."""
 
     __tablename__ = "challenge_budget"
-    __table_args__ = (CheckConstraint("spent > 0", name="spent_is_positive"),)
+    __table_args__ = (CheckConstraint("spent >= 0", name="spent_is_not_negative"),)
 
     subject: Mapped[str] = mapped_column(primary_key=True)  # a keyed hash: neither number nor address stands here
     window_starts_at: Mapped[datetime] = mapped_column(primary_key=True, index=True)
@@ -108,6 +109,9 @@ class SignInSession(Record):
     assurance: Mapped[Assurance] = mapped_column(default=Assurance.PHONE)
     authenticated_at: Mapped[datetime]
     known_since: Mapped[datetime]
+    # No foreign keys: what these passkeys have opened or raised has to be found when they are gone.
+    opened_by_passkey_id: Mapped[UUID | None]
+    raised_by_passkey_id: Mapped[UUID | None]
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -168,18 +172,21 @@ class PasskeyChallenge(Record):
 
 
 class LinkedIdentity(Record):
-    """A person as a national identity provider knows them: `subject` is its name for them towards us."""
+    """A person as a national identity provider knows them: `subject_index` finds them by its name for them towards us.
+
+    The name itself is needed nowhere, so it is not kept: only its blind index.
+    """
 
     __tablename__ = "linked_identity"
     __table_args__ = (
-        UniqueConstraint("issuer", "subject", name="uq_linked_identity_account"),
+        UniqueConstraint("issuer", "subject_index", name="uq_linked_identity_account"),
         # One person has one account there.
         UniqueConstraint("citizen_id", "issuer", name="uq_linked_identity_citizen"),
     )
 
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"))
     issuer: Mapped[str]
-    subject: Mapped[str]
+    subject_index: Mapped[bytes]
     level: Mapped[str]  # as the provider words it
     verified_at: Mapped[datetime]
 

@@ -115,7 +115,10 @@ class Membership(Record):
 
 
 class MemberEvent(Record):
-    """A change among the members, never altered: who did what to whom, when, and the roles after it."""
+    """A change among the members, never altered: who did what to whom, when, and the roles after it.
+
+    Only when two citizens are proved to be one person does it go on as the other's.
+    """
 
     __tablename__ = "member_event"
     __table_args__ = (Index("ix_member_event_organisation", "organisation_id", "id"),)

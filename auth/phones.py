@@ -39,6 +39,16 @@ def parse(typed: str) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
+def prefix_of(phone: str) -> str:
+    """The block of ten thousand numbers an E.164 number lies in."""
+    return phone[:-4]
+
+
+def country_of(phone: str) -> str:
+    """The country calling code of an E.164 number: "84"."""
+    return str(phonenumbers.parse(phone).country_code)
+
+
 def mask(phone: str) -> str:
     """An E.164 number as its owner recognises it and a bystander does not: "0912 *** 678"."""
     national = f"0{phone.removeprefix('+84')}"

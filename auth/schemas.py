@@ -102,6 +102,7 @@ class MeSchema(ma.Schema):
     created_at = Instant(required=True, metadata={"description": "The first sign-in."})
     assurance = ma.fields.String(
         required=True,
+        allow_none=True,
         metadata={"description": "How surely we know the citizen: phone, passkey or identity.", "example": "phone"},
     )
 

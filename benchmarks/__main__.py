@@ -1,4 +1,4 @@
-"""Measure: `python -m benchmarks [payments] [reads] [imports] [clinics] [profile]`; all but the last by default."""
+"""Measure: `python -m benchmarks [sign-in] [payments] [reads] [imports] [clinics] [profile]`; all but the profile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import bills, clinics, payments, pgbench, reads
+from benchmarks import bills, clinics, payments, pgbench, reads, sign_in
 from benchmarks.house import ROOT, WEB_THREADS, WEB_WORKERS, House
 from benchmarks.load import Measured, percentile
 from benchmarks.payments import Roads
@@ -22,10 +22,11 @@ from benchmarks.pgbench import Baseline
 from benchmarks.statements import InProcess, Script, read_script
 from kit import database, embedded
 
-_USUAL = ("payments", "reads", "imports", "clinics")
+_USUAL = ("sign-in", "payments", "reads", "imports", "clinics")
 _WARM_UP = 10  # payments of each app that do not count
 _READ = 8  # payments made to read their SQL: enough that every statement is prepared
 _PROFILED = 20
+_TOKENS = 2_000
 
 
 def main() -> int:
@@ -35,6 +36,7 @@ def main() -> int:
     options.add_argument("--payments", type=int, default=1_000, help="how many payments over HTTP")
     options.add_argument("--clients", type=int, default=8, help="how many apps at once")
     options.add_argument("--reads", type=int, default=250, help="requests of each app for each read")
+    options.add_argument("--sign-ins", type=int, default=50, help="how many citizens sign in")
     options.add_argument("--bills", type=int, default=100_000, help="how many bills the big file has")
     asked = options.parse_args()
     if unknown := set(asked.parts) - {*_USUAL, "profile"}:
@@ -60,33 +62,68 @@ def _measure(house: House, asked: argparse.Namespace) -> None:
     shutil.copy(file, house.sample / f"bills_{bills.SLUG}.csv")
     for name in ("sandbox", "web", "worker"):
         house.start(name)
-    if asked.parts - {"imports", "clinics"}:
-        bills.send_file(house, file)
-        households = bills.move_in(house, asked.clients)
-        roads = payments.pay(house, households, _WARM_UP)
-        if "payments" in asked.parts:
-            roads = payments.pay(house, households, each)
-        bills.sign_in_again(house, households)
-        if "reads" in asked.parts:
-            _tell_reads(reads.read(households, asked.reads))
-        bills.sign_in_again(house, households)
-        inside, mine = InProcess(house), households[0].bills
-        script = read_script(house, inside, households[0], [mine.pop() for _ in range(_READ)])
-        if "profile" in asked.parts:
-            _tell_profile(inside.profile(households[0], [mine.pop() for _ in range(_PROFILED)]))
-        if "payments" in asked.parts:
-            # A copy of the database can only be made while nobody is connected to it.
-            house.stop("web", "worker")
-            database.disconnect()
-            _tell_payments(roads, asked.clients, script, pgbench.run(house, script, clients=asked.clients, each=each))
-            for name in ("web", "worker"):
-                house.start(name)
+    if "sign-in" in asked.parts:
+        _tell_sign_in(house, asked.sign_ins)
+    if asked.parts - {"imports", "sign-in", "clinics"}:
+        _measure_bills(house, asked, file, each)
     if "imports" in asked.parts:
         _tell_imports(house, asked.bills)
     if "clinics" in asked.parts:
         _tell_reads(clinics.poll(house))
         _tell_rush(clinics.rush(house))
     _say(f"\n{_load()} at the end")
+
+
+def _measure_bills(house: House, asked: argparse.Namespace, file: Path, each: int) -> None:
+    bills.send_file(house, file)
+    households = bills.move_in(house, asked.clients)
+    roads = payments.pay(house, households, _WARM_UP)
+    if "payments" in asked.parts:
+        roads = payments.pay(house, households, each)
+    bills.sign_in_again(house, households)
+    if "reads" in asked.parts:
+        _tell_reads(reads.read(households, asked.reads))
+    bills.sign_in_again(house, households)
+    inside, mine = InProcess(house), households[0].bills
+    script = read_script(house, inside, households[0], [mine.pop() for _ in range(_READ)])
+    if "profile" in asked.parts:
+        _tell_profile(inside.profile(households[0], [mine.pop() for _ in range(_PROFILED)]))
+    if "payments" in asked.parts:
+        # A copy of the database can only be made while nobody is connected to it.
+        house.stop("web", "worker")
+        database.disconnect()
+        _tell_payments(roads, asked.clients, script, pgbench.run(house, script, clients=asked.clients, each=each))
+        for name in ("web", "worker"):
+            house.start(name)
+
+
+def _tell_sign_in(house: House, count: int) -> None:
+    verified = sign_in.verify(_TOKENS)
+    median = percentile(verified.first, 0.5) * 1000
+    verdict = "under" if median < sign_in.MOST_MILLISECONDS else "NOT under"
+    _table(
+        f"CPU time of checking a token: {verdict} the {sign_in.MOST_MILLISECONDS} ms it may take",
+        ("", "p50 ms", "p99 ms"),
+        [
+            (name, *(f"{percentile(taken, p) * 1000:.3f}" for p in (0.5, 0.99)))
+            for name, taken in (("seen for the first time", verified.first), ("seen before", verified.again))
+        ],
+    )
+    waited = sign_in.sign_in(house, count)
+    _table(
+        f"From a number to the first answer, {count} citizens one after the other",
+        ("", "p50 ms", "p99 ms"),
+        [
+            (name, *(f"{percentile(taken, p) * 1000:.0f}" for p in (0.5, 0.99)))
+            for name, taken in (
+                ("startPhoneSignIn", waited.asked),
+                ("the text message, by the worker", waited.texted),
+                ("answerPhoneChallenge", waited.answered),
+                ("getMe", waited.first_answer),
+                ("all of it", waited.whole),
+            )
+        ],
+    )
 
 
 def _tell_payments(roads: Roads, clients: int, script: Script, baseline: Baseline) -> None:

@@ -57,10 +57,13 @@ class House:
             "BASE_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
             "SECRET_KEY": b64encode(secrets.token_bytes(32)).decode(),
+            "SIGNING_KEY_FILE": str(key),
             "VAULT_KEY": b64encode(secrets.token_bytes(32)).decode(),
             "VAULT_INDEX_KEY": b64encode(secrets.token_bytes(32)).decode(),
-            "SIGNING_KEY_FILE": str(key),
             "REQUESTS_PER_MINUTE": "100000000",
+            # One app pays here what a district pays in a day.
+            "DAY_LIMIT_PHONE_VND": "99999999999",
+            "DAY_LIMIT_STRONG_VND": "99999999999",
             "NO_PROXY": HOST,
         }
         self.run("migrate")

@@ -75,11 +75,11 @@ class Client:
 def sign_in(house: House, client: Client, phone: str) -> Client:
     """Give the client a fresh token of the citizen with that number, by the code of the text message."""
     client.token = None
-    had = len(_messages(house, phone))
+    had = len(read_messages(house, phone))
     challenge = client.must("POST", "/v1/auth/phone-challenges", {"phone": phone})
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        if len(messages := _messages(house, phone)) > had:
+        if len(messages := read_messages(house, phone)) > had:
             answer = {"code": messages[-1]["text"].split()[0], "device_name": "Benchmark"}
             path = f"/v1/auth/phone-challenges/{challenge['id']}/answer"
             client.token = client.must("POST", path, answer)["access_token"]
@@ -88,7 +88,8 @@ def sign_in(house: House, client: Client, phone: str) -> Client:
     raise RuntimeError("no code arrived")
 
 
-def _messages(house: House, phone: str) -> list[dict[str, Any]]:
+def read_messages(house: House, phone: str) -> list[dict[str, Any]]:
+    """The text messages that have arrived at a number, the newest last."""
     inbox = requests.get(f"{house.sandbox_url}/inbox.json", params={"to": phone, "kind": "sms"}, timeout=30)
     items: list[dict[str, Any]] = inbox.json()["items"]
     return items

@@ -61,3 +61,12 @@ class Choice(ma.fields.String):
     def __init__(self, enum: type, **kwargs: Any) -> None:  # noqa: ANN401
         values = [member.value for member in enum]  # type: ignore[attr-defined]
         super().__init__(validate=ma.validate.OneOf(values), **kwargs)
+
+
+class Flag(ma.fields.Boolean):
+    """true or false in JSON: neither 1 nor "yes"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ANN401
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)

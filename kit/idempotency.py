@@ -36,7 +36,7 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True)
 class RequestKey:
-    """Who asks for what, with which key; `fingerprint` is a hash of the request's meaning."""
+    """Who asks for what, with which key; `fingerprint` is a keyed hash of the request's meaning."""
 
     caller: str
     operation: str

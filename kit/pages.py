@@ -75,11 +75,13 @@ def page(
     cursor: str | None,
     question: object,
     descending: bool = True,
+    endless: bool = False,
 ) -> Page:
     """Run `statement` for one page ordered by the columns `by`, which together must be unique.
 
     `question` is whatever the cursor is bound to: filters and caller. Raises MalformedRequest for a cursor that was
-    altered, or belongs to another question. Each row must carry the columns of `by` under their names.
+    altered, or belongs to another question. Each row must carry the columns of `by` under their names. An `endless`
+    list gives a cursor on its last page too, from which what is added later will be read.
     """
     bound_to = hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
     if cursor is not None:
@@ -89,9 +91,9 @@ def page(
     statement = statement.order_by(*(column.desc() if descending else column.asc() for column in by)).limit(limit + 1)
     result = session.execute(statement)
     rows: Sequence[Any] = result.scalars().all() if len(result.keys()) == 1 else result.all()
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
+    if not rows or (len(rows) <= limit and not endless):
+        return Page(rows, cursor if endless else None)
+    last = rows[:limit][-1]
     values = [getattr(last, column.key) for column in by]
     return Page(rows[:limit], _signer["cursor"].dumps([bound_to, *map(_plain, values)]))
 

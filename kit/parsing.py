@@ -154,16 +154,12 @@ class StrictParser(FlaskParser):
 
     def load_form(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ANN401 - the library's signature
         """The body as a form, with the checks of the JSON body."""
-        if req.mimetype != "application/x-www-form-urlencoded":
-            raise UnsupportedMediaType
-        check_urlencoded(read_body(req))
-        _check_parameters(req.form, "/")
+        read_form(req)
         return super().load_form(req, schema)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ANN401 - the library's signature
         """The query string, which must be UTF-8 and name each parameter once."""
-        check_urlencoded(req.query_string)
-        _check_parameters(req.args, "")
+        read_query(req)
         return super().load_querystring(req, schema)
 
     def handle_error(
@@ -188,6 +184,22 @@ class StrictParser(FlaskParser):
 def unknown_parameter(name: str) -> Flaw:
     """What is wrong with a parameter that an operation does not know."""
     return _flaw("Unknown field.", name)
+
+
+def read_form(req: Request, limit: int = MAX_BODY_BYTES) -> dict[str, str]:
+    """The body as a form, as it was written; raises MalformedRequest unless it is UTF-8 and names each value once."""
+    if req.mimetype != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType
+    check_urlencoded(read_body(req, limit))
+    _check_parameters(req.form, "/")
+    return req.form.to_dict()
+
+
+def read_query(req: Request) -> dict[str, str]:
+    """The query string, as it was written; raises MalformedRequest unless it is UTF-8 and names each value once."""
+    check_urlencoded(req.query_string)
+    _check_parameters(req.args, "")
+    return req.args.to_dict()
 
 
 def _check_parameters(given: MultiDict[str, str], before: str) -> None:

@@ -6,7 +6,18 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, delete, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    TypeDecorator,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -16,6 +27,29 @@ from kit.database import Base
 from kit.vault import DataKey, Unreadable, WrappedKey
 
 _BATCH = 500
+_NO_ROW = UUID(int=0)
+
+
+class SealedText(TypeDecorator[str]):
+    """A column of text that stands sealed in the table: for secrets of others that live for minutes, of no person.
+
+    Sealed by the master key for one `purpose`, so a value of one kind opens in no column of another.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__()
+        self.purpose = purpose
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - SQLAlchemy's
+        """The text as it is stored."""
+        return None if value is None else vault.seal_briefly(self.purpose, _NO_ROW, value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
+        """The text again."""
+        return None if value is None else vault.unseal_briefly(self.purpose, _NO_ROW, value)
 
 
 class VaultKey(Base):
@@ -169,6 +203,29 @@ def find_owner(session: Session, field: str, value: str) -> UUID | None:
             VaultEntry.field == field, VaultEntry.lookup == vault.blind_index(field, value)
         )
     )
+
+
+def hand_over(session: Session, from_id: UUID, to_id: UUID) -> None:
+    """Give the values of one person to another, as whom they go on; doing it again changes nothing.
+
+    Where both have one, the proved one stays, and of two proved ones the receiver's. The giver's key stays: rooms may
+    have sealed rows of their own with it.
+    """
+    given = session.execute(
+        select(VaultEntry.field, VaultEntry.sealed, VaultEntry.proved_by, VaultEntry.lookup)
+        .where(VaultEntry.owner_id == from_id)
+        .with_for_update()
+    ).all()
+    if not given:
+        return
+    key = get_key(session, from_id)
+    own = list_proofs(session, to_id)
+    session.execute(delete(VaultEntry).where(VaultEntry.owner_id == from_id))
+    for row in given:
+        if row.field in own and (own[row.field] is not None or row.proved_by is None):
+            continue
+        value = key.unseal(row.field, row.sealed)
+        put(session, to_id, row.field, value, proved_by=row.proved_by, alone=row.lookup is not None)
 
 
 def remove(session: Session, owner_id: UUID, fields: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from kit import logs
+from kit import keyed, logs
 from kit.errors import (
     CODES,
     BadRequest,
@@ -266,8 +266,15 @@ def example_of(error: type[DomainError]) -> dict[str, Any]:
     }
 
 
+def speak(language: str) -> None:
+    """Answer the present request in "vi" or "en", whatever its Accept-Language: who asks has said so elsewhere."""
+    g.spoken = language
+
+
 def language() -> str:
     """The caller's language: "vi" unless English, of whatever country, is preferred."""
+    if "spoken" in g:
+        return str(g.spoken)
     for tag_asked, quality in request.accept_languages:
         if quality > 0 and (asked := tag_asked.partition("-")[0].lower()) in LANGUAGES:
             return asked
@@ -291,7 +298,8 @@ def request_key(asked: object) -> RequestKey:
         caller=g.caller_key,
         operation=g.operation_id,
         key=g.idempotency_key,
-        fingerprint=hashlib.sha256(meaning).hexdigest(),
+        # What was asked holds amounts, codes and numbers that could be guessed from a plain hash.
+        fingerprint=keyed.derive("request fingerprint", meaning).hex(),
     )
 
 

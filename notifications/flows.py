@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import auth.operations
@@ -26,7 +27,8 @@ def push_message(event: MessagePosted) -> None:
     between sending and writing that down repeats a push, and the phone shows it in place of the first.
     """
     with transaction() as session:
-        due = operations.start_pushes(session, event.message_id)
+        before = datetime.fromisoformat(event.registered_before) if event.registered_before else None
+        due = operations.start_pushes(session, event.message_id, registered_before=before)
     results: dict[UUID, PushResult] = {}
     wait: int | None = None
     for phone in due:

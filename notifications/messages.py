@@ -98,6 +98,54 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
             "We are sorry: {place} cannot see you at {when}. You come first for another place: see Bookings.",
         ),
     },
+    MessageKind.NEW_DEVICE: {
+        "vi": Words(
+            "Đăng nhập trên thiết bị mới",
+            "Tài khoản của bạn vừa đăng nhập trên thiết bị mới. Nếu không phải bạn, hãy đăng xuất thiết bị đó.",
+        ),
+        "en": Words(
+            "A new device has signed in",
+            "Your account has just signed in on a new device. If it was not you, sign that device out.",
+        ),
+    },
+    MessageKind.SESSION_CLOSED: {
+        "vi": Words(
+            "Một phiên đã được đóng",
+            "Chúng tôi đã đóng một phiên vì mã đăng nhập bị dùng hai lần. Vui lòng đăng nhập lại.",
+        ),
+        "en": Words(
+            "A session was closed",
+            "We closed a session because its sign-in token was used twice. Please sign in again.",
+        ),
+    },
+    MessageKind.PASSKEY_ADDED: {
+        "vi": Words(
+            "Có khóa truy cập mới",
+            "Một khóa truy cập mới vừa được thêm. Nếu không phải bạn, hãy xóa khóa đó.",
+        ),
+        "en": Words(
+            "There is a new passkey",
+            "A new passkey has just been added. If it was not you, remove that passkey.",
+        ),
+    },
+    MessageKind.APP_ALLOWED: {
+        "vi": Words(
+            "Bạn vừa cho phép một ứng dụng",
+            "Ứng dụng này xem được dữ liệu bạn đã chọn. Nếu không phải bạn, hãy rút lại trong Ứng dụng đã cho phép.",
+        ),
+        "en": Words(
+            "You have just allowed an app",
+            "It can see the data you chose. If it was not you, withdraw it under Allowed apps.",
+        ),
+    },
+    MessageKind.MANDATE_ACCEPTED: {
+        "vi": Words("Ủy quyền đã có hiệu lực", "{reason}"),
+        "en": Words("A mandate is in force", "{reason}"),
+    },
+    MessageKind.MANDATE_REVOKED: {
+        "vi": Words("Ủy quyền đã kết thúc", "{reason}"),
+        "en": Words("A mandate has ended", "{reason}"),
+    },
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
@@ -133,6 +181,19 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.VISIT_CANCELLED: {
         "vi": Words("Lịch hẹn của bạn có thay đổi", "Mở ứng dụng để xem chỗ khác dành cho bạn."),
         "en": Words("Your appointment has changed", "Open the app for another place."),
+    },
+    # These are read on another device than the one they are about: what to do stands in them.
+    MessageKind.NEW_DEVICE: INBOX[MessageKind.NEW_DEVICE],
+    MessageKind.SESSION_CLOSED: INBOX[MessageKind.SESSION_CLOSED],
+    MessageKind.PASSKEY_ADDED: INBOX[MessageKind.PASSKEY_ADDED],
+    MessageKind.APP_ALLOWED: INBOX[MessageKind.APP_ALLOWED],
+    MessageKind.MANDATE_ACCEPTED: {
+        "vi": Words("Ủy quyền đã có hiệu lực", "Mở ứng dụng để xem chi tiết."),
+        "en": Words("A mandate is in force", "Open the app for the details."),
+    },
+    MessageKind.MANDATE_REVOKED: {
+        "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
+        "en": Words("A mandate has ended", "Open the app for the details."),
     },
 }
 
@@ -240,9 +301,37 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "en": "The provider could not record the payment.",
         },
     },
+    # To which side of the mandate it is told.
+    MessageKind.MANDATE_ACCEPTED: {
+        "principal": {
+            "vi": "Người được ủy quyền đã nhận và làm được những việc bạn cho phép. Bạn thu hồi được bất cứ lúc nào.",
+            "en": "The person you chose has accepted and may do for you what you allowed. You can end it at any time.",
+        },
+        "agent": {
+            "vi": "Bạn đã nhận ủy quyền và có thể làm thay những việc được giao. Người ủy quyền thấy mọi việc bạn làm.",
+            "en": "You have accepted a mandate and may do what it allows. The person who gave it sees all you do.",
+        },
+        OTHER: {
+            "vi": "Mục Ủy quyền có thêm chi tiết.",
+            "en": "You will find the details under Mandates.",
+        },
+    },
+    MessageKind.MANDATE_REVOKED: {
+        "principal": {
+            "vi": "Từ bây giờ không ai làm thay bạn theo giấy ủy quyền này nữa.",
+            "en": "From now on nobody acts for you under this mandate.",
+        },
+        "agent": {
+            "vi": "Bạn không còn làm thay được theo giấy ủy quyền này nữa.",
+            "en": "You can no longer act under this mandate.",
+        },
+        OTHER: {
+            "vi": "Mục Ủy quyền có thêm chi tiết.",
+            "en": "You will find the details under Mandates.",
+        },
+    },
 }
 
-_OF_BILLS = frozenset({MessageKind.BILLS_PAID, MessageKind.PAYMENT_ENDED, MessageKind.BILLS_RETURNED})
 _MOMENTS: Mapping[str, str] = {"starts_at": "when", "until_at": "until"}
 
 # More of them would hide the sentence around them; the payment itself lists all.
@@ -265,18 +354,18 @@ INVITATION: Mapping[str, str] = {
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
-    `params` holds `bills`, their names by language; and as the kind needs them `amount_vnd`, `state` and `reason` as
+    `params` holds, as the kind needs them, `bills`, their names by language; `amount_vnd`, `state` and `reason` as
     slugs, and `posted_on` as an ISO date. Of a visit it holds `place`, `starts_at` and `until_at` as ISO instants.
     Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
     told: dict[str, str] = {}
-    if kind in _OF_BILLS:
+    if "bills" in params:
         told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
-    for name in ("starts_at", "until_at"):
+    for name, asked in _MOMENTS.items():
         if name in params:
             moment = clock.local(datetime.fromisoformat(params[name]))
-            told[_MOMENTS[name]] = f"{moment:%H:%M %d/%m/%Y}"
+            told[asked] = f"{moment:%H:%M %d/%m/%Y}"
     if "place" in params:
         told["place"] = params["place"]
     if "amount_vnd" in params:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, or_, select, tuple_, update
+from sqlalchemy import case, delete, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -147,13 +148,7 @@ def register_device(session: Session, citizen_id: UUID, asked: Registration) -> 
     session.execute(
         delete(Push).where(Push.device_id == device.id, Push.message_id == Message.id, Message.citizen_id != citizen_id)
     )
-    kept = (
-        select(Device.id)
-        .where(Device.citizen_id == citizen_id)
-        .order_by(Device.registered_at.desc(), Device.id.desc())
-        .limit(MOST_DEVICES)
-    )
-    session.execute(delete(Device).where(Device.citizen_id == citizen_id, Device.id.not_in(kept)))
+    _make_room(session, citizen_id)
     return device
 
 
@@ -189,8 +184,12 @@ def remove_device(session: Session, device: Device) -> None:
         raise PreconditionFailed
 
 
-def start_pushes(session: Session, message_id: UUID) -> list[DuePush]:
-    """The phones that are still to be told of a message, those tried least first; none once it has been read."""
+def start_pushes(session: Session, message_id: UUID, *, registered_before: datetime | None = None) -> list[DuePush]:
+    """The phones that are still to be told of a message, those tried least first; none once it has been read.
+
+    With `registered_before` only those that were known before that instant.
+    """
+    is_known = Device.created_at < registered_before if registered_before else true()
     rows = session.execute(
         select(
             Message.kind,
@@ -205,6 +204,7 @@ def start_pushes(session: Session, message_id: UUID) -> list[DuePush]:
         .where(
             Message.id == message_id,
             Message.read_at.is_(None),
+            is_known,
             or_(Push.state.is_(None), Push.state == PushState.DUE),
         )
         .order_by("attempts", Device.id)
@@ -232,6 +232,19 @@ def record_pushes(session: Session, message_id: UUID, results: Mapping[UUID, Pus
     gone = [device_id for device_id, came in results.items() if came is PushResult.UNREGISTERED]
     if gone:
         session.execute(delete(Device).where(Device.id.in_(gone)))
+
+
+def join_citizens(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
+    """Let one citizen's inbox and phones go on as another's; what both were told is kept once. Again changes nothing.
+
+    Of more than 20 devices those heard of last stay.
+    """
+    told = select(Message.kind, Message.subject_id).where(Message.citizen_id == kept_id)
+    twice = tuple_(Message.kind, Message.subject_id).in_(told)
+    session.execute(delete(Message).where(Message.citizen_id == joined_id, twice))
+    session.execute(update(Message).where(Message.citizen_id == joined_id).values(citizen_id=kept_id))
+    session.execute(update(Device).where(Device.citizen_id == joined_id).values(citizen_id=kept_id))
+    _make_room(session, kept_id)
 
 
 TABLES = frozenset({"message", "device"})  # those that name a citizen
@@ -263,3 +276,13 @@ def erase_citizen(session: Session, citizen_id: UUID) -> None:
     """Forget every device and message, and what was on its way to them."""
     session.execute(delete(Device).where(Device.citizen_id == citizen_id))
     session.execute(delete(Message).where(Message.citizen_id == citizen_id))
+
+
+def _make_room(session: Session, citizen_id: UUID) -> None:
+    kept = (
+        select(Device.id)
+        .where(Device.citizen_id == citizen_id)
+        .order_by(Device.registered_at.desc(), Device.id.desc())
+        .limit(MOST_DEVICES)
+    )
+    session.execute(delete(Device).where(Device.citizen_id == citizen_id, Device.id.not_in(kept)))

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import marshmallow as ma
 
 from auth.models import Language
-from kit.fields import Choice, Instant, Line
+from kit.fields import Choice, Flag, Instant, Line
 from kit.pages import PageQuery, page_schema
 from notifications.models import AddressKind, MessageKind, Platform
 
 _ETAG = {"description": "Send it in If-Match to change this.", "example": '"5b6f0c9e3d2a41f7b8c0d1e2f3a"'}
-
-
-class Flag(ma.fields.Boolean):
-    """true or false in JSON: neither 1 nor "yes"."""
-
-    def _deserialize(
-        self,
-        value: Any,  # noqa: ANN401 - JSON
-        attr: str | None,
-        data: Mapping[str, Any] | None,
-        **kwargs: Any,  # noqa: ANN401 - marshmallow's options
-    ) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class MessageQuery(PageQuery):
@@ -47,7 +29,8 @@ class MessageSchema(ma.Schema):
     id = ma.fields.UUID(required=True)
     kind = Choice(MessageKind, required=True, metadata={"description": "What it is about. More kinds will come."})
     subject_id = ma.fields.UUID(
-        required=True, metadata={"description": "The id of what it is about; of all kinds so far: the payment's."}
+        required=True,
+        metadata={"description": "The id of what it is about: a payment, session, passkey or mandate."},
     )
     title = ma.fields.String(required=True)
     body = ma.fields.String(required=True)

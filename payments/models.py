@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
+from kit.sealed import SealedText
 
 
 class MoneyState(StrEnum):
@@ -81,8 +82,9 @@ class Payment(Record):
     state_since: Mapped[datetime]
     reason: Mapped[str | None]
     intent_id: Mapped[str | None] = mapped_column(unique=True)
-    redirect_url: Mapped[str | None]
-    client_secret: Mapped[str | None]
+    # With either of these somebody else could confirm the payment at the gateway.
+    redirect_url: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
+    client_secret: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
     version: Mapped[int] = mapped_column(default=1)
 
 

@@ -21,8 +21,8 @@ _ROLES = {
     OrganisationKind.TOURISM_OFFICE: AccessRole.TOURISM,
     OrganisationKind.PROVINCE: AccessRole.OPERATOR,
 }
-# An agent's purpose is the mandate: nobody may claim one.
-STATED = frozenset(AccessPurpose) - {AccessPurpose.MANDATE}
+# An agent's purpose is the mandate and an app's the consent: nobody may claim one.
+STATED = frozenset(AccessPurpose) - {AccessPurpose.MANDATE, AccessPurpose.APP}
 PARAMETER = {
     "in": "header",
     "name": HEADER,

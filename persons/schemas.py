@@ -8,6 +8,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from auth.app_schemas import AllowedAppSchema
 from kit import clock
 from kit.fields import Choice, Instant, Line
 from kit.pages import page_schema
@@ -249,9 +250,12 @@ class ConsentSchema(ma.Schema):
 
 
 class ConsentsSchema(ma.Schema):
-    """Every purpose there is."""
+    """Every purpose there is, and the apps of others the citizen has allowed something."""
 
     items = ma.fields.List(ma.fields.Nested(ConsentSchema), required=True)
+    apps = ma.fields.List(
+        ma.fields.Nested(AllowedAppSchema), required=True, metadata={"description": "As listMyApps gives them."}
+    )
 
 
 class DataRequestSchema(ma.Schema):

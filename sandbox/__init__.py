@@ -9,16 +9,16 @@ from pathlib import Path
 
 from flask import Flask
 
-from sandbox import control, identity_control, pages, providers, push, sms
+from sandbox import control, gateway as card_gateway, identity_control, pages, providers, push, sms
 from sandbox.clock import Clock
 from sandbox.control import World
 from sandbox.faults import Faults
-from sandbox.gateway import Gateway
+from sandbox.gateway import control as gateway_control, pages as gateway_pages, steering
+from sandbox.gateway.webhooks import RETRY_AFTER_SECONDS
 from sandbox.identity import Identity
 from sandbox.inbox import Inbox
 from sandbox.serving import Server
 from sandbox.store import Store
-from sandbox.webhooks import RETRY_AFTER_SECONDS, Webhooks
 
 __all__ = ["Server", "create_sandbox", "serve"]
 
@@ -40,10 +40,14 @@ def create_sandbox(
     clock = Clock(store)
     faults = Faults(store, clock)
     inbox = Inbox(store, clock)
-    webhooks = Webhooks(store, clock, faults, webhook_retry_seconds)
-    if webhook_url is not None or store.get("setting", "webhook") is None:
-        webhooks.set_target(webhook_url, webhook_secret)
-    gateway = Gateway(store, clock, faults, webhooks)
+    gateway, webhooks = card_gateway.build(
+        store,
+        clock,
+        faults,
+        webhook_url=webhook_url,
+        webhook_secret=webhook_secret,
+        webhook_retry_seconds=webhook_retry_seconds,
+    )
     companies = providers.Companies(store, clock)
     identity = Identity(store, clock, faults)
     world = World(store, clock, faults, inbox, webhooks, gateway, companies, identity, sample)
@@ -53,6 +57,9 @@ def create_sandbox(
     app.extensions["sandbox"] = world
     for blueprint in (
         gateway.blueprint(),
+        gateway_control.blueprint(store, gateway),
+        gateway_pages.blueprint(store, gateway),
+        steering.blueprint(clock, faults, webhooks, gateway.run_due, world.reset),
         push.blueprint(inbox, faults),
         sms.blueprint(store, inbox, faults),
         providers.blueprint(companies, faults),

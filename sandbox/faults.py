@@ -1,5 +1,6 @@
 """Faults on demand: rules that say which call goes wrong, how, and how often."""
 
+import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -12,7 +13,12 @@ from sandbox.serving import DROP, HALF, LINE
 from sandbox.store import Document, Store
 
 _ON_THE_LINE = frozenset({"delay", "timeout_before", "timeout_after", "error", "rate_limit", "cut", "down"})
-_ON_WEBHOOKS = frozenset({"lost", "twice", "late", "forged", "out_of_order"})
+_ON_WEBHOOKS = frozenset({
+    "lost", "twice", "late", "early", "out_of_order",
+    "forged", "wrong_secret", "old_timestamp", "future_timestamp", "livemode", "other_account", "amount_off",
+    "truncated",
+})  # fmt: skip
+_ON_PAYOUTS = frozenset({"fail", "return", "wrong_sum", "short_in_bank", "missing_in_bank"})
 # What the identity provider does wrong on purpose: in an id_token, on the way back from it, anywhere.
 ON_ID_TOKENS = frozenset(
     {
@@ -46,11 +52,14 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "provider": _ON_THE_LINE,
     "identity": _ON_IDENTITY,
     "webhook": _ON_WEBHOOKS,
+    "payout": _ON_PAYOUTS,
 }
-_MATCHES = frozenset({"method", "path", "slug", "event_type"})
+_MATCHES = frozenset({"method", "path", "slug", "event_type", "amount"})
 _SECONDS = {"delay": 2, "timeout_before": 30, "timeout_after": 30, "late": 30, "out_of_order": 5, "rate_limit": 1}
 _LONGEST_SECONDS = 3600
-_FIELDS = frozenset({"target", "match", "action", "nth", "count", "seconds", "status", "half"})
+_FIELDS = frozenset({
+    "target", "match", "action", "nth", "count", "seconds", "status", "half", "stored", "amount", "probability", "seed",
+})  # fmt: skip
 
 Refusal = Callable[[int, str], Response]
 
@@ -93,7 +102,8 @@ class Faults:
     def take(self, target: str, facts: Mapping[str, str], actions: frozenset[str] | None = None) -> Document | None:
         """Return the rule that spoils this call, counting it as used, or None.
 
-        Every matching rule counts the call as seen; a rule fires on calls nth … nth + count - 1 that it has seen.
+        Every matching rule counts the call as seen; a rule fires on calls nth … nth + count - 1 that it has seen. One
+        with a probability fires from the nth on as its seed has it, `count` times at most.
         `actions` are those that can happen here and now; rules with another one do not see the call.
         """
         if not self._store.ids("fault"):
@@ -105,8 +115,7 @@ class Faults:
                 if is_elsewhere or rule["target"] != target or not _matches(rule["match"], facts):
                     continue
                 rule["seen"] += 1
-                within = rule["count"] is None or rule["seen"] < rule["nth"] + rule["count"]
-                if fired is None and rule["seen"] >= rule["nth"] and within:
+                if fired is None and _fires(rule):
                     rule["used"] += 1
                     fired = rule
                 self._store.put("fault", rule["id"], rule)
@@ -157,6 +166,18 @@ def _break_line(how: str) -> Response:
     return Response(status=504)
 
 
+def _fires(rule: Document) -> bool:
+    if rule["seen"] < rule["nth"]:
+        return False
+    probability = rule.get("probability")
+    if probability is None:
+        return rule["count"] is None or rule["seen"] < rule["nth"] + rule["count"]
+    # Drawn from the seed and the number of the call, so the same seed spoils the same calls, also after a restart.
+    digest = hashlib.sha256(f"{rule['seed']}:{rule['seen']}".encode()).digest()
+    drawn = int.from_bytes(digest[:8]) / 2**64
+    return bool(drawn < probability) and (rule["count"] is None or rule["used"] < rule["count"])
+
+
 def _matches(match: Mapping[str, str], facts: Mapping[str, str]) -> bool:
     for name, wanted in match.items():
         found = facts.get(name, "")
@@ -192,11 +213,17 @@ def _checked(wanted: object) -> Document:
         "match": match,
         "action": action,
         "nth": _whole(wanted, "nth", 1, 1, 1_000_000),
-        # "down" means down until somebody clears it.
-        "count": _whole(wanted, "count", None if action == "down" else 1, 1, 1_000_000),
+        # "down" means down until somebody clears it, and so does a matter of chance.
+        "count": _whole(wanted, "count", None if action == "down" or "probability" in wanted else 1, 1, 1_000_000),
         "seconds": _seconds(wanted, action),
         "status": _whole(wanted, "status", 500, 400, 599),
         "half": bool(wanted.get("half")),
+        # Whether the gateway keeps an ordered error under the Idempotency-Key.
+        "stored": bool(wanted.get("stored", True)),
+        # By how many đồng a payout or its line in the bank is wrong.
+        "amount": _whole(wanted, "amount", -1, -1_000_000_000, 1_000_000_000),
+        "probability": _share(wanted),
+        "seed": _whole(wanted, "seed", 0, 0, 2**63 - 1),
     }
 
 
@@ -206,6 +233,16 @@ def _whole(wanted: Mapping[str, Any], name: str, default: int | None, least: int
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         message = f"{name} is a whole number from {least} to {most}."
+        raise BadFault(message)
+    return value
+
+
+def _share(wanted: Mapping[str, Any]) -> float | None:
+    value = wanted.get("probability")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        message = "probability is a number above 0 and up to 1."
         raise BadFault(message)
     return value
 

@@ -1,20 +1,16 @@
-"""The pages for people: start, inbox, control and the bank's authentication page, in Vietnamese and English."""
+"""The pages for people: start, inbox and control, in Vietnamese and English."""
 
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from flask import Blueprint, Response, redirect, render_template, request
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, Response, render_template, request
 
 from sandbox.control import World, list_inbox
 from sandbox.faults import ACTIONS
-from sandbox.gateway_protocol import GatewayError
 from sandbox.inbox import phone_or_address
 from sandbox.page_texts import TEXTS
 from sandbox.providers import VIETNAM
-from sandbox.store import Document
 
 _ROWS = 30
 
@@ -54,37 +50,13 @@ def blueprint(world: World) -> Blueprint:
             faults=world.faults.list_rules()[::-1],
             companies={slug: world.companies.count_bills(slug) for slug in slugs},
             postings=postings[:_ROWS],
-            intents=world.gateway.list_intents(_ROWS),
+            intents=world.gateway.list_newest("payment_intent", _ROWS),
+            disputes=world.gateway.list_newest("dispute", _ROWS),
+            payouts=world.gateway.list_newest("payout", _ROWS),
+            balance=world.gateway.parts.balance.show(),
             webhook_url=world.webhooks.target()[0],
             deliveries=world.webhooks.list_deliveries(_ROWS),
         )
-
-    @routes.get("/stripe/authenticate/<intent_id>/<token>")
-    def challenge(intent_id: str, token: str) -> str | tuple[str, int]:
-        """Show the bank's page, which asks whether the payment is theirs."""
-        try:
-            intent = world.gateway.intents.challenged(intent_id, token)
-        except GatewayError:
-            return _page("bank.html", intent=None, outcome=None), 400
-        return _page("bank.html", intent=intent, outcome=None)
-
-    @routes.post("/stripe/authenticate/<intent_id>/<token>")
-    def authenticate(intent_id: str, token: str) -> str | tuple[str, int] | BaseResponse:
-        """Take the citizen's answer and send them back to where they came from."""
-        outcome = request.form.get("outcome")
-        if outcome not in {"complete", "fail"}:
-            return _page("bank.html", intent=None, outcome=None), 400
-        try:
-            with world.store.unit():
-                before = world.gateway.intents.challenged(intent_id, token)
-                intent = world.gateway.intents.authenticate(intent_id, token, completed=outcome == "complete")
-        except GatewayError:
-            return _page("bank.html", intent=None, outcome=None), 400
-        passed = intent["status"] in {"succeeded", "requires_capture"}
-        return_url = before["next_action"]["redirect_to_url"]["return_url"]
-        if return_url is None:
-            return _page("bank.html", intent=intent, outcome="passed" if passed else "failed")
-        return redirect(_with_outcome(return_url, intent, passed=passed), 303)
 
     return routes
 
@@ -101,15 +73,3 @@ def _page(template: str, **values: Any) -> str:
 
 def _local(instant: str) -> str:
     return f"{datetime.fromisoformat(instant).astimezone(VIETNAM):%d/%m/%Y %H:%M:%S}"
-
-
-def _with_outcome(return_url: str, intent: Document, *, passed: bool) -> str:
-    parts = urlsplit(return_url)
-    added = urlencode(
-        {
-            "payment_intent": intent["id"],
-            "payment_intent_client_secret": intent["client_secret"],
-            "redirect_status": "succeeded" if passed else "failed",
-        }
-    )
-    return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))

@@ -11,9 +11,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import auth.assertions
 import auth.assurance
+import auth.budgets
 import auth.guard
 import auth.identity
-import auth.operations
 import auth.passkeys
 import auth.tokens
 import auth.views
@@ -30,7 +30,10 @@ import services.health.proofs
 import services.health.views
 import services.utilities.providers
 import services.utilities.views
-from kit import database, logs, pages, vault, web
+import webhooks.signing
+import webhooks.views
+from auth.guard import AppLook
+from kit import database, egress, logs, pages, vault, web
 from kit.errors import TooManyRequests
 from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
@@ -42,11 +45,13 @@ if TYPE_CHECKING:
 
 BLUEPRINTS = (
     auth.views.blueprint,
+    auth.views.apps_blueprint,
     persons.views.blueprint,
     divisions.views.blueprint,
     services.utilities.views.blueprint,
     services.health.views.blueprint,
     payments.views.blueprint,
+    webhooks.views.blueprint,
     notifications.views.blueprint,
 )
 
@@ -76,7 +81,8 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     auth.assurance.use_limits(settings.paying_limits)
     auth.passkeys.use_relying_party(settings.passkeys)
     auth.identity.use_provider(settings.identity)
-    auth.operations.limit_codes(per_address_and_hour=settings.codes_per_address)
+    webhooks.signing.use_key(settings.secret_key)
+    auth.budgets.use_limits(settings.sign_in_limits)
     connect_outside(settings)
     wiring.wire()
 
@@ -89,6 +95,7 @@ def connect_outside(settings: Settings) -> None:
         webhook_secret=settings.stripe_webhook_secret,
         url=settings.stripe_url,
     )
+    egress.configure(allowed=settings.sandbox_url)
     notifications.sms.connect(settings.sms_url, settings.sms_key)
     notifications.push.connect(settings.push_project, url=settings.push_url, credentials=settings.push_credentials)
     services.utilities.providers.connect(settings.provider_endpoints, sandbox=settings.sandbox_url)
@@ -118,13 +125,22 @@ def assemble(settings: Settings) -> Flask:
     api = web.Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    quotas = Quotas(settings.requests_per_minute)
-    auth.guard.install(app, api, POLICY, quotas, may_act=_may_act, state_purpose=persons.guard.stated_purpose)
-    _meter_strays(app, quotas)
+    quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
+    auth.guard.install(
+        app,
+        api,
+        POLICY,
+        quotas,
+        may_act=_may_act,
+        state_purpose=persons.guard.stated_purpose,
+        app_looks=_app_looks,
+    )
+    _meter_others(app, quotas)
     app.before_request(api.read_strictly)
     app.extensions["api"] = api
     app.register_blueprint(probes.blueprint)
     app.register_blueprint(site.blueprint)
+    app.register_blueprint(auth.views.pages)
     app.config["SANDBOX_URL"] = settings.sandbox_url
     return app
 
@@ -140,15 +156,27 @@ def _known_as(base_url: str, wsgi: WSGIApplication) -> WSGIApplication:
     return named
 
 
-def _meter_strays(app: Flask, quotas: Quotas) -> None:
-    """Count by network address what no operation answers to: guessing paths is not free either."""
+def _meter_others(app: Flask, quotas: Quotas) -> None:
+    """Count by network address what the guard doesn't: guessing paths is not free either, nor is the page of apps."""
 
     @app.before_request
     def meter() -> None:
-        if request.url_rule is None:
+        if request.url_rule is None or request.blueprint == auth.views.pages.name:
             g.quota = quotas.spend(f"address:{request.remote_addr}")
             if g.quota.exceeded:
                 raise TooManyRequests(retry_after=g.quota.reset_seconds)
+
+
+def _app_looks(look: AppLook) -> None:
+    with database.transaction() as session:
+        persons.operations.record_app_look(
+            session,
+            look.citizen_id,
+            app_id=look.app_id,
+            app_name=look.app_name,
+            scope=look.scope,
+            operation=look.operation,
+        )
 
 
 def _may_act(agent_id: UUID, principal_id: UUID, scope: str, operation: str) -> bool:

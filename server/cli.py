@@ -25,6 +25,7 @@ _ROOMS: dict[str, click.Group] = {
     "health": services.health.cli.commands,
 }
 _PATIENCE_MS = 60_000  # a batch of an import on a busy machine
+_EXPLAINS = f"{__name__}.explains"  # help needs no database
 _SPEC = Path(__file__).parent.parent / "openapi.yaml"
 
 
@@ -32,6 +33,7 @@ class _House(click.Group):
     """Tells what a person at the terminal can mend, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command gives
+        ctx.meta[_EXPLAINS] = "--help" in ctx.args
         try:
             return super().invoke(ctx)
         except environment.BadSettings as exc:
@@ -44,7 +46,7 @@ class _House(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Bills, clinics, schools and guides of Vietnamese provinces: the server and its tools."""
-    if ctx.invoked_subcommand in _ROOMS:
+    if ctx.invoked_subcommand in _ROOMS and not ctx.meta[_EXPLAINS]:
         from server import compose  # noqa: PLC0415
 
         compose(environment.load(), statement_timeout_ms=_PATIENCE_MS)

@@ -38,7 +38,15 @@ _OUTSIDE: Final = (
     "SMS_URL",
     "SMS_KEY",
     "PROVIDER_ENDPOINTS",
+    "IDENTITY_ISSUER",
+    "IDENTITY_CLIENT_ID",
+    "IDENTITY_CLIENT_SECRET",
+    "IDENTITY_REDIRECT_URIS",
+    "IDENTITY_ACR_VALUES",
+    "IDENTITY_SCOPE",
+    "IDENTITY_CLAIMS",
 )
+_APP_REDIRECT: Final = "vn.citizen.app:/identity"  # where an app on a phone is sent back to, by a scheme of its own
 # All conversations stay on this machine; a proxy would carry them off it.
 _NO_PROXY: Final = dict.fromkeys(("NO_PROXY", "no_proxy"), f"{_HOST},localhost")
 
@@ -140,6 +148,7 @@ class _Demo:
         with _told("web, worker and sandbox"):
             self._spawn("worker", *_citizen("worker"))
             self._await_answer(sandbox_port, "/healthz")
+            self._introduce(sandbox_port)
             self._await_answer(port, "/readyz")
         say(
             f"\nReady after {time.monotonic() - born:.1f} s.\n\n"
@@ -179,7 +188,8 @@ class _Demo:
 
     def _prepare_environment(self, address: str, sandbox_url: str) -> None:
         keys = self._var / "secrets"
-        for private in (keys, self._var / "log", self._var / "sandbox"):
+        signing_keys = self._var / "signing_keys"
+        for private in (keys, signing_keys, self._var / "log", self._var / "sandbox"):
             private.mkdir(mode=0o700, exist_ok=True)
         signing_key = keys / "signing_key.pem"
         _kept(signing_key, _new_signing_key)
@@ -189,13 +199,37 @@ class _Demo:
             "VAULT_KEY": _kept(keys / "vault_key", _new_secret),
             "VAULT_INDEX_KEY": _kept(keys / "vault_index_key", _new_secret),
             "SIGNING_KEY_FILE": str(signing_key),
+            "SIGNING_KEYS_DIR": str(signing_keys),
             **{name: value for name, value in self._environment.items() if value},
             "CITIZEN_MODE": "sandbox",
             "SANDBOX_URL": sandbox_url,
             "STRIPE_WEBHOOK_SECRET": _kept(keys / "webhook_secret", lambda: f"whsec_{secrets.token_hex(24)}"),
+            "IDENTITY_CLIENT_ID": "citizen",
+            "IDENTITY_CLIENT_SECRET": "sandbox-secret-of-citizen",
+            "IDENTITY_REDIRECT_URIS": f"{self._environment.get('BASE_URL') or address}/identity,{_APP_REDIRECT}",
             "PYTHONUNBUFFERED": "1",
             **_NO_PROXY,
         }
+
+    def _introduce(self, sandbox_port: int) -> None:
+        """Register us with the sandbox's provider of national identity; doing it again changes nothing."""
+        client = {
+            "client_id": self._environment["IDENTITY_CLIENT_ID"],
+            "client_secret": self._environment["IDENTITY_CLIENT_SECRET"],
+            "client_name": "Công dân số",
+            "redirect_uris": self._environment["IDENTITY_REDIRECT_URIS"].split(","),
+        }
+        connection = http.client.HTTPConnection(_HOST, sandbox_port, timeout=5)
+        try:
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/control/identity/clients", json.dumps(client), headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as exc:
+            raise DemoFailed("the sandbox does not take us for a client of its identity provider") from exc
+        finally:
+            connection.close()
+        if status not in {http.HTTPStatus.OK, http.HTTPStatus.CREATED}:
+            raise DemoFailed(f"the sandbox does not take us for a client of its identity provider: {status}")
 
     def _start_database(self) -> None:
         if "DATABASE_URL" in self._environment and self._database is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import auth.app_models
 import auth.models
 import auth.organisation_models
 import divisions.models
@@ -12,6 +13,7 @@ import payments.models
 import persons.models
 import services.health.models
 import services.utilities.models
+import webhooks.models
 from kit.database import Base
 
 METADATA = Base.metadata
@@ -20,10 +22,12 @@ ROOMS = (
     kit.sealed,
     auth.models,
     auth.organisation_models,
+    auth.app_models,
     divisions.models,
     persons.models,
     payments.models,
     services.utilities.models,
     services.health.models,
+    webhooks.models,
     notifications.models,
 )

@@ -9,6 +9,7 @@ import yaml
 from flask import Flask
 
 import persons.guard
+from auth.app_scopes import SCOPES
 from auth.assurance import STAFF_DAY
 from auth.errors import InsufficientUserAuthentication
 from auth.guard import ACT_FOR, FOR_ORGANISATION, Role, Rule
@@ -40,6 +41,7 @@ the company has posted it.
 - **Money** is whole đồng. **Time** is RFC 3339, given in +07:00.
 - Ignore properties you do not know; values of enumerations may grow.
 - **Signing in**: `startPhoneSignIn`, `answerPhoneChallenge`, then `Authorization: Bearer …`.
+- **Apps of others**: `registerApp`, then OAuth 2.1 as `getServerMetadata` tells, with a consent page at `/authorize`.
 """
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Citizen API",
@@ -69,7 +71,20 @@ _SECURITY = {
                 "scopes": {
                     "bills:write": "Send bills and read what became of them.",
                     "payments:read": "Read payments of one's own bills.",
+                    "webhooks:manage": "Say which addresses are told of one's own payments.",
                 },
+            }
+        },
+    },
+    "app": {
+        "type": "oauth2",
+        "description": "An app of others, for a citizen who has allowed it. The token lives for five minutes.",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "/authorize",
+                "tokenUrl": "/token",
+                "refreshUrl": "/token",
+                "scopes": {scope.name: f"{scope.title_en}. {scope.body_en}" for scope in SCOPES.values()},
             }
         },
     },
@@ -131,17 +146,9 @@ def _complete(operation: dict[str, Any]) -> None:
         status: response for status, response in operation["responses"].items() if "$ref" not in response
     }
     common: list[type[DomainError]] = [*_COMMON]
-    if rule.open:
-        operation["security"] = []
-    else:
+    if not rule.open:
         common += _SIGNED_IN
-        roles = sorted(_callers(rule))
-        operation["security"] = [
-            {"provider": [rule.scope]} if role is Role.PROVIDER else {"citizen": []}
-            for role in roles
-            # Staff show a citizen's token.
-            if role is not Role.STAFF or Role.CITIZEN not in roles
-        ]
+    operation["security"] = _security_of(rule)
     operation["x-roles"] = [role.value for role in sorted(_callers(rule))]
     # What is rendered once more has the headers already.
     declared = [one for one in operation.get("parameters", []) if one.get("name") not in _ADDED]
@@ -164,6 +171,20 @@ def _complete(operation: dict[str, Any]) -> None:
                 {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
             )
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _security_of(rule: Rule) -> list[dict[str, list[str]]]:
+    """The kinds of tokens of which one is needed."""
+    if rule.open:
+        return []
+    callers = _callers(rule)
+    # Staff show a citizen's token.
+    schemes = [
+        ("citizen", [], not callers.isdisjoint({Role.CITIZEN, Role.STAFF})),
+        ("provider", [rule.scope], Role.PROVIDER in callers),
+        ("app", [rule.app], Role.DEVELOPER in callers),
+    ]
+    return [{scheme: [scope for scope in scopes if scope]} for scheme, scopes, applies in schemes if applies]
 
 
 def _headers_of(rule: Rule) -> list[dict[str, Any]]:
@@ -194,7 +215,8 @@ def _act_for(rule: Rule) -> dict[str, Any]:
 def _callers(rule: Rule) -> frozenset[Role]:
     if rule.open:
         return frozenset(Role)
-    return rule.roles | {Role.STAFF} if rule.staff else rule.roles
+    more = {role for role, applies in ((Role.STAFF, rule.staff), (Role.DEVELOPER, rule.app)) if applies}
+    return rule.roles | more
 
 
 def _of_staff(rule: Rule) -> list[dict[str, Any]]:

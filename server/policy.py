@@ -33,15 +33,30 @@ def _provider(scope: str) -> Rule:
     )
 
 
+# Those who review apps of others, for the province.
+REVIEWER = _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR)
 # Those who look after the members and systems of their own organisation; the province's, of any.
 OPERATORS = _staff(None, StaffRole.OPERATOR)
 
 FRONT_DESK = _staff(OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK)
 SCHEDULES = _staff(OrganisationKind.CLINIC, StaffRole.CLERK, StaffRole.APPROVER)
 
+# A company's system that was granted it, or an operator of the company.
+WEBHOOKS = Rule(
+    frozenset({Role.PROVIDER}),
+    scope="webhooks:manage",
+    staff=frozenset({StaffRole.OPERATOR}),
+    kinds=frozenset({OrganisationKind.PROVIDER}),
+)
 
-def _by_mandate(scope: str) -> Rule:
-    return Rule(frozenset({Role.CITIZEN}), act_for=scope)
+
+def _by_mandate(scope: str, *, app: str | None = None) -> Rule:
+    return Rule(frozenset({Role.CITIZEN}), act_for=scope, app=app)
+
+
+def _by_app(scope: str) -> Rule:
+    """The citizen, and an app of others that the citizen has allowed this scope; without an entry no app may."""
+    return Rule(frozenset({Role.CITIZEN}), app=scope)
 
 
 POLICY: dict[str, Rule] = {
@@ -52,7 +67,7 @@ POLICY: dict[str, Rule] = {
     "issueClientToken": NEWCOMER,
     "listSigningKeys": PUBLIC,
     "signOut": CITIZEN,
-    "getMe": CITIZEN,
+    "getMe": _by_app("profile:read"),
     "listSessions": CITIZEN,
     "getSession": CITIZEN,
     "renameSession": CITIZEN,
@@ -95,6 +110,21 @@ POLICY: dict[str, Rule] = {
     "removeMember": OPERATORS,
     "revokeClient": OPERATORS,
     "withdrawClientCredential": OPERATORS,
+    # apps of others
+    "getServerMetadata": PUBLIC,
+    "issueAppTokens": NEWCOMER,
+    "revokeAppToken": NEWCOMER,
+    "registerApp": CITIZEN,
+    "listOwnApps": CITIZEN,
+    "getOwnApp": CITIZEN,
+    "changeOwnApp": CITIZEN,
+    "removeOwnApp": CITIZEN,
+    "issueAppSecret": STRONG,
+    "listAppsToReview": REVIEWER,
+    "getAppToReview": REVIEWER,
+    "reviewApp": REVIEWER,
+    "listMyApps": CITIZEN,
+    "withdrawApp": CITIZEN,
     # divisions
     "listAreas": PUBLIC,
     "listProvinces": PUBLIC,
@@ -105,12 +135,14 @@ POLICY: dict[str, Rule] = {
     "listProviders": PUBLIC,
     "lookUpBills": CITIZEN,
     "linkAccount": CITIZEN,
-    "listAccounts": CITIZEN,
-    "getAccount": CITIZEN,
+    "listAccounts": _by_app("bills:read"),
+    "getAccount": _by_app("bills:read"),
     "unlinkAccount": CITIZEN,
-    "listBills": _by_mandate("bills:read"),
-    "getBill": _by_mandate("bills:read"),
+    "listBills": _by_mandate("bills:read", app="bills:read"),
+    "getBill": _by_mandate("bills:read", app="bills:read"),
     "payBills": _by_mandate("bills:pay"),
+    "putProviderBill": _provider("bills:write"),
+    "closeProviderBill": _provider("bills:write"),
     "importBills": _provider("bills:write"),
     "getImport": _provider("bills:write"),
     "listProviderPayments": _provider("payments:read"),
@@ -156,10 +188,23 @@ POLICY: dict[str, Rule] = {
     "addScheduleException": SCHEDULES,
     "addPlaces": SCHEDULES,
     # payments
+    # It holds what a payment is confirmed with: an app sees the list alone.
     "getPayment": _by_mandate("bills:pay"),
-    "listPayments": CITIZEN,
+    "listPayments": _by_app("payments:read"),
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
+    # webhooks
+    "createWebhookEndpoint": WEBHOOKS,
+    "listWebhookEndpoints": WEBHOOKS,
+    "getWebhookEndpoint": WEBHOOKS,
+    "changeWebhookEndpoint": WEBHOOKS,
+    "removeWebhookEndpoint": WEBHOOKS,
+    "rotateWebhookSecret": WEBHOOKS,
+    "testWebhookEndpoint": WEBHOOKS,
+    "listWebhookDeliveries": WEBHOOKS,
+    "getWebhookDelivery": WEBHOOKS,
+    "replayWebhookDelivery": WEBHOOKS,
+    "listProviderEvents": _provider("payments:read"),
     # notifications
     "listMessages": CITIZEN,
     "getMessage": CITIZEN,
@@ -168,7 +213,7 @@ POLICY: dict[str, Rule] = {
     "listDevices": CITIZEN,
     "removeDevice": CITIZEN,
     # persons
-    "getMyIdentity": CITIZEN,
+    "getMyIdentity": _by_app("identity:read"),
     "changeMyIdentity": CITIZEN,
     "exportMyData": CITIZEN,
     "eraseMe": Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PHONE, max_age=FRESH),

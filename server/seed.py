@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 import auth.operations
+import auth.operations.apps
 import divisions.operations
 import services.health.flows
 import services.health.operations as health
@@ -20,6 +21,16 @@ from services.utilities.bill_file import CSV
 
 # Fixed, so that guides and the journey can name them; refused outside of the sandbox.
 _NAMESPACE = UUID("5e6f1a52-51f1-4f0c-9c36-8d6f4a5c1e00")
+SANDBOX_APP = uuid5(_NAMESPACE, "app")  # an app of others that is approved already
+_APP = {
+    "name_vi": "Sổ chi tiêu mẫu",
+    "name_en": "Sample spending book",
+    "owner_name": "Công ty Mẫu (môi trường thử)",
+    "homepage": "https://so-chi-tieu.example",
+    "redirect_uris": ["http://127.0.0.1/back", "vn.so-chi-tieu.app:/back"],
+    "scopes": ["profile:read", "identity:read", "bills:read", "payments:read"],
+    "is_confidential": False,
+}
 _SCOPES = ("bills:write", "payments:read")
 
 
@@ -44,6 +55,8 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
     if in_sandbox:
         for entry in given:
             _add_client(entry["slug"])
+        with transaction() as session:
+            auth.operations.apps.put_up_app(session, SANDBOX_APP, uuid5(_NAMESPACE, "app owner"), _APP)
 
 
 def _load_bills(file: Path, slug: str) -> int:

@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from environs import Env, EnvValidationError
 
 from auth.assurance import PayingLimits
+from auth.budgets import SignInLimits
 from auth.identity import Provider
 from auth.passkeys import RelyingParty
+from kit.quotas import IN_PROCESS
 
 _SHORTEST_KEY = 32
 _VAULT_KEY = 32  # AES-256 and HMAC-SHA256
@@ -27,6 +29,15 @@ _OF_STRIPE = {
     "stripe_secret_key": ("sk_live_", "rk_live_"),
     "stripe_publishable_key": ("pk_live_",),
     "stripe_webhook_secret": ("whsec_",),
+}
+
+
+_SIGN_IN_LIMITS = {
+    "CODES_PER_ADDRESS": "codes_per_address_and_hour",
+    "CODES_PER_PREFIX": "codes_per_prefix_and_hour",
+    "CODES_PER_COUNTRY": "codes_per_country_and_day",
+    "WRONG_CODES_PER_ADDRESS": "wrong_codes_per_address_and_hour",
+    "SIGN_INS_PER_ADDRESS": "sign_ins_per_address_and_hour",
 }
 
 
@@ -57,7 +68,6 @@ class Settings:
     sms_key: str
     provider_endpoints: Mapping[str, Mapping[str, str]]  # slug -> {"url": …, "key": …}
     requests_per_minute: int
-    codes_per_address: int  # sign-in codes an hour that one network address may ask for
     proxies: int  # how many reverse proxies stand before us and may be believed about the caller's address
     pool_size: int
     database_pooled: bool
@@ -67,6 +77,8 @@ class Settings:
     passkeys: RelyingParty = field(default_factory=RelyingParty)
     identity: Provider | None = None  # national identity; None: not offered
     paying_limits: PayingLimits = field(default_factory=PayingLimits)
+    sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
+    ratelimit_url: str = IN_PROCESS  # where requests a minute are counted
 
     @property
     def in_sandbox(self) -> bool:
@@ -96,7 +108,6 @@ def load() -> Settings:
         "sms_key": env.str("SMS_KEY", "sandbox" if simulated else ""),
         "provider_endpoints": env.json("PROVIDER_ENDPOINTS", {}),
         "requests_per_minute": env.int("REQUESTS_PER_MINUTE", 6_000 if simulated else 600),
-        "codes_per_address": env.int("CODES_PER_ADDRESS", 100_000 if simulated else 30),
         "proxies": env.int("PROXIES", 0),
         "pool_size": env.int("DATABASE_POOL_SIZE", 4),
         "database_pooled": env.bool("DATABASE_POOLED", False),
@@ -109,8 +120,17 @@ def load() -> Settings:
             device_age=timedelta(hours=env.int("DEVICE_AGE_HOURS", 0 if simulated else 24)),
         ),
     }
+    # In the sandbox one machine is everybody.
+    plenty = 100_000 if simulated else None
+    found["sign_in_limits"] = SignInLimits(
+        **{
+            limit: env.int(variable, plenty or getattr(SignInLimits, limit))
+            for variable, limit in _SIGN_IN_LIMITS.items()
+        }
+    )
+    found["ratelimit_url"] = env.str("RATELIMIT_URL", IN_PROCESS)
     found["passkeys"] = _relying_party(env, found["base_url"])
-    found["identity"] = _identity(env, simulated)
+    found["identity"] = _identity(env, simulated, found["base_url"])
     keys = env.str("SIGNING_KEYS_DIR", None)
     secret, key_file = env.str("SECRET_KEY"), env.str("SIGNING_KEY_FILE")
     vault_keys, index_key = env.str("VAULT_KEY"), env.str("VAULT_INDEX_KEY")
@@ -144,7 +164,7 @@ def _relying_party(env: Env, base_url: str) -> RelyingParty:
     )
 
 
-def _identity(env: Env, simulated: str | None) -> Provider | None:
+def _identity(env: Env, simulated: str | None, base_url: str) -> Provider | None:
     """The provider of national identity, where one is named; in the sandbox there is one."""
     issuer = env.str("IDENTITY_ISSUER", f"{simulated}/identity" if simulated else None)
     client_id = env.str("IDENTITY_CLIENT_ID", "citizen" if simulated else "")
@@ -154,7 +174,7 @@ def _identity(env: Env, simulated: str | None) -> Provider | None:
         issuer=issuer.rstrip("/"),
         client_id=client_id,
         client_secret=env.str("IDENTITY_CLIENT_SECRET", "sandbox-secret-of-citizen" if simulated else ""),
-        redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", ["http://localhost:8000/identity"])),
+        redirect_uris=tuple(env.list("IDENTITY_REDIRECT_URIS", [f"{base_url}/identity"] if simulated else [])),
         acr_values=tuple(env.list("IDENTITY_ACR_VALUES", ["2"])),
         scope=env.str("IDENTITY_SCOPE", Provider.scope),
     )
@@ -188,13 +208,13 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "BASE_URL", "an address without a path is needed: https://api.example"
     for name, variable, least in (
         ("requests_per_minute", "REQUESTS_PER_MINUTE", 1),
-        ("codes_per_address", "CODES_PER_ADDRESS", 1),
         ("pool_size", "DATABASE_POOL_SIZE", 1),
         ("proxies", "PROXIES", 0),
         ("stalled_after_seconds", "STALLED_AFTER_SECONDS", 1),
     ):
         if found[name] is None or found[name] < least:
             yield variable, f"at least {least}"
+    yield from _problems_of_limits(found)
     if not _are_endpoints(found["provider_endpoints"]):
         yield "PROVIDER_ENDPOINTS", 'JSON like {"<slug>": {"url": "https://…", "key": "…"}} is needed'
     if found["mode"] == "live":
@@ -203,6 +223,16 @@ def _problems(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "CITIZEN_MODE", "sandbox or live"
     else:
         yield from _problems_of_sandbox(found)
+
+
+def _problems_of_limits(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for variable, limit in _SIGN_IN_LIMITS.items():
+        given = getattr(found["sign_in_limits"], limit)
+        if given is None or given < 1:
+            yield variable, "at least 1"
+    url = found["ratelimit_url"] or ""
+    if url != IN_PROCESS and not (urlsplit(url).scheme in {"redis", "rediss"} and urlsplit(url).hostname):
+        yield "RATELIMIT_URL", f"{IN_PROCESS}, or redis://… or rediss://…, is needed"
 
 
 def _problems_of_keys(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -250,10 +280,20 @@ def _problems_of_ways_in(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "IDENTITY_ISSUER", "https in live mode"
     if provider and (not provider.client_secret or "sandbox" in provider.client_secret):
         yield "IDENTITY_CLIENT_SECRET", "needed in live mode, and not a test value"
+    if provider and not (provider.redirect_uris and all(map(_is_way_back, provider.redirect_uris))):
+        yield "IDENTITY_REDIRECT_URIS", "needed in live mode: https, or an app's own scheme with a dot in it"
     # Where nothing else is said, the origin is our own page; what is wrong with that is told of BASE_URL.
     is_base_fine = found["base_url"].startswith("https://")
     if is_base_fine and not all(origin.startswith(("https://", "android:")) for origin in found["passkeys"].origins):
         yield "PASSKEY_ORIGINS", "https or android: in live mode"
+
+
+def _is_way_back(address: str) -> bool:
+    """Whether citizens may be sent back there: https, or a scheme that an app has to itself (RFC 8252 section 7.1)."""
+    parts = urlsplit(address)
+    if parts.fragment or parts.username is not None or any(word in address for word in _OF_A_TEST):
+        return False
+    return bool(parts.hostname) if parts.scheme == "https" else "." in parts.scheme
 
 
 def _is_signing_key(pem: str) -> bool:

@@ -74,6 +74,12 @@ def paid() -> str:
     return flask.render_template("paid.html", lang=language())
 
 
+@blueprint.get("/identity")
+def identified() -> str:
+    """Where national identity sends the citizen's browser back to; the app there takes what stands in the address."""
+    return flask.render_template("identified.html", lang=language())
+
+
 @blueprint.after_request
 def protect(response: Response) -> Response:
     """Nothing from elsewhere, no frames; scripts only those with this answer's nonce."""

@@ -34,7 +34,6 @@ def bare_app() -> Flask:
             sms_key="none",
             provider_endpoints={},
             requests_per_minute=1,
-            codes_per_address=1,
             proxies=0,
             pool_size=1,
             database_pooled=False,

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import auth.listeners
 import auth.operations
+import auth.operations.authorizations
+import auth.operations.grants
 import notifications.flows
 import notifications.listeners
 import payments.flows
+import payments.listeners
 import persons.holdings
+import persons.listeners
 import services.health.flows
 import services.health.listeners
 import services.utilities.flows
 import services.utilities.listeners
-from auth.events import CitizensJoined, MemberInvited, PhoneChallengeStarted
+import webhooks.flows
+import webhooks.listeners
+import webhooks.operations
+from auth.events import (
+    AppAllowed,
+    CitizensJoined,
+    DeviceSignedIn,
+    MemberInvited,
+    PasskeyAdded,
+    PhoneChallengeStarted,
+    SessionEndedByReuse,
+)
 from kit import events, idempotency
 from kit.database import transaction
 from kit.events import Event, Flow, Listener
@@ -25,6 +40,7 @@ from payments.events import (
     PaymentDoubtful,
     PaymentEnded,
 )
+from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.health.events import (
     BookingCancelledByClinic,
@@ -34,13 +50,30 @@ from services.health.events import (
     ReminderDue,
 )
 from services.utilities.events import BillsPaid, BillsReturned, ImportRequested
+from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    CitizensJoined: [auth.listeners.move_memberships, services.health.listeners.join_citizens],
     PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
-    BillsPaid: [notifications.listeners.tell_bills_paid],
-    BillsReturned: [notifications.listeners.tell_bills_returned],
+    DeviceSignedIn: [notifications.listeners.tell_new_device],
+    SessionEndedByReuse: [notifications.listeners.tell_session_closed],
+    PasskeyAdded: [notifications.listeners.tell_passkey_added],
+    AppAllowed: [notifications.listeners.tell_app_allowed],
+    MandateAccepted: [notifications.listeners.tell_mandate_accepted],
+    MandateRevoked: [notifications.listeners.tell_mandate_revoked],
+    # Every room with rows of citizens.
+    CitizensJoined: [
+        auth.listeners.move_memberships,
+        auth.listeners.move_apps,
+        persons.listeners.follow_citizen,
+        payments.listeners.follow_citizen,
+        services.utilities.listeners.follow_citizen,
+        services.health.listeners.follow_citizen,
+        notifications.listeners.follow_citizen,
+    ],
+    PaymentCaptured: [webhooks.listeners.log_captured],
+    BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
+    BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
     ReminderDue: [notifications.listeners.tell_reminder],
     PlaceOffered: [notifications.listeners.tell_place_offered],
     OfferMissed: [notifications.listeners.tell_offer_missed],
@@ -57,6 +90,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PlacesWithdrawn: [services.health.flows.move_people],
     ImportRequested: [services.utilities.flows.run_import],
     MessagePosted: [notifications.flows.push_message],
+    DeliveryDue: [webhooks.flows.deliver],
 }
 
 
@@ -99,9 +133,13 @@ def tidy() -> None:
         auth.operations.forget_old_sessions(session)
         auth.operations.forget_old_questions(session)
         auth.operations.forget_old_attempts(session)
+        auth.operations.repeat_joins(session)
         auth.operations.forget_old_assertions(session)
         auth.operations.forget_old_invitations(session)
+        auth.operations.authorizations.forget_old_authorizations(session)
+        auth.operations.grants.forget_old_grants(session)
         auth.operations.advance_signing_keys(session)
+        webhooks.operations.forget_old_events(session)
 
 
 PERIODIC = {

@@ -21,6 +21,7 @@ from kit.database import transaction
 from sandbox import create_sandbox, serve
 from server import connect_outside, create_app, migrations
 from server.settings import Settings
+from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
 
 WEBHOOK_SECRET = "whsec_tests"
@@ -45,6 +46,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """`figure("…")` tells what a test has measured at the end of the run."""
     return lambda text: record_property("figure", text)
+
+
+@pytest.fixture(scope="session")
+def log_watch() -> Iterator[LogWatch]:
+    """Hears every log line of this process."""
+    with watching() as watch:
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def no_personal_line(log_watch: LogWatch) -> Iterator[None]:
+    """After each test, and so after all of them, no line of the log holds a number, a name, a token or a code."""
+    yield
+    assert log_watch.look() == []
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +129,6 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
         sms_key="sandbox",
         provider_endpoints={},
         requests_per_minute=1_000_000,
-        codes_per_address=30,
         proxies=0,
         pool_size=24,
         database_pooled=False,

@@ -7,8 +7,6 @@ openapi.yaml says. Bounded in time, and the same requests at every run: the seed
 
 from __future__ import annotations
 
-from base64 import b64encode
-import base64
 import os
 import secrets
 import socket
@@ -16,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -41,7 +40,7 @@ SEED = "20261121"
 MAX_EXAMPLES = "12"
 READY_SECONDS = 60
 LONGEST_SECONDS = 240
-ENDS_THE_SESSION = "signOut"
+ENDS_THE_SESSION = ("signOut", "eraseMe")
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def application(folder: Path) -> Iterator[str]:
             "DATABASE_URL": postgres.database("citizen"),
             "BASE_URL": f"http://127.0.0.1:{port}",
             "SANDBOX_URL": outside.url,
-            "SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "SECRET_KEY": b64encode(secrets.token_bytes(32)).decode(),
             "SIGNING_KEY_FILE": str(key_file),
             "VAULT_KEY": b64encode(bytes(range(32))).decode(),
             "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
@@ -90,6 +89,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def each(option: str) -> list[str]:
+    """An option for every operation that ends its caller's session: those are asked last."""
+    return [word for name in ENDS_THE_SESSION for word in (option, name)]
 
 
 def wait_until_ready(url: str, web: subprocess.Popen[bytes], log: Path) -> None:
@@ -137,9 +141,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="schemathesis-app-") as folder:
         Path(folder).chmod(0o755)  # the database runs under an account of its own
         with application(Path(folder)) as url:
-            statuses["citizen"] = ask(url, citizen_token(), "--exclude-operation-id", ENDS_THE_SESSION)
-            statuses["citizen who signs out"] = ask(url, citizen_token(), "--include-operation-id", ENDS_THE_SESSION)
-            statuses["provider"] = ask(url, provider_token(), "--exclude-operation-id", ENDS_THE_SESSION)
+            statuses["citizen"] = ask(url, citizen_token(), *each("--exclude-operation-id"))
+            statuses["citizen who signs out"] = ask(url, citizen_token(), *each("--include-operation-id"))
+            statuses["provider"] = ask(url, provider_token(), *each("--exclude-operation-id"))
         embedded.remove(Path(folder) / "postgres")
     seconds = time.monotonic() - born
     for who, status in statuses.items():

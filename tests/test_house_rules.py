@@ -26,7 +26,7 @@ from kit.errors import CODES, DomainError
 from kit.events import Event
 
 ROOT = Path(__file__).parents[1]
-OURS = ("server", "kit", "auth", "persons", "payments", "divisions", "services", "notifications")
+OURS = ("server", "kit", "auth", "persons", "payments", "divisions", "services", "webhooks", "notifications")
 PACKAGES = (*OURS, "sandbox", "sample")
 LONGEST_FILE = 400
 NOT_NAMES_OF_MODULES = {
@@ -37,7 +37,7 @@ NOT_NAMES_OF_MODULES = {
 PERSONAL = re.compile(r"phone|cccd|citizen_code|customer|insurance|full_name|address|birth", re.IGNORECASE)
 WITH_TRANSACTIONS = re.compile(
     # The job runner is kit/events.py.
-    r"^(server/.*|kit/(database|events)|auth/guard|(\w+/)+(views|flows|cli)(/\w+)?)\.py$"
+    r"^(server/.*|kit/(database|events)|auth/(guard|revocations)|(\w+/)+(views|flows|cli)(/\w+)?)\.py$"
 )
 SQL_WORDS = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
 

@@ -6,10 +6,17 @@ from auth.operations.challenges import (
     forget_old_challenges,
     get_challenge,
     get_code_to_send,
-    limit_codes,
     start_challenge,
 )
-from auth.operations.citizens import find_phone, get_citizen, get_language, welcome_citizen
+from auth.operations.citizens import (
+    find_phone,
+    find_present_id,
+    find_recipient,
+    get_citizen,
+    get_language,
+    take_with_joined,
+    welcome_citizen,
+)
 from auth.operations.clients import (
     ClientToken,
     add_credential,
@@ -29,6 +36,7 @@ from auth.operations.clients import (
 )
 from auth.operations.identities import (
     forget_old_attempts,
+    repeat_joins,
     sign_in_with_identity,
     spend_identity_attempt,
     start_identity_attempt,
@@ -101,6 +109,7 @@ from auth.operations.sessions import (
     SteppedUp,
     end_other_sessions,
     end_session,
+    find_sign_in_time,
     forget_old_sessions,
     get_session,
     list_revoked,
@@ -139,6 +148,9 @@ __all__ = [
     "find_invitation_to_send",
     "find_organisation_of",
     "find_phone",
+    "find_present_id",
+    "find_recipient",
+    "find_sign_in_time",
     "find_signing_key",
     "find_staff",
     "forget_old_assertions",
@@ -165,7 +177,6 @@ __all__ = [
     "issue_token",
     "issue_token_for_assertion",
     "keep_secret",
-    "limit_codes",
     "list_clients",
     "list_credentials",
     "list_faces",
@@ -187,6 +198,7 @@ __all__ = [
     "register_provider",
     "remove_passkey",
     "rename_session",
+    "repeat_joins",
     "revoke_client",
     "rotate_signing_keys",
     "set_state",
@@ -203,6 +215,7 @@ __all__ = [
     "step_up",
     "step_up_with_identity",
     "step_up_with_passkey",
+    "take_with_joined",
     "welcome_citizen",
     "withdraw_credential",
     "withdraw_invitation",

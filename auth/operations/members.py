@@ -152,6 +152,8 @@ def move_memberships(session: Session, *, kept_id: UUID, joined_id: UUID) -> Non
         else:
             _change(session, member, ended_at=clock.now())
             _change(session, held, roles=sorted({*held.roles, *member.roles}))
+    # Who acted stands there as it was written.
+    session.execute(update(MemberEvent).where(MemberEvent.citizen_id == joined_id).values(citizen_id=kept_id))
 
 
 def list_member_events(session: Session, organisation_id: UUID, *, limit: int, cursor: str | None) -> Page:

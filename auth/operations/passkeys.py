@@ -17,8 +17,9 @@ from auth.assurance import Proof
 from auth.errors import LastWayIn, PasskeyChallengeOver, PasskeyKnown, PasskeyRefused
 from auth.events import PasskeyAdded
 from auth.models import Assurance, Citizen, LinkedIdentity, Passkey, PasskeyChallenge, PasskeyUse
+from auth.operations.budgets import begin_sign_in
 from auth.operations.citizens import find_phone
-from auth.operations.sessions import SignIn, SteppedUp, start_session, step_up
+from auth.operations.sessions import SignIn, SteppedUp, forget_passkey, start_session, step_up
 from kit import clock, events, logs
 from kit.database import new_id
 from kit.errors import NotFound
@@ -97,8 +98,12 @@ def register_passkey(
     return kept
 
 
-def start_passkey_sign_in(session: Session) -> Question:
-    """Ask whoever is there for a passkey of ours; the authenticator knows whose it is."""
+def start_passkey_sign_in(session: Session, *, address: str | None = None) -> Question:
+    """Ask whoever is there for a passkey of ours; the authenticator knows whose it is.
+
+    Raises TooManyTries when the network `address` has begun its share of sign-ins.
+    """
+    begin_sign_in(session, address)
     asked = _ask(session, PasskeyUse.SIGN_IN, None)
     return Question(asked.id, asked.expires_at, passkeys.ask_to_sign(derivation.challenge_of(asked.id)))
 
@@ -112,7 +117,7 @@ def sign_in_with_passkey(
     used = _use(session, challenge_id, credential)
     if isinstance(used, PasskeyRefused):
         return used
-    proof = Proof(Assurance.PASSKEY, authenticated_at=clock.now(), known_since=used.known_since)
+    proof = _proof(used)
     return start_session(session, used.citizen_id, device_name, proof)
 
 
@@ -132,7 +137,7 @@ def step_up_with_passkey(
     used = _use(session, challenge_id, credential, of=citizen_id)
     if isinstance(used, PasskeyRefused):
         return used
-    proof = Proof(Assurance.PASSKEY, authenticated_at=clock.now(), known_since=used.known_since)
+    proof = _proof(used)
     return step_up(session, session_id, citizen_id, proof)
 
 
@@ -152,13 +157,17 @@ def get_passkey(session: Session, passkey_id: UUID, citizen_id: UUID) -> Passkey
 
 
 def remove_passkey(session: Session, passkey_id: UUID, citizen_id: UUID) -> None:
-    """Forget a passkey. Raises LastWayIn when the citizen could not sign in any more, also of two removed at once."""
+    """Forget a passkey, and end the sessions it has opened.
+
+    Raises LastWayIn when the citizen could not sign in any more, also of two removed at once.
+    """
     # The citizen's row is what two removals queue up for.
     session.execute(select(Citizen.id).where(Citizen.id == citizen_id).with_for_update())
     others = [one for one in list_passkeys(session, citizen_id) if one.id != passkey_id]
     if not others and not _has_identity(session, citizen_id) and find_phone(session, citizen_id) is None:
         raise LastWayIn
     session.execute(delete(Passkey).where(Passkey.id == passkey_id, Passkey.citizen_id == citizen_id))
+    forget_passkey(session, passkey_id, citizen_id)
 
 
 def forget_old_questions(session: Session) -> None:
@@ -225,6 +234,10 @@ def _use(
 def _has_grown(count: int) -> ColumnElement[bool]:
     # Synced passkeys do not count: they always say zero.
     return or_(Passkey.sign_count < count, and_(Passkey.sign_count == 0, literal(count) == 0))
+
+
+def _proof(used: Passkey) -> Proof:
+    return Proof(Assurance.PASSKEY, authenticated_at=clock.now(), known_since=used.known_since, passkey_id=used.id)
 
 
 def _list_credentials(session: Session, citizen_id: UUID) -> list[bytes]:

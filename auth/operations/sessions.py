@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, String, and_, cast, delete, func, or_, select, union_all, update
+from sqlalchemy import Select, String, and_, case, cast, delete, func, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from auth.assurance import Proof
 from auth.errors import SessionOver
 from auth.events import DeviceSignedIn, SessionEndedByReuse
 from auth.models import Assurance, KeyState, RefreshToken, SessionEnd, SigningKey, SignInSession
+from auth.operations.citizens import find_recipient
 from auth.operations.keys import issue_token
 from auth.organisation_models import ClientCredential, MachineClient, Organisation, OrganisationState
 from kit import clock, events, logs
@@ -60,9 +61,15 @@ def start_session(
 ) -> SignIn:
     """Sign a citizen in on one device, by `proof`; without one, by a code to their phone just now.
 
-    When they are signed in elsewhere and the device is new, the others are told (DeviceSignedIn).
+    When they are signed in elsewhere and the device is new, the others are told (DeviceSignedIn). Raises NotSignedIn
+    for a citizen who was erased meanwhile: signing in again makes a new one.
     """
     now = clock.now()
+    # A citizen may be joined into another, or erased, while they sign in: nobody comes in as one that was given up.
+    present_id = find_recipient(session, citizen_id)
+    if present_id is None:
+        raise NotSignedIn("unknown subject")
+    citizen_id = present_id
     proof = proof or Proof(Assurance.PHONE, authenticated_at=now, known_since=now)
     is_elsewhere = is_new_device and session.execute(select(_live(citizen_id).exists())).scalar_one()
     opened = SignInSession(
@@ -74,6 +81,7 @@ def start_session(
         assurance=proof.level,
         authenticated_at=proof.authenticated_at,
         known_since=proof.known_since,
+        opened_by_passkey_id=proof.passkey_id,
     )
     session.add(opened)
     session.flush()
@@ -101,7 +109,12 @@ def step_up(session: Session, session_id: UUID, citizen_id: UUID, proof: Proof) 
             SignInSession.ended_at.is_(None),
             SignInSession.expires_at > clock.now(),
         )
-        .values(assurance=proof.level, authenticated_at=proof.authenticated_at, known_since=known_since)
+        .values(
+            assurance=proof.level,
+            authenticated_at=proof.authenticated_at,
+            known_since=known_since,
+            raised_by_passkey_id=proof.passkey_id,
+        )
         .returning(SignInSession),
         execution_options={"populate_existing": True},
     ).scalar_one_or_none()
@@ -161,6 +174,11 @@ def get_session(session: Session, session_id: UUID, citizen_id: UUID) -> SignInS
     return found
 
 
+def find_sign_in_time(session: Session, session_id: UUID) -> datetime | None:
+    """When a session was opened; None when it is not remembered any more."""
+    return session.execute(select(SignInSession.created_at).where(SignInSession.id == session_id)).scalar_one_or_none()
+
+
 def rename_session(session: Session, named: SignInSession, device_name: str) -> SignInSession:
     """Give the device of a session, as read before, the name its citizen knows it by.
 
@@ -202,6 +220,25 @@ def end_other_sessions(session: Session, citizen_id: UUID, *, but: UUID | None) 
         .returning(SignInSession.refreshed_at)
     )
     return sum(row.refreshed_at > clock.now() - IDLE for row in ended)
+
+
+def forget_passkey(session: Session, passkey_id: UUID, citizen_id: UUID) -> None:
+    """End the sessions that a passkey has opened, and take back what it has raised others to.
+
+    Whoever held the passkey is out: access tokens of what it has opened end within ten seconds.
+    """
+    live = (SignInSession.citizen_id == citizen_id, SignInSession.ended_at.is_(None))
+    session.execute(
+        update(SignInSession)
+        .where(*live, SignInSession.opened_by_passkey_id == passkey_id)
+        .values(ended_at=clock.now(), ended_by=SessionEnd.PASSKEY_REMOVED)
+    )
+    opened_as = case((SignInSession.opened_by_passkey_id.is_(None), Assurance.PHONE), else_=Assurance.PASSKEY)
+    session.execute(
+        update(SignInSession)
+        .where(*live, SignInSession.raised_by_passkey_id == passkey_id)
+        .values(assurance=opened_as, authenticated_at=SignInSession.created_at, raised_by_passkey_id=None)
+    )
 
 
 def list_revoked(session: Session) -> frozenset[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from uuid import UUID
 
+from flask import request
+
 from auth.guard import current_staff
 from auth.organisation_models import OrganisationKind
 from kit.errors import DomainError, NotFound
@@ -15,6 +17,12 @@ blueprint = Blueprint(
     __name__,
     url_prefix="",
     description="Sign-in by phone, passkey and national identity; sessions, organisations, systems and signing keys.",
+)
+apps = Blueprint(
+    "apps",
+    __name__,
+    url_prefix="",
+    description="Apps of others: registered, reviewed, allowed by citizens, and their tokens by OAuth 2.1.",
 )
 SIGN_IN_EXAMPLE: dict[str, Any] = {
     "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiIsInR5cCI6ImF0K2p3dCJ9.e30.c2lnbmF0dXJl",
@@ -31,7 +39,13 @@ STEPPED_UP_EXAMPLE: dict[str, Any] = {
     "acr": "passkey",
     "auth_time": "2026-11-21T09:00:00.000+07:00",
 }
+_NOWHERE = "0.0.0.0"  # noqa: S104 - no address: behind a socket, all share one
 _Answer = TypeVar("_Answer")
+
+
+def remote_address() -> str:
+    """The network address the current request came from."""
+    return request.remote_addr or _NOWHERE
 
 
 def unless_refused(answer: _Answer | DomainError) -> _Answer:

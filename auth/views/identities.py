@@ -14,6 +14,7 @@ from auth.errors import (
     IdentityRefused,
     IdentityUnavailable,
     RedirectNotAllowed,
+    TooManyTries,
 )
 from auth.flows import WayToIdentity
 from auth.guard import current_citizen, current_session
@@ -27,7 +28,7 @@ from auth.schemas import (
     SignInSchema,
     WayToIdentitySchema,
 )
-from auth.views.door import SIGN_IN_EXAMPLE, blueprint
+from auth.views.door import SIGN_IN_EXAMPLE, blueprint, remote_address
 from kit.errors import NotFound
 from kit.web import language
 
@@ -47,7 +48,7 @@ class IdentityAttempts(MethodView):
 
     @blueprint.arguments(IdentityStartSchema(), example={"redirect_uri": "vn.citizen.app:/identity"})
     @blueprint.response(201, WayToIdentitySchema, example=_WAY)
-    @blueprint.raises(*_STARTING)
+    @blueprint.raises(*_STARTING, TooManyTries)
     @blueprint.doc(operationId="startIdentitySignIn")
     def post(self, asked: dict[str, str]) -> WayToIdentity:
         """Begin to sign in with national identity (định danh điện tử).
@@ -55,7 +56,8 @@ class IdentityAttempts(MethodView):
         Open `authorization_url` in the system's browser. When the provider sends the citizen back, hand its parameters
         to finishIdentitySignIn within ten minutes.
         """
-        return flows.start_identity(session_id=None, redirect_uri=asked.get("redirect_uri"))
+        redirect_uri = asked.get("redirect_uri")
+        return flows.start_identity(session_id=None, redirect_uri=redirect_uri, address=remote_address())
 
 
 @blueprint.route("/v1/auth/identity-attempts/<uuid:attempt_id>/answer")

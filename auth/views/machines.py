@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_plus
 
 from flask import request
 from flask.views import MethodView
@@ -12,10 +11,10 @@ from auth import operations
 from auth.errors import InvalidClient, InvalidScope, UnsupportedGrantType
 from auth.operations import ClientToken
 from auth.schemas import ClientTokenRequestSchema, ClientTokenSchema, SigningKeysSchema
+from auth.views.credentials import client_credentials, twice
 from auth.views.door import SIGN_IN_EXAMPLE, blueprint
 from kit.database import transaction
 from kit.errors import MalformedRequest
-from kit.parsing import Flaw
 from kit.web import public
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -67,7 +66,7 @@ class ClientTokens(MethodView):
         """
         if asked["grant_type"] != "client_credentials":
             raise UnsupportedGrantType
-        client_id, secret = _client_credentials(asked)
+        client_id, secret = client_credentials(asked)
         assertion, scope = _assertion(asked), asked.get("scope")
         with transaction() as session:
             if assertion is not None:
@@ -92,26 +91,11 @@ class SigningKeys(MethodView):
         return {"keys": keys}
 
 
-def _client_credentials(asked: dict[str, str]) -> tuple[str, str]:
-    shown = request.authorization
-    if shown is None or shown.type != "basic":
-        return asked.get("client_id", ""), asked.get("client_secret", "")
-    if "client_id" in asked or "client_secret" in asked:
-        raise _twice()
-    # RFC 6749 section 2.3.1: both are form-encoded before they become user name and password.
-    return unquote_plus(shown.username or ""), unquote_plus(shown.password or "")
-
-
 def _assertion(asked: dict[str, str]) -> str | None:
     if "client_assertion" not in asked and "client_assertion_type" not in asked:
         return None
     if "client_secret" in asked or request.authorization is not None:
-        raise _twice()
+        raise twice()
     if asked.get("client_assertion_type") != _ASSERTION:
         raise InvalidClient
     return asked.get("client_assertion", "")
-
-
-def _twice() -> MalformedRequest:
-    flaw = Flaw("/client_id", "twice", "Chỉ gửi thông tin hệ thống ở một nơi.", "Send the credentials in one place.")
-    return MalformedRequest(errors=[flaw])

@@ -32,13 +32,15 @@ class Me(MethodView):
     def get(self) -> dict[str, Any]:
         """Read who is signed in.
 
-        The phone number is masked; `assurance` says how surely we know the citizen.
+        The phone number is masked; `assurance` says how surely we know the citizen. To an app of others `id` is what
+        the citizen is called towards that app alone, and `assurance` is null.
         """
         with transaction() as session:
             citizen = operations.get_citizen(session, current_citizen())
             phone = operations.find_phone(session, citizen.id)
         return {
-            "id": citizen.id,
+            # Two apps can't tell by it that they know the same person.
+            "id": current_caller().alias or citizen.id,
             "phone": phones.mask(phone) if phone else None,
             "language": citizen.language,
             "created_at": citizen.created_at,

@@ -14,6 +14,7 @@ from auth.errors import (
     PasskeyChallengeOver,
     PasskeyKnown,
     PasskeyRefused,
+    TooManyTries,
 )
 from auth.guard import current_citizen, current_proof, current_session
 from auth.models import Passkey
@@ -28,7 +29,7 @@ from auth.schemas import (
     SignInSchema,
     SteppedUpSchema,
 )
-from auth.views.door import SIGN_IN_EXAMPLE, STEPPED_UP_EXAMPLE, blueprint, unless_refused
+from auth.views.door import SIGN_IN_EXAMPLE, STEPPED_UP_EXAMPLE, blueprint, remote_address, unless_refused
 from kit.database import transaction
 from kit.errors import NotFound
 from kit.web import require_match, tag
@@ -166,7 +167,8 @@ class PasskeyById(MethodView):
     def delete(self, passkey_id: UUID) -> None:
         """Remove a passkey (xóa khóa truy cập).
 
-        Needs a passkey or national identity used in the last five minutes. The last way in stays.
+        Needs a passkey or national identity used in the last five minutes. The last way in stays. Sessions that were
+        opened with this passkey end, this one too if it was; what it has raised is as sure as it was before.
         """
         with transaction() as session:
             found = operations.get_passkey(session, passkey_id, current_citizen())
@@ -179,6 +181,7 @@ class PasskeyChallenges(MethodView):
     """Sign-ins by passkey begun."""
 
     @blueprint.response(201, QuestionSchema, example=_TO_SIGN)
+    @blueprint.raises(TooManyTries)
     @blueprint.doc(operationId="startPasskeySignIn")
     def post(self) -> Question:
         """Begin to sign in with a passkey (đăng nhập bằng khóa truy cập).
@@ -187,7 +190,7 @@ class PasskeyChallenges(MethodView):
         minutes.
         """
         with transaction() as session:
-            return operations.start_passkey_sign_in(session)
+            return operations.start_passkey_sign_in(session, address=remote_address())
 
 
 @blueprint.route("/v1/auth/passkey-challenges/<uuid:challenge_id>/answer")

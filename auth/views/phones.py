@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import request
 from flask.views import MethodView
 
 from auth import operations
-from auth.errors import ChallengeOver, NotVietnameseMobile, TooManyCodes, WrongCode
+from auth.errors import ChallengeOver, NotVietnameseMobile, TooManyCodes, TooManyTries, WrongCode
 from auth.models import Language, PhoneChallenge
 from auth.operations import SignIn
 from auth.schemas import AnswerSchema, ChallengeSchema, PhoneSchema, SignInSchema
-from auth.views.door import SIGN_IN_EXAMPLE, blueprint, unless_refused
+from auth.views.door import SIGN_IN_EXAMPLE, blueprint, remote_address, unless_refused
 from kit.database import transaction
 from kit.errors import NotFound
 from kit.web import language, note, request_key
@@ -38,7 +37,8 @@ class PhoneChallenges(MethodView):
         """Ask for a one-time code by SMS.
 
         Send the code with answerPhoneChallenge within ten minutes. The answer is the same whether or not the number
-        has been here before. A number gets ten codes a day, a network address a limited number an hour.
+        has been here before. A number gets ten codes a day, a network address a limited number an hour; numbers whose
+        codes are never entered use up what their block of numbers and their country may have.
         """
         with transaction() as session:
             challenge, outcome = operations.start_challenge(
@@ -46,7 +46,7 @@ class PhoneChallenges(MethodView):
                 request_key(asked),
                 phone=asked["phone"],
                 language=Language(asked.get("language") or language()),
-                address=request.remote_addr or "0.0.0.0",  # noqa: S104 - no address: behind a socket, all share one
+                address=remote_address(),
             )
         note(outcome)
         return challenge
@@ -58,16 +58,17 @@ class PhoneChallengeAnswer(MethodView):
 
     @blueprint.arguments(AnswerSchema(), example={"code": "492039", "device_name": "Điện thoại của An"})
     @blueprint.response(200, SignInSchema, example=SIGN_IN_EXAMPLE)
-    @blueprint.raises(NotFound, WrongCode, ChallengeOver)
+    @blueprint.raises(NotFound, WrongCode, ChallengeOver, TooManyTries)
     @blueprint.doc(operationId="answerPhoneChallenge")
     def post(self, asked: dict[str, str], challenge_id: UUID) -> SignIn:
         """Sign in with a one-time code.
 
-        Five tries within ten minutes; a code works once, and only for the challenge it was sent for. The first
-        sign-in of a number makes the citizen.
+        Five tries within ten minutes; a code works once, and only for the challenge it was sent for. After twenty
+        wrong codes in a day a number has to wait, whatever challenges they were for. The first sign-in of a number
+        makes the citizen.
         """
         with transaction() as session:
             answered = operations.answer_challenge(
-                session, challenge_id, asked["code"], device_name=asked.get("device_name")
+                session, challenge_id, asked["code"], device_name=asked.get("device_name"), address=remote_address()
             )
         return unless_refused(answered)

@@ -28,6 +28,8 @@ def upgrade() -> None:
     op.add_column('sign_in_session', sa.Column('assurance', levels, nullable=False, server_default='phone'))
     op.add_column('sign_in_session', sa.Column('authenticated_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('sign_in_session', sa.Column('known_since', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('sign_in_session', sa.Column('opened_by_passkey_id', sa.Uuid(), nullable=True))
+    op.add_column('sign_in_session', sa.Column('raised_by_passkey_id', sa.Uuid(), nullable=True))
     op.add_column('sign_in_session', sa.Column('version', sa.BigInteger(), nullable=False, server_default='1'))
     op.execute('UPDATE sign_in_session SET authenticated_at = created_at, known_since = created_at')
     op.alter_column('sign_in_session', 'authenticated_at', nullable=False)
@@ -40,7 +42,12 @@ def upgrade() -> None:
         'ix_sign_in_session_ended_at', 'sign_in_session', ['ended_at'], postgresql_where=sa.text('ended_at IS NOT NULL')
     )
     op.drop_constraint(op.f('ck_sign_in_session_sessionend'), 'sign_in_session')
-    one_of_check('sign_in_session', 'ended_by', 'sessionend', 'signed_out', 'ended_elsewhere', 'token_reused')
+    ends = ('signed_out', 'ended_elsewhere', 'token_reused', 'passkey_removed')
+    one_of_check('sign_in_session', 'ended_by', 'sessionend', *ends)
+
+    # Budgets that are given back may be empty
+    op.drop_constraint(op.f('ck_challenge_budget_spent_is_positive'), 'challenge_budget')
+    op.create_check_constraint(op.f('ck_challenge_budget_spent_is_not_negative'), 'challenge_budget', 'spent >= 0')
 
     # Signing keys
     states = ('published', 'active', 'retiring', 'withdrawn')
@@ -91,14 +98,14 @@ def upgrade() -> None:
     op.create_table('linked_identity',
     sa.Column('citizen_id', sa.Uuid(), nullable=False),
     sa.Column('issuer', sa.Text(), nullable=False),
-    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('subject_index', sa.LargeBinary(), nullable=False),
     sa.Column('level', sa.Text(), nullable=False),
     sa.Column('verified_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['citizen_id'], ['citizen.id'], name=op.f('fk_linked_identity_citizen_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_linked_identity')),
-    sa.UniqueConstraint('issuer', 'subject', name='uq_linked_identity_account'),
+    sa.UniqueConstraint('issuer', 'subject_index', name='uq_linked_identity_account'),
     sa.UniqueConstraint('citizen_id', 'issuer', name='uq_linked_identity_citizen')
     )
     op.create_table('identity_attempt',

@@ -26,7 +26,7 @@ from payments.operations.posting import (
     record_posted,
     record_rejected,
 )
-from payments.operations.reading import Told, find_state, get_payment, get_submitted, list_payments
+from payments.operations.reading import Told, find_state, get_payment, get_submitted, list_items, list_payments
 from payments.operations.spending import sum_of_day, take_turn
 from payments.operations.webhooks import find_intent_of_webhook, mark_handled, store_webhook
 
@@ -52,6 +52,7 @@ __all__ = [
     "get_payment",
     "get_submitted",
     "list_doubtful",
+    "list_items",
     "list_payments",
     "list_settled_items",
     "list_unposted",

@@ -43,6 +43,12 @@ def get_payment(session: Session, payment_id: UUID, citizen_id: UUID) -> Told:
     return Told(payment, items.scalars().all(), steps.scalars().all(), publishable_key())
 
 
+def list_items(session: Session, payment_id: UUID) -> Sequence[PaymentItem]:
+    """All items of a payment, whoever's it is: for rooms, never for a citizen."""
+    items = session.scalars(select(PaymentItem).where(PaymentItem.payment_id == payment_id).order_by(PaymentItem.id))
+    return items.all()
+
+
 def get_submitted(session: Session, payment_id: UUID, citizen_id: UUID) -> Told:
     """The payment as the answer to the request that made it.
 

@@ -1,6 +1,6 @@
 """All SQL and rules of personal data, by noun: identity, requests, consents, accesses, household, mandates."""
 
-from persons.operations.accesses import list_accesses, record_access
+from persons.operations.accesses import list_accesses, record_access, record_app_look
 from persons.operations.consents import Consent, give_consent, has_consented, list_consents, withdraw_consent
 from persons.operations.household import (
     Member,
@@ -13,6 +13,7 @@ from persons.operations.household import (
     verify_member,
 )
 from persons.operations.identity import Identity, change_identity, find_citizen, get_identity, rewrap_keys
+from persons.operations.joining import join_citizens
 from persons.operations.mandates import (
     LONGEST,
     SeenMandate,
@@ -63,6 +64,7 @@ __all__ = [
     "give_consent",
     "has_consented",
     "is_over",
+    "join_citizens",
     "list_accesses",
     "list_consents",
     "list_members",
@@ -71,6 +73,7 @@ __all__ = [
     "narrow_mandate",
     "offer_mandate",
     "record_access",
+    "record_app_look",
     "remove_member",
     "request_export",
     "revoke_mandate",

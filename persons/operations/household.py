@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import count
 from uuid import UUID
 
 import orjson
@@ -50,12 +51,11 @@ def add_member(session: Session, request: RequestKey, citizen_id: UUID, profile:
     """Keep one more person, once per Idempotency-Key; raises HouseholdFull when there are six."""
 
     def add() -> UUID:
-        # Two additions at once would both see the same free place: one at a time per citizen.
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"household:{citizen_id}", 0))))
+        _take_turn(session, citizen_id)
         taken = set(session.scalars(select(HouseholdMember.place).where(HouseholdMember.citizen_id == citizen_id)))
-        free = sorted(set(range(1, MOST_MEMBERS + 1)) - taken)
-        if not free:
+        if len(taken) >= MOST_MEMBERS:
             raise HouseholdFull
+        free = sorted(set(range(1, MOST_MEMBERS + 1)) - taken)
         member_id = new_id()
         key = sealed.make_key(session, citizen_id)
         session.add(
@@ -148,6 +148,38 @@ def verify_member(session: Session, citizen_id: UUID, member_id: UUID, verified_
     )
     if noted is None:
         raise NotFound
+
+
+def move_household(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
+    """Let the members of one citizen's household go on in another's, sealed anew; their ids stay what they were."""
+    _take_turn(session, kept_id)
+    rows = session.scalars(
+        select(HouseholdMember)
+        .where(HouseholdMember.citizen_id == joined_id)
+        .order_by(HouseholdMember.id)
+        .with_for_update()
+    ).all()
+    if not rows:
+        return
+    theirs, own = sealed.get_key(session, joined_id), sealed.make_key(session, kept_id)
+    taken = set(session.scalars(select(HouseholdMember.place).where(HouseholdMember.citizen_id == kept_id)))
+    for row in rows:
+        place = next(free for free in count(1) if free not in taken)
+        taken.add(place)
+        session.execute(
+            update(HouseholdMember)
+            .where(HouseholdMember.id == row.id)
+            .values(
+                citizen_id=kept_id,
+                place=place,
+                sealed=own.seal(_field(row.id), theirs.unseal(_field(row.id), row.sealed)),
+            )
+        )
+
+
+def _take_turn(session: Session, citizen_id: UUID) -> None:
+    # Two additions at once would both see the same free place: one at a time per citizen.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"household:{citizen_id}", 0))))
 
 
 def _field(member_id: UUID) -> str:

@@ -12,12 +12,13 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from auth import phones
-from kit import clock, idempotency, sealed, vault
+from kit import clock, events, idempotency, sealed, vault
 from kit.database import new_id
 from kit.errors import NotFound, PreconditionFailed
 from kit.idempotency import Outcome, RequestKey
 from kit.text import mask_name
 from persons.errors import MandateCodeRefused, MandateOnlyNarrows, MandateOver
+from persons.events import MandateAccepted, MandateRevoked
 from persons.models import AccessPurpose, AccessRole, IdentityField, Mandate, MandateEnd, MandateScope
 from persons.operations.accesses import record_access
 
@@ -97,7 +98,9 @@ def accept_mandate(session: Session, agent_id: UUID, code: str) -> Mandate:
         .values(agent_id=agent_id, accepted_at=now, version=Mandate.version + 1)
         .returning(Mandate)
     )
-    if accepted is None:
+    if accepted is not None:
+        events.emit(session, MandateAccepted(accepted.id, accepted.principal_id, agent_id))
+    else:
         accepted = session.scalar(
             select(Mandate).where(
                 Mandate.code_hash == code_hash,
@@ -168,7 +171,10 @@ def revoke_mandate(session: Session, mandate: Mandate, citizen_id: UUID) -> Mand
     if mandate.revoked_at is not None:
         return mandate
     author = MandateEnd.PRINCIPAL if citizen_id == mandate.principal_id else MandateEnd.AGENT
-    return _change(session, mandate, revoked_at=clock.now(), revoked_by=author)
+    revoked = _change(session, mandate, revoked_at=clock.now(), revoked_by=author)
+    if revoked.agent_id is not None:
+        events.emit(session, MandateRevoked(revoked.id, revoked.principal_id, revoked.agent_id))
+    return revoked
 
 
 def is_over(mandate: Mandate) -> bool:

@@ -9,12 +9,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 import auth.operations
-from kit import clock, export, idempotency, sealed
+from kit import clock, events, export, idempotency, sealed
 from kit.database import new_id
 from kit.errors import NotFound
 from kit.idempotency import Outcome, RequestKey
 from kit.pages import Page, page
 from persons import duties, holdings
+from persons.events import MandateRevoked
 from persons.models import (
     ConsentEvent,
     DataAccess,
@@ -71,15 +72,18 @@ def erase(session: Session, citizen_id: UUID) -> UUID:
     What the law makes us keep, the books and the proof of this request, keeps an id that leads to nobody. Raises
     PaymentUnderway while money is on its way. Returns the id of the request.
     """
-    auth.operations.get_citizen(session, citizen_id)
-    for holding in holdings.declared().values():
-        refusal = holding.obstacle(session, citizen_id)
+    # Whoever was proved to be the same person is erased with them, even if a room has not moved its rows yet.
+    person = auth.operations.take_with_joined(session, citizen_id)
+    shares = [(holding, one) for holding in holdings.declared().values() for one in person]
+    for holding, one in shares:
+        refusal = holding.obstacle(session, one)
         if refusal is not None:
             raise refusal
     request_id = _file(session, citizen_id, RequestKind.ERASE)
-    for holding in holdings.declared().values():
-        holding.erase(session, citizen_id)
-    sealed.destroy(session, citizen_id)
+    for holding, one in shares:
+        holding.erase(session, one)
+    for one in person:
+        sealed.destroy(session, one)
     return request_id
 
 
@@ -133,11 +137,15 @@ def erase_citizen(session: Session, citizen_id: UUID) -> None:
     session.execute(delete(HouseholdMember).where(HouseholdMember.citizen_id == citizen_id))
     now = clock.now()
     for side, author in ((Mandate.principal_id, MandateEnd.PRINCIPAL), (Mandate.agent_id, MandateEnd.AGENT)):
-        session.execute(
+        ended = session.execute(
             update(Mandate)
             .where(side == citizen_id, Mandate.revoked_at.is_(None))
             .values(revoked_at=now, revoked_by=author, version=Mandate.version + 1)
-        )
+            .returning(Mandate.id, Mandate.principal_id, Mandate.agent_id)
+        ).all()
+        for mandate_id, principal_id, agent_id in ended:
+            if agent_id is not None:
+                events.emit(session, MandateRevoked(mandate_id, principal_id, agent_id))
 
 
 def _file(session: Session, citizen_id: UUID, kind: RequestKind) -> UUID:

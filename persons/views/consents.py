@@ -7,6 +7,8 @@ from typing import Any
 from flask.views import MethodView
 
 from auth.guard import current_citizen
+from auth.operations.grants import list_allowed_apps
+from auth.views.allowed_apps import ALLOWED, tell_allowed
 from kit.database import transaction
 from kit.errors import InvalidRequest, NotFound, NotSignedIn
 from kit.web import language
@@ -32,16 +34,19 @@ _WITHDRAWN = _CONSENT | {"given": False, "given_version": None}
 class Consents(MethodView):
     """What the citizen agreed to."""
 
-    @blueprint.response(200, ConsentsSchema, example={"items": [_WITHDRAWN | {"decided_at": None}]})
+    @blueprint.response(200, ConsentsSchema, example={"items": [_WITHDRAWN | {"decided_at": None}], "apps": [ALLOWED]})
     @blueprint.raises(NotSignedIn)
     @blueprint.doc(operationId="listMyConsents")
     def get(self) -> dict[str, Any]:
         """List what I may consent to, and what I did (các nội dung đồng ý).
 
-        Nothing is given by default; refusing costs no service.
+        Nothing is given by default; refusing costs no service. `apps` are those of others that I have allowed to see
+        something; withdrawApp takes that back.
         """
         with transaction() as session:
-            return {"items": [_told(one) for one in operations.list_consents(session, current_citizen())]}
+            consents = operations.list_consents(session, current_citizen())
+            allowed = list_allowed_apps(session, current_citizen())
+        return {"items": [_told(one) for one in consents], "apps": [tell_allowed(one) for one in allowed]}
 
     @blueprint.arguments(ConsentChoiceSchema(), example={"purpose": "bill_reminders", "version": 1})
     @blueprint.response(200, ConsentSchema, example=_CONSENT)

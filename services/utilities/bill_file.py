@@ -97,6 +97,11 @@ def read_lines(chunks: Iterable[bytes], kind: str, rules: Rules) -> Iterator[tup
             yield line, refusal
 
 
+def read_record(record: Mapping[str, Any], rules: Rules) -> BillRow:
+    """One bill that came by itself, under the rules of a line of a file. Raises LineRefused."""
+    return _bill(record, rules)
+
+
 def whole_amount(amount_vnd: int) -> list[dict[str, Any]]:
     """The one line of a bill whose parts are not known."""
     nothing = {"quantity": None, "unit": None, "price_vnd": None}

@@ -113,6 +113,37 @@ class BillSchema(BillSummarySchema):
     tariff_code = ma.fields.String(allow_none=True)
 
 
+class ProviderBillSchema(ma.Schema):
+    """One bill of a provider, with the fields of a line of a file of bills."""
+
+    bill_no = Line(60, required=True, metadata={"description": "Unique at the provider."})
+    customer_code = Line(20, required=True)
+    customer_name = Line(200, required=True)
+    address = Line(400, shortest=0, load_default="")
+    commune_code = Line(20, load_default=None, allow_none=True)
+    period = Line(7, required=True, metadata={"description": "Year and month.", "example": "2026-11"})
+    amount_vnd = Vnd(required=True)
+    issued_on = Line(10, required=True, metadata=_DAY | {"format": "date"})
+    due_on = Line(10, required=True, metadata=_DAY | {"format": "date"})
+    usage = Vnd(minimum=0, load_default=0, metadata={"description": "kWh or m³."})
+    households = Vnd(load_default=1, metadata={"description": "Households behind the meter."})
+    tariff_code = Line(80, load_default=None, allow_none=True)
+    before_tax_vnd = Vnd(minimum=0, load_default=0)
+    vat_vnd = Vnd(minimum=0, load_default=0)
+    fee_vnd = Vnd(minimum=0, load_default=0)
+
+
+class BillClosureSchema(ma.Schema):
+    """Why nobody can pay a bill here any more."""
+
+    bill_no = Line(60, required=True)
+    state = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf([BillState.WITHDRAWN.value, BillState.PAID_ELSEWHERE.value]),
+        metadata={"description": "withdrawn, or paid_elsewhere: at a counter, by a bank."},
+    )
+
+
 class FoundSchema(ma.Schema):
     """A customer that was found, with the name masked, and the bills that can be paid."""
 
@@ -292,6 +323,16 @@ BILL_EXAMPLE = SUMMARY_EXAMPLE | {
         _line("vat", "Thuế GTGT 8 %", "VAT 8 %", 47168),
     ],
     "tariff_code": "power-household-2025-05-10",
+}
+PROVIDER_BILL_EXAMPLE = {
+    "bill_no": "PC07-2026-11-000001",
+    "customer_code": "PA07TH0000001",
+    "customer_name": "Nguyễn Văn An",
+    "period": "2026-11",
+    "usage": 250,
+    "amount_vnd": 636768,
+    "issued_on": "2026-12-05",
+    "due_on": "2026-12-25",
 }
 ACCOUNT_EXAMPLE = {
     "id": "019a0b00-0000-7000-8000-0000000000aa",

@@ -13,7 +13,7 @@ import payments.operations
 from auth.errors import DayLimitReached, InsufficientUserAuthentication
 from auth.guard import current_citizen, current_proof, current_provider
 from kit.database import transaction
-from kit.errors import NotFound, RequestInFlight
+from kit.errors import InvalidRequest, NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page
 from kit.web import Blueprint, note, public, request_key, require_match, tag
@@ -34,18 +34,20 @@ from services.utilities.errors import (
     ProviderUnknown,
     TooManyLookups,
 )
-from services.utilities.models import Account, Bill
+from services.utilities.models import Account, Bill, BillState
 from services.utilities.operations import Found, Progress, Proof
 from services.utilities.schemas import (
     ACCOUNT_EXAMPLE,
     BILL_EXAMPLE,
     IMPORT_EXAMPLE,
     PROOF_EXAMPLE,
+    PROVIDER_BILL_EXAMPLE,
     PROVIDER_EXAMPLE,
     PROVIDER_PAYMENT_EXAMPLE,
     SUMMARY_EXAMPLE,
     AccountSchema,
     AccountsSchema,
+    BillClosureSchema,
     BillPageSchema,
     BillQuery,
     BillSchema,
@@ -53,6 +55,7 @@ from services.utilities.schemas import (
     FoundSchema,
     ImportSchema,
     PaySchema,
+    ProviderBillSchema,
     ProviderPaymentPageSchema,
     ProviderPaymentQuery,
     ProviderQuery,
@@ -286,6 +289,42 @@ class ImportById(MethodView):
         """
         with transaction() as session:
             return operations.get_import(session, import_id, current_provider())
+
+
+@blueprint.route("/provider-bills")
+class ProviderBills(MethodView):
+    """Single bills of a provider."""
+
+    @blueprint.arguments(ProviderBillSchema(), example=PROVIDER_BILL_EXAMPLE)
+    @blueprint.response(200, BillSchema, example=BILL_EXAMPLE | {"state": "open"})
+    @blueprint.raises(InvalidRequest, BillBeingPaid, BillAlreadyPaid)
+    @blueprint.doc(operationId="putProviderBill")
+    def put(self, asked: dict[str, Any]) -> Bill:
+        """Add one bill, or change it (for a provider's system).
+
+        The number is the identity: the same again changes nothing. A bill that was withdrawn or paid elsewhere is owed
+        again. One that is being paid or was paid is never changed.
+        """
+        with transaction() as session:
+            return operations.put_bill(session, current_provider(), asked)
+
+
+@blueprint.route("/provider-bills/closures")
+class ProviderBillClosures(MethodView):
+    """Bills that nobody can pay here any more."""
+
+    @blueprint.arguments(BillClosureSchema(), example={"bill_no": "PC07-2026-10-000001", "state": "paid_elsewhere"})
+    @blueprint.response(200, BillSchema, example=BILL_EXAMPLE | {"state": "paid_elsewhere"})
+    @blueprint.raises(NotFound, InvalidRequest, BillBeingPaid, BillAlreadyPaid)
+    @blueprint.doc(operationId="closeProviderBill")
+    def post(self, asked: dict[str, Any]) -> Bill:
+        """Withdraw one bill, or say that it was paid elsewhere (for a provider's clerk or system).
+
+        While it is being paid here the answer is `bill_being_paid`: we ask you once more before any money is taken, so
+        answer that question truly and close the bill afterwards.
+        """
+        with transaction() as session:
+            return operations.close_bill(session, current_provider(), asked["bill_no"], BillState(asked["state"]))
 
 
 @blueprint.route("/provider-payments")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from auth import budgets
 from kit import clock
 from tests.auth.people import Phone
 
@@ -20,6 +23,14 @@ def phone(client: Callable[[], FlaskClient]) -> Phone:
 @pytest.fixture
 def other_phone(client: Callable[[], FlaskClient]) -> Phone:
     return Phone(client())
+
+
+@pytest.fixture
+def limit(app: Flask) -> Iterator[Callable[..., None]]:
+    """`limit(codes_per_address_and_hour=3)` changes limits of signing in until the end of the test."""
+    before = budgets.limits()
+    yield lambda **changes: budgets.use_limits(replace(budgets.limits(), **changes))
+    budgets.use_limits(before)
 
 
 @pytest.fixture(autouse=True)

@@ -32,8 +32,12 @@ class Phone:
             environ_overrides={"REMOTE_ADDR": address},
         )
 
-    def answer(self, challenge: str, code: str, **more: str) -> TestResponse:
-        return self.http.post(f"/v1/auth/phone-challenges/{challenge}/answer", json={"code": code, **more})
+    def answer(self, challenge: str, code: str, *, address: str = "203.0.113.7", **more: str) -> TestResponse:
+        return self.http.post(
+            f"/v1/auth/phone-challenges/{challenge}/answer",
+            json={"code": code, **more},
+            environ_overrides={"REMOTE_ADDR": address},
+        )
 
     def sign_in(self, number: str = AN, **more: str) -> dict[str, Any]:
         challenge = self.ask(number).json["id"]

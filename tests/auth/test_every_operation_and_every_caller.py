@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -14,16 +14,24 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from auth import guard, operations
+from auth.app_models import Review
+from auth.app_scopes import SCOPES as APP_SCOPES
 from auth.assurance import Proof
 from auth.guard import Role, Rule
-from auth.models import Assurance, Language
-from kit import clock
+from auth.models import Assurance, Citizen, Language
+from auth.operations import apps, authorizations, grants
+from auth.operations.grants import AppTokens
+from auth.operations.personal import erase_citizen
+from kit import clock, sealed
 from kit.database import transaction
 from kit.quotas import Quotas
+from kit.web import Api
 from server.policy import POLICY
+from tests.auth.app_stories import BACK, TOLD, challenge_of
 from tests.auth.test_forged_tokens import STRANGER, claims, header, sign
 from tests.people import make_organisation
 
+VERIFIER, SCOPES_OF_APPS = "v" * 43, frozenset(APP_SCOPES)
 HOUR, STALE = timedelta(hours=1), timedelta(minutes=6)
 ADMITTED, NOBODY, NOT_ALLOWED, NOT_ENOUGH = (
     "admitted", "not_signed_in", "not_allowed", "insufficient_user_authentication",
@@ -40,7 +48,8 @@ class Actor:
     is_good: bool = True  # whether the token is one that still holds
     level: Assurance | None = None
     age: timedelta = timedelta()
-    scopes: frozenset[str] = field(default_factory=frozenset)
+    scopes: frozenset[str] = field(default_factory=frozenset)  # of machines, and of apps what citizens allow
+    lasts: bool = False  # whether nothing that is asked ends the token
 
 
 def citizen(level: Assurance, age: timedelta = timedelta()) -> str:
@@ -63,6 +72,59 @@ def signed_for(role: Role, **more: str) -> str:
     """A good token of a role that no door gives yet."""
     with transaction() as session:
         return operations.issue_token(session, role=role, subject=uuid4(), **more)
+
+
+def app_of_others(*scopes: str, allowed: frozenset[str] = frozenset()) -> tuple[str, UUID, UUID]:
+    """A token of an app of others for these scopes, or for fewer than were allowed; its citizen and the app."""
+    with transaction() as session:
+        owner = Citizen(language=Language.VI)
+        session.add(owner)
+        session.flush()
+        citizen_id = operations.welcome_citizen(session, "+84912345678", Language.VI)
+        app = apps.register_app(session, owner.id, TOLD | {"scopes": sorted(SCOPES_OF_APPS)})
+        apps.review_app(session, app, Review.APPROVE, reason=None, reviewer_id=None)
+        asked, _ = authorizations.open_authorization(
+            session, app, redirect_uri=BACK, scopes=allowed or scopes, state=None,
+            code_challenge=challenge_of(VERIFIER), language=Language.VI,
+        )  # fmt: skip
+        asked.request.citizen_id, asked.request.proved_at = citizen_id, clock.now()
+        session.flush()
+        code = authorizations.allow(session, asked).parameters["code"]
+        given = grants.redeem_code(session, app, code, redirect_uri=None, code_verifier=VERIFIER)
+        assert isinstance(given, AppTokens)
+        narrowed = grants.refresh_grant(session, app, given.refresh_token, " ".join(scopes))
+        assert isinstance(narrowed, AppTokens)
+        return narrowed.access_token, citizen_id, app.id
+
+
+def app_that_was_withdrawn() -> str:
+    token, citizen_id, app_id = app_of_others(*SCOPES_OF_APPS)
+    with transaction() as session:
+        grants.withdraw_app(session, citizen_id, app_id)
+    return token
+
+
+def app_that_is_suspended() -> str:
+    token, _, app_id = app_of_others(*SCOPES_OF_APPS)
+    with transaction() as session:
+        apps.review_app(session, apps.get_app(session, app_id), Review.SUSPEND, reason="…", reviewer_id=None)
+    return token
+
+
+def app_of_a_citizen_who_was_erased() -> str:
+    token, citizen_id, _ = app_of_others(*SCOPES_OF_APPS)
+    with transaction() as session:
+        erase_citizen(session, citizen_id)
+        sealed.destroy(session, citizen_id)
+    return token
+
+
+def app_whose_token_has_expired() -> str:
+    clock.move(-timedelta(minutes=5, seconds=1))
+    try:
+        return app_of_others(*SCOPES_OF_APPS)[0]
+    finally:
+        clock.move(timedelta())
 
 
 def ended() -> str:
@@ -93,8 +155,12 @@ def expired() -> str:
         clock.move(timedelta())
 
 
+def app(token: Callable[[], str], *scopes: str, is_good: bool = True) -> Actor:
+    return Actor(token, Role.DEVELOPER, is_good=is_good, scopes=frozenset(scopes), lasts=True)
+
+
 P, K, N = Assurance.PHONE, Assurance.PASSKEY, Assurance.IDENTITY
-SCOPES, BILLS = frozenset({"bills:write", "payments:read"}), frozenset({"bills:write"})
+SCOPES, BILLS = frozenset({"bills:write", "payments:read", "webhooks:manage"}), frozenset({"bills:write"})
 ACTORS = {
     "nobody": Actor(lambda: None),
     "a citizen by phone": Actor(lambda: citizen(P), Role.CITIZEN, level=P),
@@ -109,7 +175,16 @@ ACTORS = {
     "a provider that may send bills": Actor(lambda: machine(*BILLS), Role.PROVIDER, scopes=BILLS),
     "a provider without a scope": Actor(machine, Role.PROVIDER),
     "a provider whose client was revoked": Actor(revoked, Role.PROVIDER, is_good=False, scopes=SCOPES),
-    "an app of others": Actor(lambda: signed_for(Role.DEVELOPER), Role.DEVELOPER),
+    **{
+        f"an app that may {scope}": app(lambda scope=scope: app_of_others(scope, allowed=SCOPES_OF_APPS)[0], scope)
+        for scope in sorted(SCOPES_OF_APPS)
+    },
+    "an app that may do all": app(lambda: app_of_others(*SCOPES_OF_APPS)[0], *SCOPES_OF_APPS),
+    "an app that was withdrawn": app(app_that_was_withdrawn, is_good=False),
+    "an app that is suspended": app(app_that_is_suspended, is_good=False),
+    "an app of a citizen who is gone": app(app_of_a_citizen_who_was_erased, is_good=False),
+    "an app whose token has expired": app(app_whose_token_has_expired, is_good=False),
+    "an app nobody has allowed": app(lambda: signed_for(Role.DEVELOPER), is_good=False),
     "a stranger with a key of their own": Actor(lambda: sign(header(), claims(), STRANGER), is_good=False),
     "garbage": Actor(lambda: "garbage", is_good=False),
 }  # fmt: skip
@@ -122,6 +197,8 @@ def expected(rule: Rule, actor: Actor, *, has_token: bool) -> str:
         return ADMITTED
     if is_refused_anywhere or actor.role is Role.ANONYMOUS:
         return NOBODY
+    if actor.role is Role.DEVELOPER:
+        return ADMITTED if rule.app in actor.scopes else NOT_ALLOWED
     if actor.role not in rule.roles or (
         actor.role is not Role.CITIZEN and rule.scope is not None and rule.scope not in actor.scopes
     ):
@@ -173,9 +250,10 @@ def later():
 def test_everybody_may_do_what_the_policy_says_and_nothing_else(app, client, actor):
     http = client()
     wrong = {}
+    lasting = actor.token() if actor.lasts else None
 
     for operation, method, path in requests_of(app):
-        token = actor.token()
+        token = lasting or actor.token()
         answer = ask(http, method, path, token)
         got = verdict(answer)
         wanted = expected(POLICY[operation], actor, has_token=token is not None)
@@ -189,12 +267,38 @@ def test_every_operation_has_an_entry_and_every_entry_an_operation(app):
     assert {operation for operation, _, _ in requests_of(app)} == set(POLICY)
 
 
+def install(api: Api, policy: Mapping[str, Rule]) -> None:
+    guard.install(
+        Flask("another"), api, policy, Quotas(1),
+        may_act=lambda *_: False, state_purpose=lambda: None, app_looks=lambda _: None,
+    )  # fmt: skip
+
+
 def test_an_operation_without_an_entry_refuses_to_boot(app):
     api = app.extensions["api"]
     without = {name: rule for name, rule in POLICY.items() if name != "payBills"}
 
     with pytest.raises(LookupError, match="payBills"):
-        guard.install(Flask("another"), api, without, Quotas(1), may_act=lambda *_: False, state_purpose=lambda: None)
+        install(api, without)
+
+
+@pytest.mark.parametrize(
+    "rule", [Rule(frozenset(), app="bills:pay"), replace(POLICY["removePasskey"], app="bills:read")]
+)
+def test_an_app_may_neither_be_given_what_nobody_is_asked_for_nor_have_to_step_up(app, rule):
+    api, policy = app.extensions["api"], {**POLICY, "payBills": rule}
+
+    with pytest.raises(LookupError, match="payBills"):
+        install(api, policy)
+
+
+def test_no_scope_of_an_app_opens_what_pays_or_proves():
+    opened = {operation for operation, rule in POLICY.items() if rule.app}
+
+    assert opened == {
+        "getMe", "getMyIdentity", "listAccounts", "getAccount", "listBills", "getBill", "listPayments"
+    }  # fmt: skip
+    assert {rule.app for rule in POLICY.values()} - {None} == SCOPES_OF_APPS
 
 
 def test_each_refusal_has_its_status_and_says_how_to_go_on(client):

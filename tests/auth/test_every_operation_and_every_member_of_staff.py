@@ -23,6 +23,7 @@ from tests.auth.test_every_operation_and_every_caller import (
     NOBODY,
     NOT_ALLOWED,
     NOT_ENOUGH,
+    SCOPES,
     ask,
     expired,
     machine,
@@ -133,7 +134,7 @@ STRANGERS = {
     "nobody": (lambda: None, NOBODY),
     "a token that has expired": (expired, NOBODY),
     "garbage": (lambda: "garbage", NOBODY),
-    "a provider's system": (lambda: machine("bills:write", "payments:read"), NOT_ALLOWED),
+    "a provider's system": (lambda: machine(*SCOPES), NOT_ALLOWED),
 }
 
 

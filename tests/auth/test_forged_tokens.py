@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from auth import derivation, keyring, operations, tokens
-from kit import clock
+from auth import keyring, operations, tokens
+from kit import clock, keyed
 from kit.database import transaction
 from tests.auth.people import bearer
 
@@ -31,7 +31,7 @@ SECRET = b"s" * 32
 @pytest.fixture(autouse=True)
 def own_key(client, signing_key):
     """The house signs with KEY here, so that a test can sign exactly what it wants to have refused."""
-    secret = derivation._secrets["key"]
+    secret = keyed._secrets["key"]
     tokens.use_key(PEM, issuer=ISSUER, secret=SECRET)
     yield
     tokens.use_key(signing_key, issuer=ISSUER, secret=secret)
@@ -71,7 +71,7 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def sign(head: dict[str, Any], body: Any, key: ec.EllipticCurvePrivateKey = KEY) -> str:
+def sign(head: Any, body: Any, key: ec.EllipticCurvePrivateKey = KEY) -> str:
     """A token signed with ES256 whatever its header says."""
     signing_input = f"{part(head)}.{part(body)}"
     algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256, ec.SECP256R1)
@@ -164,6 +164,12 @@ FORGERIES = {
         (signing := f"{part(header())}.{part(claims())}")
         + "."
         + part(KEY.sign(signing.encode(), ec.ECDSA(jwt.algorithms.ECAlgorithm.SHA256())))
+    ),
+    "a header of brackets": lambda _: f"{part(b'[' * 2_900)}.{part(claims())}.{part(bytes(64))}",
+    "a header that is a list": lambda _: sign([header()], claims()),
+    "a header that is not base64": lambda good: "." + good.partition(".")[2],
+    "a header with a name twice": lambda _: sign(
+        b'{"alg":"none","kid":"' + keyring.first().kid.encode() + b'","typ":"JWT","alg":"ES256"}', claims()
     ),
     "garbage": lambda _: "garbage",
     "only dots": lambda _: "..",

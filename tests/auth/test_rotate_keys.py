@@ -14,6 +14,7 @@ from auth import keyring, operations, tokens
 from auth.cli import commands
 from auth.models import KeyState
 from kit.database import transaction
+from kit.errors import NotFound
 
 ISSUER = "http://127.0.0.1:8000"
 SECRET = b"s" * 32
@@ -177,3 +178,11 @@ def test_an_operator_sees_every_key_and_what_it_is(phone, folder):
     lines = run("list-keys").output.splitlines()
 
     assert [line.split()[:2] for line in lines] == [[first, "active"], [second, "published"]]
+
+
+def test_a_thumbprint_that_begins_with_a_dash_is_no_option(phone, folder):
+    phone.sign_in()
+    dashed = "-piqES" + "a" * 37
+
+    with pytest.raises(NotFound):
+        run("withdraw-key", dashed)

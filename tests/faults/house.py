@@ -22,6 +22,7 @@ import requests
 from kit import embedded
 from kit.embedded import ends_with_parent
 from server import migrations
+from tests.log_watch import find_personal
 from tests.people import Outside
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,6 +102,10 @@ class House:
             "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "REQUESTS_PER_MINUTE": "1000000",
+            # These citizens pay more in a minute than others in a month.
+            "DAY_LIMIT_PHONE_VND": "99000000000",
+            "DAY_LIMIT_STRONG_VND": "99000000000",
+            "DAY_LIMIT_NEW_DEVICE_VND": "99000000000",
             "STALLED_AFTER_SECONDS": str(STALLED_AFTER_SECONDS),
         }
         self.database: embedded.EmbeddedServer | None = None
@@ -141,6 +146,8 @@ class House:
         if self.database is not None:
             self.database.stop()
             embedded.remove(self._folder / "postgres")
+        for process in (self.web, self.worker):
+            assert find_personal(process.log.read_text("utf-8", "replace")) == []
 
     def be_whole(self) -> None:
         """Everything runs again and no fault is ordered, whatever a test has done."""

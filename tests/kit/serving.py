@@ -14,6 +14,7 @@ from typing import Self
 import requests
 
 from server.settings import Settings
+from tests.log_watch import find_personal
 
 ROOT = Path(__file__).parents[2]
 _READY_SECONDS, _END_SECONDS = 60, 20
@@ -63,12 +64,14 @@ class Served:
             time.sleep(0.05)
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._process.terminate()
         try:
             self._process.wait(_END_SECONDS)
         finally:
             self._process.kill()
+        if not any(error):
+            assert find_personal(self.written) == []
 
     def answers(self) -> bool:
         """Whether it takes requests."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from auth.models import Citizen, Language
-from kit import database
+from kit import clock, database
 from kit.database import count_statements, new_id, transaction
+from kit.idempotency import IdempotencyKey
 from server.settings import Settings
 
 
@@ -81,8 +82,10 @@ def test_an_enumeration_is_text_that_the_database_checks(clean: None) -> None:
 def test_an_error_of_the_database_quotes_no_parameter(clean: None) -> None:
     twice = insert(IdempotencyKey).values(caller="a", operation="b", key="c", fingerprint="d", created_at=clock.now())
 
-    with pytest.raises(IntegrityError) as refused, transaction() as session:
+    with transaction() as session:
         session.execute(twice)
+
+    with pytest.raises(IntegrityError) as refused, transaction() as session:
         session.execute(twice)
 
     said = "".join(traceback.format_exception_only(refused.value))

@@ -22,6 +22,8 @@ EXPECTED_REASONS = {
         "provider_unreachable",
     },
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
+    MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
+    MessageKind.MANDATE_REVOKED: {"principal", "agent"},
 }  # fmt: skip
 
 VISITS = (MessageKind.VISIT_REMINDER, MessageKind.TURN_NEAR, MessageKind.PLACE_OFFERED, MessageKind.PLACE_MISSED,
@@ -41,6 +43,16 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
             kind, {"place", "starts_at"}
         )
         yield kind, {name: value for name, value in VISIT.items() if name in needed}
+    for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
+        for side in (*messages.REASONS[kind], "never_heard_of"):
+            yield kind, {"reason": side}
+    for kind in (
+        MessageKind.NEW_DEVICE,
+        MessageKind.SESSION_CLOSED,
+        MessageKind.PASSKEY_ADDED,
+        MessageKind.APP_ALLOWED,
+    ):
+        yield kind, {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

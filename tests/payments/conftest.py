@@ -43,6 +43,6 @@ def later(later: Callable[[timedelta], None], an: Person, outside: Outside) -> C
         passed.append(length)
         outside._ask("POST", "/control/clock", json={"offset_seconds": sum(passed, timedelta()).total_seconds()})
         with transaction() as session:
-            an.token = auth.operations.start_session(session, an.id, None).access_token
+            an.token = auth.operations.start_session(session, an.id, None, is_new_device=False).access_token
 
     return pass_time

@@ -29,6 +29,7 @@ from tests.payments.stories import (
     told,
 )
 from tests.people import Outside, Person, Work
+from tests.privacy.clear_text import places_of
 
 SECURE = "pm_card_threeDSecure2Required"
 Later = Callable[[timedelta], None]
@@ -53,6 +54,15 @@ def test_a_card_that_needs_the_bank_waits_for_the_citizen(an: Person, bill: Bill
     assert answer.json["next_action"]["redirect_url"].startswith(f"{outside.url}/stripe/authenticate/")
     assert told(an, answer.json["id"])["next_action"] == answer.json["next_action"]
     assert bill_now(bill).state is BillState.PAYING
+
+
+def test_who_reads_the_database_cannot_confirm_in_the_citizens_place(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    by_address = pay(an, bill, card=SECURE).json["next_action"]["redirect_url"]
+    by_app = pay(an, owe(an, outside), card=None).json["next_action"]["client_secret"]
+
+    assert places_of(by_address, by_address.rpartition("/")[2], by_app, by_app.partition("_secret_")[2]) == []
 
 
 def test_confirming_at_the_bank_completes_the_payment(an: Person, bill: Bill, outside: Outside, work: Work) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 import payments.gateway
 import payments.operations
-from auth.assurance import Assurance, Proof
+from auth.assurance import Proof
+from auth.models import Assurance
 from kit import clock
 from kit.database import transaction
 from services.utilities.models import Bill, BillState

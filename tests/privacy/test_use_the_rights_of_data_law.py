@@ -17,18 +17,25 @@ from auth.operations import SignIn
 from auth.organisation_models import StaffRole
 from kit import clock, sealed
 from kit.database import Base, transaction
+from kit.errors import NotSignedIn
 from kit.vault import Unreadable
 from notifications.models import AddressKind, Device, Message, MessageKind, Platform
 from payments.models import Journal, JournalEntry, JournalKind, MoneyState, Payment, PaymentItem, Posting
 from persons import duties, holdings
 from persons.models import AccessPurpose, AccessRole, RequestKind
 from server.holdings import HOLDINGS
+from tests.auth.app_stories import allow_an_own_app
 from tests.people import Person, make_organisation
 from tests.privacy.clear_text import places_of
 
 NAME, BORN, CCCD, INSURANCE = "Nguyễn Văn Thử Nghiệm", "1985-03-21", "034085009876", "DN4340123459999"
 MOTHER, MOTHER_CCCD = "Trần Thị Kiểm Tra", "034155007777"
 ALL = (NAME, BORN, CCCD, INSURANCE, MOTHER, MOTHER_CCCD, "912345678")
+PAID = {
+    "bills": [{"vi": "Tiền điện 10/2026", "en": "Electricity 10/2026"}],
+    "amount_vnd": 636_768,
+    "posted_on": "2026-11-20",
+}
 CONFIRMED = {"confirm": "erase everything"}
 
 
@@ -54,7 +61,7 @@ def tell_everything(person: Person) -> UUID:
         auth.operations.add_member(session, clinic, person.id, [StaffRole.FRONT_DESK], actor_id=None)
         device = notifications.operations.Registration("fid-of-an", AddressKind.FID, Platform.ANDROID, Language.VI)
         notifications.operations.register_device(session, person.id, device)
-        notifications.operations.post_message(session, person.id, MessageKind.BILLS_PAID, payment_id, {})
+        notifications.operations.post_message(session, person.id, MessageKind.BILLS_PAID, payment_id, PAID)
         persons.operations.record_access(
             session,
             person.id,
@@ -78,7 +85,7 @@ def tell_everything(person: Person) -> UUID:
                     known_since=clock.now(),
                 ),
                 LinkedIdentity(
-                    citizen_id=person.id, issuer="https://id", subject="s-1", level="2", verified_at=clock.now()
+                    citizen_id=person.id, issuer="https://id", subject_index=b"s-1", level="2", verified_at=clock.now()
                 ),
             ]
         )
@@ -86,6 +93,7 @@ def tell_everything(person: Person) -> UUID:
         session.execute(
             text("INSERT INTO lookup (id, created_at, citizen_id, code_hash) VALUES (:id, :now, :citizen, 'x')"), links
         )
+    allow_an_own_app(person.id)
     arrive(person, payment_id)
     return payment_id
 
@@ -323,6 +331,13 @@ def test_after_being_erased_the_same_number_makes_a_new_citizen(an, client):
     assert later.id != an.id
     assert later.post("/v1/me/exports").json["rooms"]["payments"]["payments"] == []
     assert later.get("/v1/me").json["phone"] == "0912 *** 678"
+
+
+def test_nobody_signs_in_as_who_was_erased_meanwhile(an):
+    an.post("/v1/me/erasure", json=CONFIRMED)
+
+    with pytest.raises(NotSignedIn), transaction() as session:
+        auth.operations.start_session(session, an.id, None)
 
 
 def test_the_old_token_is_worth_nothing_after_erasure(an):

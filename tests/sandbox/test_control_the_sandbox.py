@@ -131,3 +131,21 @@ def test_the_control_page_shows_the_state_of_everything(
         for words in (intent.id, fault["id"], "event_type = charge.succeeded", "425.000 ₫", ">Xóa</button>", "POWER-")
     )
     assert '<code>power</code></td><td class="number">1</td><td class="number">1</td><td class="number">0</td>' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("vi", ("Thắng", "Thất bại", "Mở khiếu nại")), ("en", ("Won", "Fail"))]
+)
+def test_the_control_page_lets_banks_decide(
+    world: Server, gateway: Gateway, language: str, words: tuple[str, ...]
+) -> None:
+    paid(gateway, "pm_card_bypassPending", amount=1_000_000)
+    disputed = paid(gateway, "pm_card_createDispute")
+    payout = gateway.v1.payouts.create({"amount": 300_000, "currency": "vnd"})
+    (dispute,) = gateway.v1.disputes.list({"payment_intent": disputed.id}).data
+
+    page = requests.get(f"{world.url}/control?lang={language}", timeout=5).text
+
+    assert f"POST /control/gateway/disputes/{dispute.id}/decide" in page
+    assert f"POST /control/gateway/payouts/{payout.id}/fail" in page
+    assert all(word in page for word in words)

@@ -92,7 +92,7 @@ def test_the_bank_page_and_a_refund_are_announced(gateway: Gateway, receiver: Re
     requests.post(intent.next_action.redirect_to_url.url, data={"outcome": "complete"}, timeout=5)
     gateway.v1.refunds.create({"payment_intent": intent.id})
 
-    receiver.wait(lambda calls: len(calls) == 5)
+    receiver.wait(lambda calls: len(calls) == 6)
 
     assert sorted(kinds(receiver.calls)) == [
         "charge.refunded",
@@ -100,6 +100,7 @@ def test_the_bank_page_and_a_refund_are_announced(gateway: Gateway, receiver: Re
         "payment_intent.created",
         "payment_intent.requires_action",
         "payment_intent.succeeded",
+        "refund.created",
     ]
 
 

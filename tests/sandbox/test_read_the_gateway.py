@@ -116,7 +116,7 @@ def test_what_is_no_id_cannot_be_expanded_and_nothing_happens(gateway: Gateway) 
         ({"currency": "usd"}, "currency", None),
         ({"colour": "red"}, "colour", "parameter_unknown"),
         ({"capture_method": "later"}, "capture_method", None),
-        ({"payment_method": "pm_card_createDispute"}, "payment_method", "resource_missing"),
+        ({"payment_method": "pm_card_unheardOf"}, "payment_method", "resource_missing"),
         ({"customer": "cus_unknown"}, "customer", "resource_missing"),
         ({"return_url": "javascript:alert(1)"}, "return_url", "url_invalid"),
         ({"metadata": {"k" * 41: "v"}}, "metadata", None),
@@ -169,7 +169,7 @@ def test_metadata_is_merged_and_unset_with_empty_text(gateway: Gateway) -> None:
 def test_an_unknown_id_is_a_404_and_an_unknown_call_says_so(world: Server, gateway: Gateway) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         gateway.v1.payment_intents.retrieve("pi_unknown")
-    unknown = requests.get(f"{world.url}/stripe/v1/payouts", timeout=5)
+    unknown = requests.get(f"{world.url}/stripe/v1/invoices", timeout=5)
 
     assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
     assert (unknown.status_code, "Unrecognized request URL" in unknown.text) == (404, True)

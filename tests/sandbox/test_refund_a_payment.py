@@ -64,6 +64,7 @@ def test_a_hold_cannot_be_refunded(gateway: Gateway) -> None:
 
 
 def test_a_refund_may_fail_days_after_it_succeeded(world: Server, gateway: Gateway) -> None:
+    requests.post(f"{world.url}/control/gateway/payouts/schedule", json={"interval": "manual"}, timeout=5)
     intent = paid(gateway, "pm_card_refundFail")
     refund = gateway.v1.refunds.create({"payment_intent": intent.id})
 

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 
 from kit import embedded
 
@@ -150,6 +151,25 @@ def test_what_runs_comes_back_when_it_is_killed_and_ends_with_ctrl_c(demo: Demo)
     assert demo.process.returncode == 0
     assert rest.endswith("Stopped.\n")
     assert not demo.pids()
+
+
+def test_national_identity_knows_us_without_being_told(demo: Demo) -> None:
+    server = demo.address("Start page").rstrip("/")
+    with requests.Session() as http_session:
+        http_session.trust_env = False
+        started = http_session.post(f"{server}/v1/auth/identity-attempts", json={}, timeout=10).json()
+        page, _, asked = started["authorization_url"].partition("?")
+        agreed = dict(parse_qsl(asked)) | {"person": "an", "decision": "agree"}
+        back = http_session.post(page, data=agreed, allow_redirects=False, timeout=10).headers["Location"]
+        shown = http_session.get(back, timeout=10)
+        returned = {name: value for name, value in parse_qsl(urlsplit(back).query) if name in {"state", "code", "iss"}}
+        path = f"/v1/auth/identity-attempts/{started['id']}/answer"
+        signed_in = http_session.post(f"{server}{path}", json=returned, timeout=10)
+
+    assert back.startswith(f"{server}/identity?")
+    assert shown.status_code == http.HTTPStatus.OK
+    assert signed_in.status_code == http.HTTPStatus.OK, signed_in.text
+    assert {path.name for path in (demo.var / "secrets").iterdir()} >= {"vault_key", "vault_index_key"}
 
 
 def test_nothing_survives_when_the_supervisor_is_killed_and_the_next_one_finds_its_keys(demo: Demo) -> None:

@@ -14,11 +14,12 @@ import pytest
 import requests
 from flask import Flask
 from procrastinate.jobs import Job
+from sqlalchemy import insert
 
 import server
-from auth.models import Citizen, Language
-from kit import events, logs
+from kit import clock, events, logs
 from kit.database import transaction
+from kit.idempotency import IdempotencyKey
 from server.settings import Settings
 from tests.factories import make_bill, make_customer
 from tests.kit.serving import Served

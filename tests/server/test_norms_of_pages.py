@@ -10,7 +10,7 @@ import yaml
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
-PAGES = ("/", "/docs", "/paid", "/problems/not_found")
+PAGES = ("/", "/docs", "/paid", "/identity", "/problems/not_found")
 
 
 def policy(header: str) -> dict[str, list[str]]:

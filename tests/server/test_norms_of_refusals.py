@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, abort, default_exceptions
 from werkzeug.test import TestResponse
 
 import server
+from auth.models import Assurance
 from kit import database
 from kit.database import transaction
 from kit.errors import CODES
@@ -217,9 +218,11 @@ def test_a_code_that_no_refusal_has_has_no_page(chi: Person) -> None:
 
 
 def test_every_refusal_can_be_told_with_its_own_members(app: Flask) -> None:
+    needed = {"insufficient_user_authentication": {"levels": [Assurance.PASSKEY]}}
     with app.test_request_context("/"):
         for code, error in CODES.items():
-            told = refuse(error(bill_id=UUID(int=1)) if code != "not_signed_in" else error())
+            members = {"bill_id": UUID(int=1)} if code != "not_signed_in" else {}
+            told = refuse(error(**needed.get(code, {}), **members))
 
             assert (told.status_code, told.content_type) == (error.status, "application/problem+json")
             assert told.json["code"] == code

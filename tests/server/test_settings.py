@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from auth.budgets import SignInLimits
 from server.settings import BadSettings, Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,8 @@ def test_a_laptop_needs_four_values_and_meets_the_sandbox(boot: Boot) -> None:
     assert settings.push_url == "http://127.0.0.1:8001/fcm"
     assert settings.follow_clock
     assert (settings.proxies, settings.pool_size, settings.database_pooled) == (0, 4, False)
+    assert settings.sign_in_limits.codes_per_address_and_hour == 100_000
+    assert settings.ratelimit_url == "memory://"
 
 
 def test_a_province_meets_the_real_world(live: Boot) -> None:
@@ -96,6 +99,8 @@ def test_a_province_meets_the_real_world(live: Boot) -> None:
     assert (settings.sandbox_url, settings.stripe_url, settings.push_url) == (None, None, None)
     assert not settings.follow_clock
     assert settings.requests_per_minute == 600
+    assert settings.sign_in_limits == SignInLimits()
+    assert live(RATELIMIT_URL="rediss://redis.tinh.vn/0").ratelimit_url == "rediss://redis.tinh.vn/0"
 
 
 def test_every_problem_is_named_at_once(boot: Boot) -> None:
@@ -138,6 +143,14 @@ def test_nothing_at_all_is_refused_in_words_too(boot: Boot) -> None:
         ("BASE_URL", "ftp://api.example"),
         ("REQUESTS_PER_MINUTE", "0"),
         ("CODES_PER_ADDRESS", "0"),
+        ("CODES_PER_PREFIX", "0"),
+        ("CODES_PER_COUNTRY", "0"),
+        ("CODES_PER_COUNTRY", "all"),
+        ("WRONG_CODES_PER_ADDRESS", "0"),
+        ("SIGN_INS_PER_ADDRESS", "-1"),
+        ("RATELIMIT_URL", "memcached://127.0.0.1"),
+        ("RATELIMIT_URL", "redis://"),
+        ("RATELIMIT_URL", ""),
         ("DATABASE_POOL_SIZE", "0"),
         ("DATABASE_POOL_SIZE", "four"),
         ("PROXIES", "-1"),
@@ -207,6 +220,50 @@ def test_only_a_private_key_of_the_right_curve_signs(boot: Boot, tmp_path: Path,
 )
 def test_no_value_of_a_test_stands_in_live_mode(live: Boot, name: str, value: str | None) -> None:
     assert problems(live, **{name: value}) == {name}
+
+
+IDENTITY = {
+    "IDENTITY_ISSUER": "https://identity.example",
+    "IDENTITY_CLIENT_ID": "tinh",
+    "IDENTITY_CLIENT_SECRET": "a secret of the province",
+    "IDENTITY_REDIRECT_URIS": "https://api.tinh.vn/identity,vn.tinh.app:/identity",
+}
+
+
+def test_a_province_may_offer_national_identity(live: Boot) -> None:
+    offered = live(**IDENTITY).identity
+
+    assert live().identity is None
+    assert offered.redirect_uris == ("https://api.tinh.vn/identity", "vn.tinh.app:/identity")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IDENTITY_ISSUER", "http://identity.example"),
+        ("IDENTITY_CLIENT_SECRET", "sandbox-secret-of-citizen"),
+        ("IDENTITY_CLIENT_SECRET", None),
+        ("IDENTITY_REDIRECT_URIS", None),
+        ("IDENTITY_REDIRECT_URIS", "http://api.tinh.vn/identity"),
+        ("IDENTITY_REDIRECT_URIS", "http://localhost:8000/identity"),
+        ("IDENTITY_REDIRECT_URIS", "https://api.tinh.vn/identity,http://api.tinh.vn/identity"),
+        ("IDENTITY_REDIRECT_URIS", "https://somebody@api.tinh.vn/identity"),
+        ("IDENTITY_REDIRECT_URIS", "https://api.tinh.vn/identity#here"),
+        ("IDENTITY_REDIRECT_URIS", "citizen:/identity"),
+        ("IDENTITY_REDIRECT_URIS", "javascript:alert(1)"),
+        ("IDENTITY_REDIRECT_URIS", "https:///identity"),
+        ("PASSKEY_ORIGINS", "http://citizen.tinh.vn"),
+    ],
+)
+def test_national_identity_of_a_test_stands_in_no_province(live: Boot, name: str, value: str | None) -> None:
+    assert problems(live, **(IDENTITY | {name: value})) == {name}
+
+
+def test_in_the_sandbox_citizens_come_back_to_our_own_address(boot: Boot) -> None:
+    settings = boot(BASE_URL="http://127.0.0.1:8765")
+
+    assert settings.identity.redirect_uris == ("http://127.0.0.1:8765/identity",)
+    assert settings.identity.issuer == "http://127.0.0.1:8001/identity"
 
 
 def test_no_problem_is_told_with_a_secret(live: Boot) -> None:

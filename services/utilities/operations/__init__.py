@@ -47,6 +47,7 @@ from services.utilities.operations.imports import (
     save_batch,
     start_local,
 )
+from services.utilities.operations.provider_bills import close_bill, put_bill
 
 __all__ = [
     "BATCH",
@@ -61,6 +62,7 @@ __all__ = [
     "Proof",
     "Work",
     "begin",
+    "close_bill",
     "drop_bills",
     "find_part",
     "find_rules",
@@ -76,6 +78,7 @@ __all__ = [
     "list_provider_payments",
     "list_providers",
     "list_work",
+    "put_bill",
     "receive",
     "record_posted",
     "record_rejected",

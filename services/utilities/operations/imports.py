@@ -24,7 +24,7 @@ BATCH = 1_000
 _SHOWN_ERRORS = 1_000
 
 # One statement for the customers of a batch and one for its bills: rows travel as one JSON text.
-_SAVE_CUSTOMERS = text("""
+SAVE_CUSTOMERS = text("""
 INSERT INTO customer (id, created_at, provider_id, code, name, address, commune_code)
 SELECT r.customer_id, :now, :provider_id, r.customer_code, r.customer_name, r.address, r.commune_code
 FROM jsonb_to_recordset(CAST(:rows AS jsonb))
@@ -35,7 +35,7 @@ ON CONFLICT (provider_id, code) DO UPDATE
   WHERE (customer.name, customer.address, customer.commune_code)
     IS DISTINCT FROM (excluded.name, excluded.address, excluded.commune_code)
 """)  # fmt: skip
-_SAVE_BILLS = text("""
+SAVE_BILLS = text("""
 INSERT INTO bill (id, created_at, provider_id, customer_id, bill_no, period, amount_vnd, before_tax_vnd, vat_vnd,
   fee_vnd, usage, reading, lines, tariff_code, issued_on, due_on, version, state)
 SELECT r.id, :now, :provider_id, c.id, r.bill_no, r.period, r.amount_vnd, r.before_tax_vnd, r.vat_vnd, r.fee_vnd,
@@ -178,9 +178,11 @@ def save_batch(session: Session, import_id: UUID, provider_id: UUID, *, after_li
     if advanced is None:
         return False
     bills = [bill for _line, bill in batch.bills.values()]
-    customers = {bill.customer_code: _customer_row(bill) for bill in bills}
-    session.execute(_SAVE_CUSTOMERS, {**values, "rows": orjson.dumps(list(customers.values())).decode()})
-    saved = session.execute(_SAVE_BILLS, {**values, "rows": orjson.dumps([_row(bill) for bill in bills]).decode()})
+    customers = {bill.customer_code: customer_values(bill) for bill in bills}
+    session.execute(SAVE_CUSTOMERS, {**values, "rows": orjson.dumps(list(customers.values())).decode()})
+    saved = session.execute(
+        SAVE_BILLS, {**values, "rows": orjson.dumps([bill_values(bill) for bill in bills]).decode()}
+    )
     written = {row.bill_no: row.is_new for row in saved}
     left = [bill_no for bill_no in batch.bills if bill_no not in written]
     known = session.execute(_SAME_VERSION, {"provider_id": provider_id, "bill_nos": left}) if left else ()
@@ -221,10 +223,12 @@ def finish(session: Session, import_id: UUID, state: ImportState, reason: str | 
     session.execute(delete(BillImportPart).where(BillImportPart.import_id == import_id))
 
 
-def _row(bill: BillRow) -> dict[str, Any]:
+def bill_values(bill: BillRow) -> dict[str, Any]:
+    """A bill as SAVE_BILLS takes it."""
     return {**vars(bill), "version": bill.version, "id": str(new_id())}
 
 
-def _customer_row(bill: BillRow) -> dict[str, Any]:
+def customer_values(bill: BillRow) -> dict[str, Any]:
+    """The customer of a bill as SAVE_CUSTOMERS takes it."""
     names = ("customer_code", "customer_name", "address", "commune_code")
     return {"customer_id": str(new_id())} | {name: getattr(bill, name) for name in names}
