@@ -50,6 +50,7 @@ BLUEPRINTS = (
     divisions.views.blueprint,
     services.utilities.views.blueprint,
     services.health.views.blueprint,
+    services.health.views.fhir_blueprint,
     payments.views.blueprint,
     webhooks.views.blueprint,
     notifications.views.blueprint,

@@ -42,7 +42,7 @@ def statement(base: str) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "documentation": "Read-only but for $hold and $book. The places that are free also as files: $bulk-publish.",
+                "documentation": "Read-only but for $hold and $book. What is free also as files: $bulk-publish.",
                 "security": {"description": "A bearer token of the citizen for Appointment; nothing for all else."},
                 "resource": [_resource(kind) for kind in SEARCHES],
             }

@@ -76,7 +76,13 @@ def check(resource: Resource) -> Resource:
     kind = str(resource.get("resourceType"))
     if kind not in _MODULES:
         raise NotFhir([("resourceType", "is none of those known here")])
-    troubles = [*_form(kind, resource)] or [*_codes(kind, resource), *_rules(kind, resource)]
+    # The library follows what a bundle holds into its entries; what is looked at here goes there by itself.
+    inside = [entry["resource"] for entry in resource.get("entry", ()) if "resource" in entry]
+    troubles = [*_form(kind, resource)] or [
+        trouble
+        for one in (resource, *inside)
+        for trouble in (*_codes(one["resourceType"], one), *_rules(one["resourceType"], one))
+    ]
     if troubles:
         raise NotFhir(troubles)
     return resource

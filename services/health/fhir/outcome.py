@@ -35,7 +35,7 @@ def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
     Free places that a refusal names follow as information, under the ids by which they can be held.
     """
     code = "duplicate" if problem["code"] in _DUPLICATES else _BY_STATUS.get(problem["status"], "processing")
-    issues = [
+    issues: list[dict[str, Any]] = [
         {
             "severity": "error",
             "code": code,
@@ -46,21 +46,23 @@ def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
             "diagnostics": f"{problem['detail']} [{problem['instance']}]",
         }
     ]
-    for flaw in problem.get("errors", ()):
-        issues.append(
-            {
-                "severity": "error",
-                "code": _FLAWS.get(flaw["code"], "value"),
-                "diagnostics": flaw["detail"],
-                **({"expression": [place]} if (place := flaw["pointer"].strip("/").replace("/", ".")) else {}),
-            }
-        )
-    for free in problem.get("alternatives", ()):
-        issues.append(
-            {
-                "severity": "information",
-                "code": "informational",
-                "diagnostics": f"Appointment/{PROPOSED}{free['slot_id']} {free['starts_at']}",
-            }
-        )
+    issues += [_flaw(one) for one in problem.get("errors", ())]
+    issues += [
+        {
+            "severity": "information",
+            "code": "informational",
+            "diagnostics": f"Appointment/{PROPOSED}{free['slot_id']} {free['starts_at']}",
+        }
+        for free in problem.get("alternatives", ())
+    ]
     return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+def _flaw(flaw: Mapping[str, str]) -> dict[str, Any]:
+    place = flaw["pointer"].strip("/").replace("/", ".")
+    return {
+        "severity": "error",
+        "code": _FLAWS.get(flaw["code"], "value"),
+        "diagnostics": flaw["detail"],
+        **({"expression": [place]} if place else {}),
+    }

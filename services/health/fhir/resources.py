@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from kit import clock
+from kit.errors import NotFound
 from services.health.fhir import codes
 from services.health.models import BookingState, Department, FacilityHours, Practitioner
 from services.health.operations import BookingTold
 
 Resource = dict[str, Any]
 Row = Any  # a row of columns, or what stands in a table
+SCHEDULE_ID = re.compile(r"(?P<service>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.(?P<doctor>[a-z2-7]{26}))?")
 
 
 def instant(moment: datetime) -> str:
@@ -230,11 +233,12 @@ def schedule_id(service_id: UUID, practitioner_id: UUID | None) -> str:
 
 
 def read_schedule_id(text: str) -> tuple[UUID, UUID | None]:
-    """The service and the practitioner of a schedule's id; raises ValueError for what is none."""
-    service, dot, doctor = text.partition(".")
-    if not dot:
-        return UUID(service), None
-    return UUID(service), UUID(bytes=base64.b32decode(doctor.upper() + "=" * (-len(doctor) % 8)))
+    """The service and the practitioner of a schedule's id. Raises NotFound for what is none."""
+    found = SCHEDULE_ID.fullmatch(text)
+    if found is None:
+        raise NotFound
+    doctor = found["doctor"]
+    return UUID(found["service"]), UUID(bytes=base64.b32decode(doctor.upper() + "======")) if doctor else None
 
 
 def _places(facility_id: UUID, service_id: UUID, doctor: UUID | None, status: str) -> list[Resource]:

@@ -1,6 +1,6 @@
 """All SQL and rules of clinics: the directory, schedules, places, the waiting list, the door."""
 
-from services.health.operations.arranging import book_held, book_slot, give_up, hold_slot, move_to_slot
+from services.health.operations.arranging import arrange, hold_slot
 from services.health.operations.availability import build as build_availability, find_kept, forget_kept
 from services.health.operations.bookings import (
     BookingTold,
@@ -60,7 +60,7 @@ from services.health.operations.interchange import (
     find_service,
     find_slot,
     get_appointment,
-    get_department,
+    get_facility_or_department,
     get_practitioner,
     list_all_schedules,
     list_bookable_facilities,
@@ -72,6 +72,11 @@ from services.health.operations.interchange import (
     search_practitioners,
     search_schedules,
     search_slots,
+)
+from services.health.operations.kept_feed import (
+    find_kept as find_kept_feed,
+    forget_kept as forget_kept_feed,
+    keep as keep_feed,
 )
 from services.health.operations.leaving import lapse_slot, list_lapsed_slots
 from services.health.operations.moves import (

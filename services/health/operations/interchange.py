@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,6 +63,12 @@ def get_department(session: Session, department_id: UUID) -> Department:
     if found is None:
         raise NotFound
     return found
+
+
+def get_facility_or_department(session: Session, key: UUID) -> tuple[Facility | None, Department | None]:
+    """Whichever of the two has this id. Raises NotFound."""
+    facility = session.get(Facility, key)
+    return facility, None if facility is not None else get_department(session, key)
 
 
 def list_departments(session: Session, facility_id: UUID) -> Sequence[Department]:
@@ -178,14 +185,17 @@ def list_bookable_facilities(session: Session) -> Sequence[Facility]:
 
 def list_all_schedules(session: Session) -> Sequence[Columns]:
     """Every schedule with places to come."""
-    return session.execute(
-        _schedules(SlotsWanted(), clock.now()).order_by(Slot.service_id, Slot.practitioner_id)
-    ).all()
+    return session.execute(_schedules(SlotsWanted(), clock.now()).order_by(Slot.service_id, Slot.practitioner_id)).all()
 
 
 def list_free_of_province(session: Session, province_code: str) -> Sequence[Columns]:
-    """All that is free now in a province, with the facility's `phones`, in the order of time."""
+    """All that is free now in a province, with the facility's `phones`, in the order of time.
+
+    Raises NotFound for what is no code of a province.
+    """
     now = clock.now()
+    if re.fullmatch("[0-9]{2}", province_code) is None:
+        raise NotFound
     return session.execute(
         _slots(SlotsWanted(), now)
         .add_columns(Facility.phones)

@@ -17,6 +17,7 @@ from services.health.fhir import parameters
 from services.health.fhir.codes import APPOINTMENT_STATUS
 from services.health.fhir.library import NotFhir
 from services.health.fhir.parameters import Asked
+from services.health.fhir.resources import read_schedule_id
 from services.health.models import Speciality
 from services.health.operations import MOST_DAYS, Span
 from services.health.timetable import instant
@@ -180,10 +181,14 @@ class FhirScheduleQuery(FhirQuery):
 class FhirSlotQuery(FhirQuery):
     """Which slots: at most two weeks at once, from now on unless told otherwise."""
 
-    schedule = Line(
-        80,
+    schedule = ma.fields.String(
         load_default=None,
-        metadata={"description": "Schedule/id or its id.", "example": "Schedule/019a0d00-0000-7000-8000-00000000e001"},
+        validate=ma.validate.Regexp(rf"^(Schedule/)?{_ID}(\.[a-z2-7]{{26}})?\Z"),
+        metadata={
+            "description": "Of this schedule.",
+            "pattern": rf"^(Schedule/)?{_ID}(\.[a-z2-7]{{26}})?$",
+            "example": "Schedule/019a0d00-0000-7000-8000-00000000e001",
+        },
     )
     start = ma.fields.List(
         When(),
@@ -200,6 +205,8 @@ class FhirSlotQuery(FhirQuery):
     @ma.post_load
     def _bounded(self, asked: dict[str, Any], **_options: object) -> dict[str, Any]:
         asked["span"] = two_weeks(_all_of(asked.pop("start") or []), "start")
+        if asked["schedule"] is not None:
+            asked["schedule"] = read_schedule_id(asked["schedule"].removeprefix("Schedule/"))
         return asked
 
 
@@ -247,6 +254,18 @@ class FhirFindQuery(ma.Schema):
         last = end.end if end.end != _EVER.end else end.start
         asked["span"] = two_weeks(Span(first, last), "end")
         return asked
+
+
+class FhirFeedQuery(ma.Schema):
+    """What the feed is asked."""
+
+    _since = ma.fields.AwareDateTime(
+        data_key="_since",
+        attribute="since",
+        load_default=None,
+        format="iso",
+        metadata={"description": "Taken as the standard has it; what is told is whole.", "format": "date-time"},
+    )
 
 
 class FhirReferenceSchema(ma.Schema):
