@@ -21,7 +21,7 @@ from notifications.models import MessageKind
 from payments.events import PaymentEnded
 from payments.models import PaymentItem, Posting
 from persons.events import MandateAccepted, MandateRevoked
-from services.health.events import BookingCancelledByClinic, OfferMissed, PlaceOffered, ReminderDue
+from services.health.events import BookingCancelledByClinic, DrawLost, OfferMissed, PlaceOffered, ReminderDue
 from services.utilities.events import BillsPaid, BillsReturned
 
 # The app showed these as they happened: they belong into the inbox, but a phone need not buzz for them.
@@ -106,6 +106,18 @@ def tell_reminder(session: Session, event: ReminderDue) -> None:
 def tell_place_offered(session: Session, event: PlaceOffered) -> None:
     """A place is held for somebody who waited, or who has lost theirs."""
     _tell_visit(session, event.booking_id, MessageKind.PLACE_OFFERED, event.booking_id)
+
+
+def tell_draw_lost(session: Session, event: DrawLost) -> None:
+    """Lots were drawn, and there was no place for somebody."""
+    lost = services.health.operations.find_lost(session, event.request_id)
+    if lost is None:
+        return  # they have left since
+    message_id = operations.post_message(
+        session, lost.citizen_id, MessageKind.DRAW_LOST, event.request_id, {"place": lost.place}
+    )
+    if message_id is not None:
+        emit(session, MessagePosted(message_id))
 
 
 def tell_offer_missed(session: Session, event: OfferMissed) -> None:

@@ -98,6 +98,18 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
             "We are sorry: {place} cannot see you at {when}. You come first for another place: see Bookings.",
         ),
     },
+    MessageKind.DRAW_LOST: {
+        "vi": Words(
+            "Lần này bạn chưa bốc được chỗ",
+            "Rất tiếc, {place} đã hết chỗ theo thứ tự bốc thăm. Bạn có thể vào danh sách chờ và giữ nguyên thứ tự"
+            " vừa bốc: hãy mở mục Bốc thăm.",
+        ),
+        "en": Words(
+            "You drew no place this time",
+            "We are sorry: the places at {place} went to those drawn before you. You can join the waiting list and keep"
+            " the order that was drawn: see Draws.",
+        ),
+    },
     MessageKind.NEW_DEVICE: {
         "vi": Words(
             "Đăng nhập trên thiết bị mới",
@@ -181,6 +193,10 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     MessageKind.VISIT_CANCELLED: {
         "vi": Words("Lịch hẹn của bạn có thay đổi", "Mở ứng dụng để xem chỗ khác dành cho bạn."),
         "en": Words("Your appointment has changed", "Open the app for another place."),
+    },
+    MessageKind.DRAW_LOST: {
+        "vi": Words("Đã có kết quả bốc thăm", "Mở ứng dụng để xem và vào danh sách chờ."),
+        "en": Words("Lots have been drawn", "Open the app to see and to join the waiting list."),
     },
     # These are read on another device than the one they are about: what to do stands in them.
     MessageKind.NEW_DEVICE: INBOX[MessageKind.NEW_DEVICE],

@@ -31,6 +31,7 @@ class MessageKind(StrEnum):
     PLACE_OFFERED = "place_offered"
     PLACE_MISSED = "place_missed"
     VISIT_CANCELLED = "visit_cancelled"
+    DRAW_LOST = "draw_lost"
 
 
 class AddressKind(StrEnum):

@@ -150,7 +150,7 @@ def document(app: Flask) -> dict[str, Any]:
     components["responses"] = {error.__name__: _shared(error) for error in _NAMED}
     for address, path in spec["paths"].items():
         if address.startswith(services.health.views.FHIR_BELOW):
-            for method in _METHODS & set(path):
+            for method in sorted(_METHODS & set(path)):
                 _tell_as_outcomes(path[method], components["responses"])
     spec["tags"] = sorted(spec.get("tags", []), key=lambda tag: str(tag["name"]))
     # Through JSON, so that only plain values are left: enumerations and UUIDs of examples become text.
@@ -279,15 +279,21 @@ def _add(responses: dict[str, Any], error: type[DomainError]) -> None:
 def _tell_as_outcomes(operation: dict[str, Any], shared: dict[str, Any]) -> None:
     """Below /fhir refusals are told in the words of FHIR: the same ones, as OperationOutcome."""
     for status, given in operation["responses"].items():
-        response = shared[given["$ref"].rsplit("/", 1)[1]] if "$ref" in given else given
-        problem = response.get("content", {}).get(PROBLEM)
-        if problem is not None:
-            examples = {
-                code: one | {"value": services.health.views.fhir_outcome(one["value"])}
-                for code, one in problem.get("examples", {}).items()
-            }
-            told = {"schema": {"$ref": "#/components/schemas/FhirOutcome"}, "examples": examples}
-            operation["responses"][status] = {**response, "content": {services.health.views.FHIR_JSON: told}}
+        name = given["$ref"].rsplit("/", 1)[1] if "$ref" in given else None
+        if name is not None:
+            shared.setdefault(f"Fhir{name}", _as_outcome(shared[name]))
+            operation["responses"][status] = {"$ref": f"#/components/responses/Fhir{name}"}
+        elif PROBLEM in given.get("content", {}):
+            operation["responses"][status] = _as_outcome(given)
+
+
+def _as_outcome(response: dict[str, Any]) -> dict[str, Any]:
+    examples = {
+        code: one | {"value": services.health.views.fhir_outcome(one["value"])}
+        for code, one in response["content"][PROBLEM].get("examples", {}).items()
+    }
+    told = {"schema": {"$ref": "#/components/schemas/FhirOutcome"}, "examples": examples}
+    return {**response, "content": {services.health.views.FHIR_JSON: told}}
 
 
 def _shared(error: type[DomainError]) -> dict[str, Any]:

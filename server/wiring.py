@@ -44,6 +44,7 @@ from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.health.events import (
     BookingCancelledByClinic,
+    DrawLost,
     OfferMissed,
     PlaceOffered,
     PlacesWithdrawn,
@@ -76,6 +77,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
     ReminderDue: [notifications.listeners.tell_reminder],
     PlaceOffered: [notifications.listeners.tell_place_offered],
+    DrawLost: [notifications.listeners.tell_draw_lost],
     OfferMissed: [notifications.listeners.tell_offer_missed],
     BookingCancelledByClinic: [notifications.listeners.tell_visit_cancelled],
 }
@@ -107,6 +109,11 @@ def sweep_postings() -> None:
 def sweep_holds() -> None:
     """Give back places that were held for too long."""
     services.health.flows.sweep_holds()
+
+
+def run_draws() -> None:
+    """Draw the lots of clinics' days whose ten minutes are over."""
+    services.health.flows.run_draws()
 
 
 def remind() -> None:
@@ -146,6 +153,7 @@ PERIODIC = {
     "* * * * * */15": sweep_payments,
     "*/5 * * * *": sweep_postings,
     "* * * * * */10": sweep_holds,
+    "* * * * * */5": run_draws,
     "* * * * * */30": remind,
     "*/10 * * * *": close_days,
     "23 19 * * *": write_schedules,  # 02:23 in Vietnam

@@ -168,3 +168,28 @@ class ScheduleUnclear(DomainError):
 
     status = 422
     vi = "Lịch làm việc chưa hợp lý. field cho biết chỗ cần sửa."
+
+
+class PlacesDrawn(DomainError):
+    """The places of this day are drawn by lot. Ask from `opens_at` until `closes_at`; `draw_id` is the draw."""
+
+    vi = "Chỗ khám của ngày này được bốc thăm. Hãy đăng ký từ opens_at đến closes_at; draw_id là mã đợt bốc thăm."
+    next_action = "enter_draw"
+
+
+class DrawNotOpen(DomainError):
+    """The draw takes no requests now. It does between `opens_at` and `closes_at`; `state` says where it stands."""
+
+    vi = "Đợt bốc thăm hiện không nhận đăng ký. Thời gian nhận là từ opens_at đến closes_at; state là trạng thái."
+
+
+class AlreadyEntered(DomainError):
+    """This person has a request in this draw. Everybody has one, so that all have the same chance."""
+
+    vi = "Người khám đã có đăng ký trong đợt bốc thăm này. Mỗi người chỉ một lượt để ai cũng có cơ hội như nhau."
+
+
+class DayAlreadyDrawn(DomainError):
+    """There is a draw for this service and day. Cancel it before you announce another one."""
+
+    vi = "Dịch vụ này đã có đợt bốc thăm cho ngày đó. Hãy hủy đợt đó trước khi mở đợt khác."

@@ -56,3 +56,11 @@ class ReminderDue(Event):
     booking_id: UUID
     citizen_id: UUID
     kind: str
+
+
+@dataclass(frozen=True)
+class DrawLost(Event):
+    """Lots were drawn, and there was no place for this request."""
+
+    request_id: UUID
+    citizen_id: UUID

@@ -46,6 +46,26 @@ def remind() -> None:
             logs.logger.error("reminder_failed", exc_info=exc)
 
 
+def run_draws() -> None:
+    """Draw the lots of every draw whose time is over, and hold places for the winners, one after the other."""
+    with transaction() as session:
+        due = operations.list_draws_due(session)
+    for draw_id in due:
+        try:
+            _run_draw(draw_id)
+        except Exception as exc:  # noqa: BLE001 - one draw that cannot be done must not stop the others
+            logs.logger.error("draw_failed", exc_info=exc)
+
+
+def _run_draw(draw_id: UUID) -> None:
+    with transaction() as session:
+        operations.draw_lots(session, draw_id)
+    goes_on = True
+    while goes_on:  # ends: each round takes one request from those that are left
+        with transaction() as session:
+            goes_on = operations.place_next(session, draw_id)
+
+
 def close_days() -> None:
     """Write down who did not come, end waits that are over, free places nobody vouched for again."""
     with transaction() as session:

@@ -26,6 +26,7 @@ from services.health.models.directory import (
     Speciality,
 )
 from services.health.models.door import LaneKind, PriorityGroup, QueueLane, QueueTicket, TicketState
+from services.health.models.draw import Draw, DrawOutcome, DrawRequest, DrawState
 from services.health.models.schedule import (
     ClinicDay,
     ExceptionKind,
@@ -49,6 +50,10 @@ __all__ = [
     "ClinicDay",
     "DayPart",
     "Department",
+    "Draw",
+    "DrawOutcome",
+    "DrawRequest",
+    "DrawState",
     "ExceptionKind",
     "Facility",
     "FacilityHours",

@@ -57,10 +57,11 @@ _LIVE_SQL = "state IN ('held', 'booked', 'checked_in', 'called', 'in_service')"
 
 
 class Offer(StrEnum):
-    """Why a place is held that its person has not picked: their turn on the waiting list, or the clinic moves them."""
+    """Why a place is held that its person has not picked: a turn on the waiting list, a move by the clinic, a lot."""
 
     WAITLIST = "waitlist"
     MOVE = "move"
+    DRAW = "draw"
 
 
 class Patient(Record):

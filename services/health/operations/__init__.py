@@ -42,6 +42,19 @@ from services.health.operations.door import (
     show_proof,
     tell_number,
 )
+from services.health.operations.drawing import draw_lots, list_draws_due, place_next
+from services.health.operations.draws import (
+    announce_draw,
+    cancel_draw,
+    enter_draw,
+    find_lost,
+    get_draw,
+    get_request as get_draw_request,
+    list_draws,
+    list_requests as list_draw_requests,
+    list_tickets,
+    withdraw_request as withdraw_draw_request,
+)
 from services.health.operations.holds import (
     HOLD,
     Asked,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from kit import clock
 from services.health.models import Slot, SlotState
 from services.health.operations.directory import get_service
+from services.health.operations.drawn_days import find_pending
 
 POLL_SECONDS = 3
 _KEPT_SECONDS = 1.0
@@ -73,6 +74,9 @@ def _read(session: Session, service_id: UUID, day: date) -> bytes:
             Slot.service_id == service_id, Slot.day == day, Slot.state == SlotState.OPEN, Slot.release_at > now
         )
     )
+    draw = find_pending(session, service_id, day)
+    if draw is not None:
+        release_at = draw.closes_at  # the places wait for the lots
     items = []
     for row in rows:
         free = row.capacity - row.taken
@@ -98,6 +102,7 @@ def _read(session: Session, service_id: UUID, day: date) -> bytes:
         "day": day.isoformat(),
         "is_full": bool(items) and all(item["band"] in {"full", "closed"} for item in items),
         "release_at": clock.local(release_at).isoformat(timespec="milliseconds") if release_at else None,
+        "draw_id": str(draw.id) if draw is not None else None,
         "next_poll_s": POLL_SECONDS,
         "items": items,
     }

@@ -23,6 +23,7 @@ from services.health.errors import (
     HoldExpired,
     NotEligible,
     NotYetReleased,
+    PlacesDrawn,
     PlaceTaken,
     ServiceClosed,
     TooManyBookings,
@@ -31,6 +32,7 @@ from services.health.events import BookingConfirmed
 from services.health.models import LIVE, Booking, BookingState, Offer, Service, Slot, SlotState
 from services.health.operations import rush
 from services.health.operations.directory import bookable_now, get_service
+from services.health.operations.drawn_days import find_pending
 from services.health.operations.leaving import end_bookings, lapse
 from services.health.operations.moves import close_task_of
 from services.health.operations.patients import Who, resolve_patients
@@ -57,6 +59,7 @@ _ALTERNATIVE_DAYS = timedelta(days=14)
 _NO_SHOWS = 2
 _NO_SHOW_DAYS = timedelta(days=90)
 _RECONFIRM = timedelta(hours=1)
+_WINDOW = ("opens_at", "closes_at")
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def hold_places(session: Session, request: RequestKey, citizen_id: UUID, asked: 
     """Hold a place for each of the people for five minutes, all or none, once per Idempotency-Key.
 
     Of any number of callers at once each place goes to one. Raises NotFound, PlaceTaken with the nearest free places,
-    NotYetReleased, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy, PractitionerBusy, NotEligible,
+    NotYetReleased, PlacesDrawn, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy, PractitionerBusy, NotEligible,
     BirthDateMissing, ServiceClosed. The outcome's id is the hold's.
     """
     return idempotency.once(session, request, lambda: _hold(session, citizen_id, asked))
@@ -181,6 +184,17 @@ def list_nearest(
     ]
 
 
+def check_age(service: Service, who: Who, day: date) -> None:
+    """Raises BirthDateMissing or NotEligible when the service is not for a person of that age on the day."""
+    if service.min_age is None and service.max_age is None:
+        return
+    age = who.age_on(day)
+    if age is None:
+        raise BirthDateMissing
+    if not (service.min_age or 0) <= age <= (service.max_age if service.max_age is not None else age):
+        raise NotEligible(min_age=service.min_age, max_age=service.max_age)
+
+
 def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:
     service_id, day, near = _where(session, asked)
     if asked.window is not None and asked.window.is_whole_day and (told := rush.find_full(service_id, day)):
@@ -192,7 +206,7 @@ def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hold:{citizen_id}", 0))))
     people = resolve_patients(session, citizen_id, asked.members)
     for who in people:
-        _check_age(service, who, day)
+        check_age(service, who, day)
     patients = [who.patient_id for who in people]
     lapse(session, or_(Booking.citizen_id == citizen_id, Booking.patient_id.in_(patients)))
     _check_caps(session, citizen_id, patients, len(people))
@@ -237,13 +251,17 @@ def _claim(session: Session, asked: Asked, count: int) -> list[Columns] | None:
 
 def _nothing_left(
     session: Session, citizen_id: UUID, asked: Asked, meant_at: tuple[UUID, date, datetime]
-) -> PlaceTaken | NotYetReleased:
+) -> PlaceTaken | NotYetReleased | PlacesDrawn:
     service_id, day, near = meant_at
     now = clock.now()
     meant = [Slot.id == asked.slot_id] if asked.window is None else asked.window.holds()
     release_at = session.scalar(
         select(func.min(Slot.release_at)).where(*meant, Slot.state == SlotState.OPEN, Slot.release_at > now)
     )
+    drawn = find_pending(session, service_id, day) if release_at is not None else None
+    if drawn is not None:
+        times = {name: clock.local(getattr(drawn, name)).isoformat(timespec="seconds") for name in _WINDOW}
+        return PlacesDrawn(draw_id=str(drawn.id), **times)
     if release_at is not None:
         return NotYetReleased(release_at=clock.local(release_at).isoformat(timespec="milliseconds"))
     told = {
@@ -264,16 +282,6 @@ def _taken(citizen_id: UUID, service_id: UUID, day: date, told: Mapping[str, Any
         "token": turn_of(citizen_id, service_id, clock.now()),
     }
     return PlaceTaken(alternatives=told["alternatives"], waitlist=waitlist)
-
-
-def _check_age(service: Service, who: Who, day: date) -> None:
-    if service.min_age is None and service.max_age is None:
-        return
-    age = who.age_on(day)
-    if age is None:
-        raise BirthDateMissing
-    if not (service.min_age or 0) <= age <= (service.max_age if service.max_age is not None else age):
-        raise NotEligible(min_age=service.min_age, max_age=service.max_age)
 
 
 def _check_caps(session: Session, citizen_id: UUID, patients: Sequence[UUID], count: int) -> None:

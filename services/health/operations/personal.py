@@ -1,4 +1,4 @@
-"""What clinics hold about a citizen, bookings and waits: told, let go of for good, joined when two are one."""
+"""What clinics hold of a citizen, bookings, waits, requests in draws: told, let go of, joined when two are one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from services.health.models import (
     LIVE,
     Booking,
     BookingState,
+    Draw,
+    DrawRequest,
     Facility,
     PatientKey,
     Service,
@@ -22,11 +24,11 @@ from services.health.operations.leaving import end_bookings
 from services.health.operations.patients import seal_told, unseal
 from services.health.operations.seats import lock_slots
 
-TABLES = frozenset({"booking", "waitlist_entry"})
+TABLES = frozenset({"booking", "draw_request", "waitlist_entry"})
 
 
 def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
-    """Bookings with the patient as told at the time, and waits."""
+    """Bookings with the patient as told at the time, waits, and requests in draws."""
     key = sealed.find_key(session, citizen_id)
     bookings = [
         {
@@ -62,7 +64,25 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(WaitlistEntry.citizen_id == citizen_id)
         .order_by(WaitlistEntry.id)
     )
-    return {"bookings": bookings, "waits": export.rows(session, waits)}
+    drawn = (
+        select(
+            DrawRequest.id,
+            Draw.service_id,
+            Draw.day,
+            DrawRequest.ticket,
+            DrawRequest.rank,
+            DrawRequest.state,
+            DrawRequest.created_at,
+        )
+        .join(Draw, Draw.id == DrawRequest.draw_id)
+        .where(DrawRequest.citizen_id == citizen_id)
+        .order_by(DrawRequest.id)
+    )
+    return {
+        "bookings": bookings,
+        "waits": export.rows(session, waits),
+        "draw_requests": export.rows(session, drawn),
+    }
 
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
@@ -80,6 +100,8 @@ def erase_citizen(session: Session, citizen_id: UUID) -> None:
         update(Booking).where(Booking.citizen_id == citizen_id).values(patient_sealed=None, member_id=None, appeal=None)
     )
     session.execute(delete(WaitlistEntry).where(WaitlistEntry.citizen_id == citizen_id))
+    # The ticket stays in the published list of a draw that is over, and leads to nobody.
+    session.execute(delete(DrawRequest).where(DrawRequest.citizen_id == citizen_id))
 
 
 def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
@@ -87,7 +109,7 @@ def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
     _leave(session, joined_id, Booking.state == BookingState.HELD)
     old = sealed.find_key(session, joined_id)
     new = sealed.make_key(session, kept_id)
-    for table in (Booking, WaitlistEntry):
+    for table in (Booking, WaitlistEntry, DrawRequest):
         rows = session.execute(
             select(table.id, table.patient_sealed).where(table.citizen_id == joined_id).order_by(table.id)
         ).all()

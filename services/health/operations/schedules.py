@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from services.health.models import (
     Slot,
     SlotState,
 )
+from services.health.operations.drawn_days import list_days
 from services.health.operations.moves import open_tasks
 from services.health.timetable import PlannedSlot, plan
 
@@ -213,7 +214,14 @@ def _plan(session: Session, service: Service, days: Sequence[date]) -> list[Plan
         .order_by(ScheduleException.id)
     ).all()
     holidays = session.scalars(select(Holiday).where(Holiday.day.between(days[0], days[-1]))).all()
-    return list(plan(days, rules, exceptions, {holiday.day: holiday for holiday in holidays}))
+    drawn = list_days(session, service.id, days)
+    planned = plan(days, rules, exceptions, {holiday.day: holiday for holiday in holidays})
+    return [_after_draw(slot, drawn[slot.day].done_at) if slot.day in drawn else slot for slot in planned]
+
+
+def _after_draw(slot: PlannedSlot, done_at: datetime | None) -> PlannedSlot:
+    """Places of a day that is drawn by lot are nobody's until that is done; then, what is left is everybody's."""
+    return replace(slot, release_at=slot.starts_at if done_at is None else max(slot.release_at, done_at))
 
 
 def _make(session: Session, service: Service, planned: Sequence[PlannedSlot]) -> int:

@@ -27,6 +27,7 @@ OFFER = timedelta(minutes=15)
 LATE_OFFER = timedelta(minutes=2)
 _LATE = timedelta(hours=3)
 _TURN_KEPT = timedelta(minutes=10)
+_DRAWN_TURN_KEPT = timedelta(hours=24)
 _MOST_ASKED = 10
 _LONGEST_WAIT = timedelta(days=60)
 NOON = 12
@@ -37,6 +38,12 @@ def turn_of(citizen_id: UUID, service_id: UUID, at: datetime) -> str:
     """A token that keeps for ten minutes the turn somebody had when they found no place."""
     stamp = str(int(at.timestamp() * 1_000_000))
     return f"{stamp}.{_mac(citizen_id, service_id, stamp)}"
+
+
+def turn_after_draw(citizen_id: UUID, service_id: UUID, at: datetime) -> str:
+    """The same for somebody who has lost a draw, kept for a day: they need not stand ready to be told."""
+    stamp = str(int(at.timestamp() * 1_000_000))
+    return f"{stamp}.{_mac(citizen_id, service_id, stamp, 'draw')}"
 
 
 def join(
@@ -246,11 +253,17 @@ def _offer(session: Session, entry: WaitlistEntry, slot: Any, now: datetime) -> 
 def _turn(citizen_id: UUID, service_id: UUID, token: str | None, now: datetime) -> datetime:
     """The instant a token stands for; now for none, an old one, or one that is not ours."""
     stamp, _, mac = (token or "").partition(".")
-    if not stamp.isdigit() or mac != _mac(citizen_id, service_id, stamp):
+    if not stamp.isdigit():
+        return now
+    kept = {
+        _mac(citizen_id, service_id, stamp): _TURN_KEPT,
+        _mac(citizen_id, service_id, stamp, "draw"): _DRAWN_TURN_KEPT,
+    }
+    if mac not in kept:
         return now
     at = datetime.fromtimestamp(int(stamp) / 1_000_000, tz=now.tzinfo)
-    return at if timedelta() <= now - at <= _TURN_KEPT else now
+    return at if timedelta() <= now - at <= kept[mac] else now
 
 
-def _mac(citizen_id: UUID, service_id: UUID, stamp: str) -> str:
-    return vault.blind_index("waitlist turn", f"{citizen_id}|{service_id}|{stamp}").hex()
+def _mac(citizen_id: UUID, service_id: UUID, stamp: str, *after: str) -> str:
+    return vault.blind_index("waitlist turn", "|".join((str(citizen_id), str(service_id), stamp, *after))).hex()

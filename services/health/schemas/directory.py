@@ -262,6 +262,9 @@ class AvailabilitySchema(ma.Schema):
     day = ma.fields.Date(required=True)
     is_full = ma.fields.Boolean(required=True)
     release_at = Instant(allow_none=True, metadata={"description": "When places are given out, if that is to come."})
+    draw_id = ma.fields.UUID(
+        allow_none=True, metadata={"description": "These places are drawn by lot: see `getDraw`. null otherwise."}
+    )
     next_poll_s = ma.fields.Integer(required=True)
     items = ma.fields.List(ma.fields.Nested(PlaceSchema), required=True)
 

@@ -96,6 +96,7 @@ _AVAILABILITY = {
     "day": "2026-12-01",
     "is_full": False,
     "release_at": None,
+    "draw_id": None,
     "next_poll_s": 3,
     "items": [_PLACE],
 }

@@ -23,6 +23,7 @@ from services.health.errors import (
     NotEligible,
     NotYetReleased,
     PatientBusy,
+    PlacesDrawn,
     PlaceTaken,
     PractitionerBusy,
     ServiceClosed,
@@ -154,7 +155,7 @@ class Hold(MethodView):
     )
     @blueprint.response(200, _BUNDLE, example=_bundle_of("collection", status="pending"), **_TYPE)
     @blueprint.raises(NotFound, PlaceTaken, NotYetReleased, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy)
-    @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, RequestInFlight)
+    @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, PlacesDrawn, RequestInFlight)
     @blueprint.doc(operationId="holdFhirPlace")
     def post(self, asked: Asked) -> Response:
         """Hold a free place for five minutes (IHE $hold, giữ chỗ).
@@ -182,7 +183,7 @@ class Book(MethodView):
     )
     @blueprint.response(200, _BUNDLE, example=_bundle_of("collection"), **_TYPE)
     @blueprint.raises(NotFound, PlaceTaken, NotYetReleased, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy)
-    @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, RequestInFlight)
+    @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, PlacesDrawn, RequestInFlight)
     @blueprint.raises(HoldExpired, BookingInOtherState, TooLate, MovesUsedUp)
     @blueprint.doc(operationId="confirmFhirAppointment")
     def post(self, asked: Asked) -> Response:

@@ -23,6 +23,7 @@ from services.health.errors import (
     NotEligible,
     NotYetReleased,
     PatientBusy,
+    PlacesDrawn,
     PlaceTaken,
     PractitionerBusy,
     ServiceClosed,
@@ -51,7 +52,7 @@ class Holds(MethodView):
     )
     @blueprint.response(201, HoldSchema, example=HOLD)
     @blueprint.raises(NotFound, PlaceTaken, NotYetReleased, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy)
-    @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, RequestInFlight)
+    @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, PlacesDrawn, RequestInFlight)
     @blueprint.doc(operationId="holdPlaces")
     def post(self, asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Hold a place for five minutes (giữ chỗ khám).
