@@ -148,13 +148,13 @@ def document(app: Flask) -> dict[str, Any]:
             if method in _METHODS:
                 _complete(operation)
     components["responses"] = {error.__name__: _shared(error) for error in _NAMED}
-    for address, path in spec["paths"].items():
-        if address.startswith(services.health.views.FHIR_BELOW):
-            for method in sorted(_METHODS & set(path)):
-                _tell_as_outcomes(path[method], components["responses"])
     spec["tags"] = sorted(spec.get("tags", []), key=lambda tag: str(tag["name"]))
     # Through JSON, so that only plain values are left: enumerations and UUIDs of examples become text.
     plain: dict[str, Any] = orjson.loads(orjson.dumps(spec, option=orjson.OPT_NON_STR_KEYS))
+    for address, path in plain["paths"].items():
+        if address.startswith(services.health.views.FHIR_BELOW):
+            for method in sorted(_METHODS & set(path)):
+                _tell_as_outcomes(path[method], plain["components"]["responses"])
     return plain
 
 

@@ -25,7 +25,7 @@ def new_ticket() -> str:
     return secrets.token_hex(_TICKET_BYTES)
 
 
-def commit(seed: str) -> str:
+def promise(seed: str) -> str:
     """What is published of a seed before the draw: the SHA-256 of its bytes."""
     return hashlib.sha256(bytes.fromhex(seed)).hexdigest()
 

@@ -17,7 +17,7 @@ def test_the_order_follows_from_seed_and_list_alone_and_can_be_done_with_sha_256
     def by_hand(ticket):
         return hashlib.sha256(bytes.fromhex(SEED) + listed + ticket.encode()).hexdigest()
 
-    assert lots.commit(SEED) == hashlib.sha256(bytes.fromhex(SEED)).hexdigest()
+    assert lots.promise(SEED) == hashlib.sha256(bytes.fromhex(SEED)).hexdigest()
     assert lots.hash_list(TICKETS) == listed.hex()
     assert lots.order(SEED, TICKETS) == sorted(TICKETS, key=by_hand)
 

@@ -24,6 +24,14 @@ _FIND = {
 
 
 @dataclass(frozen=True)
+class Place:
+    """A free slot, and for whom."""
+
+    slot_id: UUID
+    patient_id: UUID | None
+
+
+@dataclass(frozen=True)
 class Asked:
     """One appointment: a free slot, or a booking that is to be confirmed, moved to a slot, or cancelled."""
 
@@ -49,13 +57,13 @@ def read_find(given: Mapping[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def read_hold(given: Mapping[str, Any]) -> Asked:
+def read_hold(given: Mapping[str, Any]) -> Place:
     """The free place that `$hold` names, and for whom. Raises NotFhir."""
     parts = _parts(given, {"appointment-reference", "patient-reference"})
     asked = _named(parts)
     if asked.slot_id is None:
         raise NotFhir([("appointment-reference", f"must be Appointment/{PROPOSED} and the id of a slot")])
-    return asked
+    return Place(asked.slot_id, asked.patient_id)
 
 
 def read_book(given: Mapping[str, Any]) -> Asked:

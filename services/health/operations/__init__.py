@@ -66,6 +66,7 @@ from services.health.operations.holds import (
 )
 from services.health.operations.importing import Imported, import_facilities, save_holidays, save_services
 from services.health.operations.interchange import (
+    EVER,
     MOST_DAYS,
     SlotsWanted,
     Span,
@@ -85,6 +86,7 @@ from services.health.operations.interchange import (
     search_practitioners,
     search_schedules,
     search_slots,
+    within_two_weeks,
 )
 from services.health.operations.kept_feed import (
     find_kept as find_kept_feed,

@@ -49,7 +49,7 @@ def draw_lots(session: Session, draw_id: UUID) -> bool:
     ).one_or_none()
     if draw is None:
         return False
-    if lots.commit(draw.seed) != draw.seed_hash:
+    if lots.promise(draw.seed) != draw.seed_hash:
         raise ValueError("the seed is not the one that was promised")
     entered = {
         row.ticket: row.id

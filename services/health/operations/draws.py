@@ -90,7 +90,7 @@ def announce_draw(session: Session, facility_id: UUID, given: Mapping[str, Any],
             closes_at=closes_at,
             announced_by=actor,
             state=DrawState.ANNOUNCED,
-            seed_hash=lots.commit(seed),
+            seed_hash=lots.promise(seed),
             seed=seed,
         )
         .on_conflict_do_nothing()
@@ -252,7 +252,7 @@ def _open_draw(session: Session, draw_id: UUID) -> Columns:
     if draw is None:
         raise NotFound
     if draw.state is not DrawState.ANNOUNCED or not draw.opens_at <= clock.now() < draw.closes_at:
-        told = {name: clock.local(getattr(draw, name)).isoformat(timespec="seconds") for name in _TIMES}
+        told: dict[str, Any] = {name: clock.local(getattr(draw, name)).isoformat(timespec="seconds") for name in _TIMES}
         raise DrawNotOpen(state=draw.state, **told)
     return draw
 

@@ -260,7 +260,9 @@ def _nothing_left(
     )
     drawn = find_pending(session, service_id, day) if release_at is not None else None
     if drawn is not None:
-        times = {name: clock.local(getattr(drawn, name)).isoformat(timespec="seconds") for name in _WINDOW}
+        times: dict[str, Any] = {
+            name: clock.local(getattr(drawn, name)).isoformat(timespec="seconds") for name in _WINDOW
+        }
         return PlacesDrawn(draw_id=str(drawn.id), **times)
     if release_at is not None:
         return NotYetReleased(release_at=clock.local(release_at).isoformat(timespec="milliseconds"))

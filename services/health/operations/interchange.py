@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -44,6 +44,9 @@ class Span:
     end: datetime
 
 
+EVER = Span(datetime.fromisoformat("1900-01-01T00:00:00+00:00"), datetime.fromisoformat("9000-01-01T00:00:00+00:00"))
+
+
 @dataclass(frozen=True)
 class SlotsWanted:
     """Which slots; None means any. `only` is the schedule of a service without or with one practitioner."""
@@ -63,6 +66,12 @@ def get_department(session: Session, department_id: UUID) -> Department:
     if found is None:
         raise NotFound
     return found
+
+
+def within_two_weeks(span: Span) -> Span:
+    """A span with its open ends closed: from now on, for two weeks. One that is closed stays as long as it is."""
+    start = clock.now() if span.start == EVER.start else span.start
+    return Span(start, start + timedelta(days=MOST_DAYS) if span.end == EVER.end else span.end)
 
 
 def get_facility_or_department(session: Session, key: UUID) -> tuple[Facility | None, Department | None]:
@@ -129,8 +138,9 @@ def search_schedules(session: Session, wanted: SlotsWanted, *, limit: int, curso
     """A page of schedules with places to come: service, practitioner or none, the first and the last instant."""
     key = cast(func.concat(Slot.service_id, ".", Slot.practitioner_id), Text).label("key")
     statement = _schedules(wanted, clock.now()).add_columns(key)
+    by: list[Any] = [key]
     question = ("schedules", vars(wanted) | {"span": str(wanted.span)})
-    return page(session, statement, by=[key], limit=limit, cursor=cursor, question=question, descending=False)
+    return page(session, statement, by=by, limit=limit, cursor=cursor, question=question, descending=False)
 
 
 def find_schedule(session: Session, service_id: UUID, practitioner_id: UUID | None) -> Columns | None:
@@ -139,8 +149,9 @@ def find_schedule(session: Session, service_id: UUID, practitioner_id: UUID | No
 
 
 def search_slots(session: Session, wanted: SlotsWanted, *, limit: int, cursor: str | None) -> Page:
-    """A page of slots in the order of time, as columns with `status` in the words of FHIR."""
-    statement = _slots(wanted, clock.now())
+    """A page of slots in the order of time, as columns with `status` in the words of FHIR; of two weeks at most."""
+    bounded = replace(wanted, span=within_two_weeks(wanted.span or EVER))
+    statement = _slots(bounded, clock.now())
     question = ("slots", vars(wanted) | {"span": str(wanted.span)})
     return page(
         session, statement, by=[Slot.starts_at, Slot.id], limit=limit, cursor=cursor, question=question,
@@ -154,9 +165,10 @@ def find_slot(session: Session, slot_id: UUID) -> Columns | None:
 
 
 def list_free(session: Session, wanted: SlotsWanted) -> Sequence[Columns]:
-    """Slots of which somebody may take a place now, the soonest 200 of those that are wanted."""
+    """Slots of which somebody may take a place now, the soonest 200 of those that are wanted within two weeks."""
+    bounded = replace(wanted, span=within_two_weeks(wanted.span or EVER))
     return session.execute(
-        _slots(wanted, clock.now())
+        _slots(bounded, clock.now())
         .where(bookable_now(clock.now()))
         .order_by(Slot.starts_at, Slot.id)
         .limit(_MOST_PROPOSED)

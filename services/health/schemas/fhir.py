@@ -11,15 +11,14 @@ from uuid import UUID
 
 import marshmallow as ma
 
-from kit import clock
 from kit.fields import Choice, Count, Line
 from services.health.fhir import parameters
 from services.health.fhir.codes import APPOINTMENT_STATUS
 from services.health.fhir.library import NotFhir
-from services.health.fhir.parameters import Asked
+from services.health.fhir.parameters import Asked, Place
 from services.health.fhir.resources import read_schedule_id
 from services.health.models import Speciality
-from services.health.operations import MOST_DAYS, Span
+from services.health.operations import EVER, MOST_DAYS, Span, within_two_weeks
 from services.health.timetable import instant
 
 _ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -31,7 +30,6 @@ _NEAR = re.compile(
     r"(?P<lat>-?[0-9]{1,2}(\.[0-9]{1,8})?)\|(?P<lon>-?[0-9]{1,3}(\.[0-9]{1,8})?)"
     r"(\|(?P<far>[0-9]{1,3}(\.[0-9]{1,3})?)(\|km)?)?"
 )
-_EVER = Span(datetime.fromisoformat("1900-01-01T00:00:00+00:00"), datetime.fromisoformat("9000-01-01T00:00:00+00:00"))
 _MOST_KILOMETRES = 200
 _USUAL_KILOMETRES = 20
 
@@ -68,10 +66,10 @@ class When(ma.fields.String):
         except (ValueError, OverflowError) as exc:
             raise ma.ValidationError("Not a valid datetime.") from exc
         spans = {
-            "ge": Span(first, _EVER.end),
-            "gt": Span(after, _EVER.end),
-            "le": Span(_EVER.start, after),
-            "lt": Span(_EVER.start, first),
+            "ge": Span(first, EVER.end),
+            "gt": Span(after, EVER.end),
+            "le": Span(EVER.start, after),
+            "lt": Span(EVER.start, first),
         }
         return spans.get(found["prefix"] or "eq", Span(first, after))
 
@@ -250,8 +248,8 @@ class FhirFindQuery(ma.Schema):
     def _bounded(self, asked: dict[str, Any], **_options: object) -> dict[str, Any]:
         start, end = asked.pop("start"), asked.pop("end")
         # A bare day or instant bounds the span by itself, whatever prefix it might have had.
-        first = start.start if start.start != _EVER.start else start.end
-        last = end.end if end.end != _EVER.end else end.start
+        first = start.start if start.start != EVER.start else start.end
+        last = end.end if end.end != EVER.end else end.start
         asked["span"] = two_weeks(Span(first, last), "end")
         return asked
 
@@ -309,7 +307,7 @@ class FhirHoldSchema(FhirParametersSchema):
     """The parameters of `$hold`: `appointment-reference`, and `patient-reference` for somebody of the household."""
 
     @ma.post_load
-    def _read(self, given: dict[str, Any], **_options: object) -> Asked:
+    def _read(self, given: dict[str, Any], **_options: object) -> Place:
         with _flaws():
             return parameters.read_hold(given)
 
@@ -333,16 +331,18 @@ def _flaws() -> Iterator[None]:
 
 
 def two_weeks(span: Span, name: str) -> Span:
-    """A span from now or later, two weeks long unless it is shorter; raises ValidationError for a longer one."""
-    start = span.start if span.start != _EVER.start else clock.now()
-    end = span.end if span.end != _EVER.end else start + timedelta(days=MOST_DAYS)
-    if end - start > timedelta(days=MOST_DAYS):
+    """The span as it was given; raises ValidationError when it is longer than two weeks.
+
+    An open end stays open, so that the pages of a search belong to the same question.
+    """
+    bounded = within_two_weeks(span)
+    if bounded.end - bounded.start > timedelta(days=MOST_DAYS):
         raise ma.ValidationError(f"Must be less than or equal to {MOST_DAYS} days.", name)
-    return Span(start, end)
+    return span
 
 
 def _all_of(spans: list[Span]) -> Span:
-    whole = _EVER
+    whole = EVER
     for span in spans:
         whole = Span(max(whole.start, span.start), min(whole.end, span.end))
     return whole

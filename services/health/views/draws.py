@@ -147,7 +147,7 @@ class DrawRequests(MethodView):
     def get(self) -> dict[str, Any]:
         """List my requests in draws (đăng ký bốc thăm của tôi).
 
-        The newest fifty.
+        The newest fifty, each with its ticket and what the lots have given.
         """
         with transaction() as session:
             return {"items": operations.list_draw_requests(session, current_citizen())}

@@ -31,7 +31,7 @@ from services.health.errors import (
     TooManyBookings,
 )
 from services.health.fhir import codes, resources
-from services.health.fhir.parameters import Asked
+from services.health.fhir.parameters import Asked, Place
 from services.health.models import Speciality
 from services.health.operations import BookingTold, SlotsWanted
 from services.health.schemas.fhir import (
@@ -157,16 +157,15 @@ class Hold(MethodView):
     @blueprint.raises(NotFound, PlaceTaken, NotYetReleased, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy)
     @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, PlacesDrawn, RequestInFlight)
     @blueprint.doc(operationId="holdFhirPlace")
-    def post(self, asked: Asked) -> Response:
+    def post(self, asked: Place) -> Response:
         """Hold a free place for five minutes (IHE $hold, giữ chỗ).
 
         `appointment-reference` is a proposed appointment of `$find`; `patient-reference` somebody of the household
         (`Patient/` and the id of the profile), oneself without it. A refusal lists free places nearby.
         """
         key = request_key(vars(asked))
-        slot_id, patient_id = asked.slot_id, asked.patient_id
         with transaction() as session:
-            outcome, told = operations.hold_slot(session, key, current_citizen(), slot_id, patient_id)
+            outcome, told = operations.hold_slot(session, key, current_citizen(), asked.slot_id, asked.patient_id)
         note(outcome)
         return _collected(told)
 

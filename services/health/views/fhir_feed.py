@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from flask import Response
 from flask.views import MethodView
 
@@ -32,7 +33,7 @@ class Manifest(MethodView):
     @blueprint.arguments(FhirFeedQuery(), location="query")
     @blueprint.response(200, {"type": "object", "required": ["transactionTime", "request", "output"]}, example=_EXAMPLE)
     @blueprint.doc(operationId="getFhirFeed")
-    def get(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - every file is told whole
+    def get(self, asked: dict[str, Any]) -> Response:  # noqa: ARG002 - every file is told whole
         """List the files of free places (SMART Scheduling Links).
 
         Places, schedules and, for each province, free slots: FHIR resources as lines of JSON. Ask once a minute at
@@ -41,7 +42,8 @@ class Manifest(MethodView):
         public(_AGE)
         with transaction() as session:
             provinces = operations.list_provinces_with_places(session)
-        return feed.manifest(base(), clock.now(), provinces)
+        told = feed.manifest(base(), clock.now(), provinces)
+        return Response(orjson.dumps(told), content_type="application/json")
 
 
 @blueprint.route("/feed/locations.ndjson")
