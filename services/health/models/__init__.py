@@ -15,6 +15,7 @@ from services.health.models.booking import (
     ReminderKind,
     ReminderState,
 )
+from services.health.models.deposits import Deposit, DepositState
 from services.health.models.directory import (
     Department,
     Facility,
@@ -49,6 +50,8 @@ __all__ = [
     "ClinicDay",
     "DayPart",
     "Department",
+    "Deposit",
+    "DepositState",
     "ExceptionKind",
     "Facility",
     "FacilityHours",
