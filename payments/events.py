@@ -46,6 +46,13 @@ class PaymentCaptured(Event):
 
 
 @dataclass(frozen=True)
+class RefundRequested(Event):
+    """Money is reserved to be given back; the gateway has not been asked yet."""
+
+    refund_id: UUID
+
+
+@dataclass(frozen=True)
 class PaymentEnded(Event):
     """The payment ended without taking money. `state` is failed, cancelled or expired; `reason` a stable slug."""
 

@@ -15,7 +15,7 @@ from kit.events import TryLater
 from kit.idempotency import Outcome
 from payments import gateway, operations
 from payments.errors import PaymentNotCancellable
-from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful
+from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful, RefundRequested
 from payments.models import ENDED, MoneyState, Payment
 
 _WAIT_STEP_SECONDS = 0.05
@@ -165,6 +165,39 @@ def handle_gateway_event(event: GatewayEventReceived) -> None:
                 _apply(known.id, intent)
     with transaction() as session:
         operations.mark_handled(session, event.event_id)
+
+
+def give_back(event: RefundRequested) -> None:
+    """Carry a refund out under the one key of its decision; raises TryLater while the gateway's answer is not known."""
+    with transaction() as session:
+        order = operations.begin_refund(session, event.refund_id)
+    if order is None:
+        return
+    try:
+        # The gateway forgets keys after a day: whoever asks again looks first whether it was done.
+        told = gateway.find_refund(order.intent_id, event.refund_id) if order.is_repeated else None
+        told = told or gateway.refund(order.intent_id, event.refund_id, order.amount_vnd)
+    except gateway.OutcomeUnknown as exc:
+        with transaction() as session:
+            operations.doubt_refund(session, event.refund_id)
+        raise TryLater(_ASK_AGAIN_SECONDS) from exc
+    except gateway.Refused as refusal:
+        with transaction() as session:
+            operations.refuse_refund(session, event.refund_id, refusal.reason)
+        return
+    with transaction() as session:
+        operations.apply_refund(session, event.refund_id, told)
+
+
+def sweep_refunds() -> None:
+    """Ask about every refund that has had no answer for too long."""
+    with transaction() as session:
+        doubtful = operations.list_doubtful_refunds(session)
+    for refund_id in doubtful:
+        try:
+            give_back(RefundRequested(refund_id))
+        except TryLater:
+            logs.logger.info("refund_still_unknown", refund_id=str(refund_id))
 
 
 def sweep() -> None:

@@ -61,6 +61,17 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """A refund at the gateway; `refund_id` is ours."""
+
+    id: str
+    status: str
+    amount_vnd: int
+    refund_id: UUID | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
 class Notice:
     """A verified webhook event; `intent_id` where it speaks of an intent."""
 
@@ -179,6 +190,26 @@ def cancel(intent_id: str) -> Intent:
     return _intent(lambda: _connection.client.v1.payment_intents.cancel(intent_id))
 
 
+def refund(intent_id: str, refund_id: UUID, amount_vnd: int) -> Returned:
+    """Give back `amount_vnd` of what was taken. The same refund id always leads to the same refund at the gateway.
+
+    Raises Refused when nothing was and will be given back, OutcomeUnknown.
+    """
+    wanted: Any = {"payment_intent": intent_id, "amount": amount_vnd, "metadata": {"refund_id": str(refund_id)}}
+    options: Any = {"idempotency_key": f"refund:{refund_id}"}
+    with _translated():
+        return _read_refund(_connection.client.v1.refunds.create(wanted, options))
+
+
+def find_refund(intent_id: str, refund_id: UUID) -> Returned | None:
+    """The refund that carries our id, None when the gateway has none. Raises OutcomeUnknown."""
+    with _translated():
+        for found in _connection.client.v1.refunds.list({"payment_intent": intent_id, "limit": 100}).auto_paging_iter():
+            if (read := _read_refund(found)).refund_id == refund_id:
+                return read
+    return None
+
+
 def read_webhook(raw: bytes, signature: str | None) -> Notice:
     """The event in a webhook. Raises WebhookRefused unless signed with our secret within five minutes of now."""
     try:
@@ -244,6 +275,17 @@ def _read(intent: stripe.PaymentIntent, *, decline: str | None = None) -> Intent
         client_secret=body.get("client_secret"),
         redirect_url=action.get("url"),
         decline=decline or (_slug(failure.get("decline_code") or failure.get("code")) if failure else None),
+    )
+
+
+def _read_refund(found: stripe.Refund) -> Returned:
+    body = found.to_dict()
+    return Returned(
+        id=body["id"],
+        status=body["status"],
+        amount_vnd=body["amount"],
+        refund_id=_uuid((body.get("metadata") or {}).get("refund_id")),
+        failure=body.get("failure_reason"),
     )
 
 

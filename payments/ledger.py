@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from kit import clock
 from kit.database import new_id
-from payments.models import Journal, JournalEntry, JournalKind, Payment, PaymentItem
+from payments.models import Journal, JournalEntry, JournalKind, Payment, PaymentItem, Refund
 
 GATEWAY_PENDING = "1110"
 PROVIDER_PAYABLE = "2110"
 CITIZEN_UNAPPLIED = "2120"
+REFUND_IN_FLIGHT = "2130"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,21 @@ def book_posting(session: Session, citizen_id: UUID, item: PaymentItem) -> None:
         Leg(PROVIDER_PAYABLE, -item.amount_vnd, payee_id=item.payee_id),
     ]
     _book(session, item.payment_id, JournalKind.POSTED, item.id, legs)
+
+
+def book_refund(
+    session: Session, kind: JournalKind, refund: Refund, *, citizen_id: UUID, payee_id: UUID | None
+) -> None:
+    """J3 to J5: the payee's or the citizen's own money is reserved, has gone back, or stays where it was."""
+    amount, owner = refund.amount_vnd, Leg(CITIZEN_UNAPPLIED, refund.amount_vnd, citizen_id=citizen_id)
+    if payee_id is not None:
+        owner = Leg(PROVIDER_PAYABLE, amount, payee_id=payee_id)
+    legs = {
+        JournalKind.REFUND_REQUESTED: [owner, Leg(REFUND_IN_FLIGHT, -amount)],
+        JournalKind.REFUND_DONE: [Leg(REFUND_IN_FLIGHT, amount), Leg(GATEWAY_PENDING, -amount)],
+        JournalKind.REFUND_FAILED: [Leg(REFUND_IN_FLIGHT, amount), replace(owner, amount_vnd=-amount)],
+    }
+    _book(session, refund.payment_id, kind, refund.item_id, legs[kind])
 
 
 def sum_of_all(session: Session) -> int:

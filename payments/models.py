@@ -57,6 +57,26 @@ class Posting(StrEnum):
     NOT_TAKEN = "not_taken"
 
 
+class RefundState(StrEnum):
+    """What has become of a decision to give money back. UNKNOWN: the gateway's answer is not known yet."""
+
+    REQUESTED = "requested"
+    SUBMITTED = "submitted"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+_R = RefundState
+REFUND_FROM: dict[RefundState, frozenset[RefundState]] = {
+    _R.REQUESTED: frozenset(),
+    _R.SUBMITTED: frozenset({_R.REQUESTED, _R.UNKNOWN}),
+    _R.UNKNOWN: frozenset({_R.SUBMITTED}),
+    _R.SUCCEEDED: frozenset({_R.SUBMITTED, _R.UNKNOWN}),
+    _R.FAILED: frozenset({_R.REQUESTED, _R.SUBMITTED, _R.UNKNOWN}),
+}
+
+
 class Payment(Record):
     """One citizen's intention to pay one or several items with one card."""
 
@@ -128,6 +148,32 @@ class PaymentEvent(Record):
     reason: Mapped[str | None]
 
 
+class Refund(Record):
+    """One decision to give money back; its id is the gateway's key, so that it can be carried out once only.
+
+    With `item_id` it is taken back from the payee that had posted it; without one it is the citizen's own money, which
+    came too late for what it was to pay.
+    """
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        CheckConstraint("amount_vnd BETWEEN 1 AND 99999999999", name="amount"),
+        # A rule decides once about each cause, however often it is asked.
+        Index("uq_refund_cause", "payment_id", "cause", unique=True),
+        Index("ix_refund_open", "state_since", postgresql_where=text("state IN ('requested', 'submitted', 'unknown')")),
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payment.id"))
+    item_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_item.id"))
+    amount_vnd: Mapped[int]
+    state: Mapped[RefundState] = mapped_column(default=RefundState.REQUESTED)
+    state_since: Mapped[datetime]
+    cause: Mapped[str]
+    reason: Mapped[str]
+    failure: Mapped[str | None]
+    gateway_id: Mapped[str | None] = mapped_column(unique=True)
+
+
 class GatewayEvent(Base):
     """A webhook of the gateway, stored once by its id; only a pointer to what must be fetched anew."""
 
@@ -145,6 +191,9 @@ class JournalKind(StrEnum):
 
     CAPTURED = "captured"
     POSTED = "posted"
+    REFUND_REQUESTED = "refund_requested"
+    REFUND_DONE = "refund_done"
+    REFUND_FAILED = "refund_failed"
 
 
 class Journal(Record):

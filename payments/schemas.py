@@ -24,6 +24,9 @@ _STEPS = {
     "cancelled": ("Đã hủy, bạn chưa bị trừ tiền", "Cancelled, no money was taken"),
     "expired": ("Đã hết hạn, bạn chưa bị trừ tiền", "Expired, no money was taken"),
     "rejected": ("Đơn vị cung cấp từ chối, tiền vẫn là của bạn", "The provider refused, the money is still yours"),
+    "refund_requested": ("Đang hoàn tiền", "Being given back"),
+    "refunded": ("Đã hoàn tiền về thẻ", "Given back to the card"),
+    "refund_failed": ("Chưa hoàn được tiền, nhân viên sẽ xử lý", "Could not be given back, a clerk will see to it"),
 }
 _ROAD = ("created", "authorised", "captured", "posted")
 

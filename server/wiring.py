@@ -39,6 +39,7 @@ from payments.events import (
     PaymentCaptured,
     PaymentDoubtful,
     PaymentEnded,
+    RefundRequested,
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
@@ -55,7 +56,11 @@ from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
+    PaymentEnded: [
+        services.utilities.listeners.release_bills,
+        services.health.listeners.end_deposit,
+        notifications.listeners.tell_payment_ended,
+    ],
     DeviceSignedIn: [notifications.listeners.tell_new_device],
     SessionEndedByReuse: [notifications.listeners.tell_session_closed],
     PasskeyAdded: [notifications.listeners.tell_passkey_added],
@@ -72,7 +77,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         services.health.listeners.follow_citizen,
         notifications.listeners.follow_citizen,
     ],
-    PaymentCaptured: [webhooks.listeners.log_captured],
+    PaymentCaptured: [webhooks.listeners.log_captured, services.health.listeners.book_paid],
     BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
     ReminderDue: [notifications.listeners.tell_reminder],
@@ -87,7 +92,8 @@ FLOWS: dict[type[Event], list[Flow]] = {
     GatewayEventReceived: [payments.flows.handle_gateway_event],
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
-    PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
+    RefundRequested: [payments.flows.give_back],
+    PaymentAuthorised: [services.utilities.flows.recheck_and_capture, services.health.flows.take_deposit],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
     PlacesWithdrawn: [services.health.flows.move_people],
     ImportRequested: [services.utilities.flows.run_import],
@@ -99,6 +105,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
 def sweep_payments() -> None:
     """Ask the gateway about every payment whose outcome has been open for too long."""
     payments.flows.sweep()
+    payments.flows.sweep_refunds()
 
 
 def sweep_postings() -> None:

@@ -8,6 +8,10 @@ from sqlalchemy.dialects import postgresql
 revision = '0013'
 down_revision = '0011'
 
+JOURNALS = ('captured', 'posted', 'refund_requested', 'refund_done', 'refund_failed')
+STATES = ('requested', 'submitted', 'unknown', 'succeeded', 'failed')
+
+
 
 def upgrade() -> None:
     op.create_table('holiday',
@@ -394,6 +398,52 @@ def upgrade() -> None:
     sa.UniqueConstraint('booking_id', 'kind', 'due_at', name=op.f('uq_reminder_booking_id_kind_due_at'))
     )
     op.create_index('ix_reminder_due', 'reminder', ['due_at'], unique=False, postgresql_where=sa.text("state = 'due'"))
+    op.create_table('deposit',
+    sa.Column('booking_id', sa.Uuid(), nullable=False),
+    sa.Column('facility_id', sa.Uuid(), nullable=False),
+    sa.Column('payment_id', sa.Uuid(), nullable=False),
+    sa.Column('amount_vnd', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.Enum('paying', 'paid', 'ended', 'returned', name='depositstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('state_since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('amount_vnd BETWEEN 1 AND 99999999999', name=op.f('ck_deposit_amount')),
+    sa.CheckConstraint("(state = 'returned') = (reason IS NOT NULL)", name=op.f('ck_deposit_returned_for_a_reason')),
+    sa.ForeignKeyConstraint(['booking_id'], ['booking.id'], name=op.f('fk_deposit_booking_id')),
+    sa.ForeignKeyConstraint(['facility_id'], ['facility.id'], name=op.f('fk_deposit_facility_id')),
+    sa.ForeignKeyConstraint(['payment_id'], ['payment.id'], name=op.f('fk_deposit_payment_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_deposit'))
+    )
+    op.create_index('uq_deposit_live', 'deposit', ['booking_id'], unique=True, postgresql_where=sa.text("state IN ('paying', 'paid')"))
+    op.create_index('ix_deposit_booking', 'deposit', ['booking_id'], unique=False)
+    op.create_index('ix_deposit_payment', 'deposit', ['payment_id'], unique=False)
+    op.create_index('ix_deposit_returned', 'deposit', ['facility_id', 'id'], unique=False, postgresql_where=sa.text("state = 'returned'"))
     # The inbox learns of visits.
     op.drop_constraint(op.f('ck_message_messagekind'), 'message')
     op.create_check_constraint(op.f('ck_message_messagekind'), 'message', "kind IN ('bills_paid', 'payment_ended', 'bills_returned', 'new_device', 'session_closed', 'passkey_added', 'app_allowed', 'mandate_accepted', 'mandate_revoked', 'visit_reminder', 'turn_near', 'place_offered', 'place_missed', 'visit_cancelled')")
+    # Money that goes back: deposits are the first that do.
+    op.create_table('refund',
+    sa.Column('payment_id', sa.Uuid(), nullable=False),
+    sa.Column('item_id', sa.Uuid(), nullable=True),
+    sa.Column('amount_vnd', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.Enum(*STATES, name='refundstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('state_since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('cause', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('failure', sa.Text(), nullable=True),
+    sa.Column('gateway_id', sa.Text(), nullable=True),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('amount_vnd BETWEEN 1 AND 99999999999', name=op.f('ck_refund_amount')),
+    sa.ForeignKeyConstraint(['item_id'], ['payment_item.id'], name=op.f('fk_refund_item_id')),
+    sa.ForeignKeyConstraint(['payment_id'], ['payment.id'], name=op.f('fk_refund_payment_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_refund')),
+    sa.UniqueConstraint('gateway_id', name=op.f('uq_refund_gateway_id'))
+    )
+    op.create_index('uq_refund_cause', 'refund', ['payment_id', 'cause'], unique=True)
+    op.create_index('ix_refund_open', 'refund', ['state_since'], unique=False, postgresql_where=sa.text("state IN ('requested', 'submitted', 'unknown')"))
+    # The ledger books what goes back.
+    listed = ', '.join(f"'{kind}'" for kind in JOURNALS)
+    op.drop_constraint(op.f('ck_journal_journalkind'), 'journal')
+    op.create_check_constraint(op.f('ck_journal_journalkind'), 'journal', f'kind IN ({listed})')

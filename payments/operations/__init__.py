@@ -27,6 +27,15 @@ from payments.operations.posting import (
     record_rejected,
 )
 from payments.operations.reading import Told, find_state, get_payment, get_submitted, list_items, list_payments
+from payments.operations.refunds import (
+    apply_refund,
+    begin_refund,
+    doubt_refund,
+    list_doubtful_refunds,
+    list_refunds,
+    refund_by_rule,
+    refuse_refund,
+)
 from payments.operations.spending import sum_of_day, take_turn
 from payments.operations.webhooks import find_intent_of_webhook, mark_handled, store_webhook
 
@@ -39,11 +48,14 @@ __all__ = [
     "Decision",
     "Told",
     "apply_intent",
+    "apply_refund",
     "ask_to_cancel",
     "begin_capture",
     "begin_posting",
+    "begin_refund",
     "check_cancellable",
     "doubt",
+    "doubt_refund",
     "drop_items",
     "end",
     "fail",
@@ -52,14 +64,18 @@ __all__ = [
     "get_payment",
     "get_submitted",
     "list_doubtful",
+    "list_doubtful_refunds",
     "list_items",
     "list_payments",
+    "list_refunds",
     "list_settled_items",
     "list_unposted",
     "mark_handled",
     "open_payment",
     "record_posted",
     "record_rejected",
+    "refund_by_rule",
+    "refuse_refund",
     "store_webhook",
     "sum_of_day",
     "take_over",

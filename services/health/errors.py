@@ -99,6 +99,34 @@ class BirthDateMissing(DomainError):
     next_action = "complete_profile"
 
 
+class DepositNeeded(DomainError):
+    """This place asks for a deposit. Pay `amount_vnd` first; it is booked as soon as the money was taken."""
+
+    vi = "Chỗ này cần đặt cọc. Hãy trả amount_vnd trước; chỗ được đặt ngay khi đã thu tiền."
+    next_action = "pay_deposit"
+
+
+class NothingToPay(DomainError):
+    """This hold asks for no deposit, or it has been paid. Confirm it."""
+
+    vi = "Chỗ đang giữ không cần đặt cọc hoặc đã trả. Hãy xác nhận."
+    next_action = "confirm_or_release_hold"
+
+
+class DepositUnderway(DomainError):
+    """The deposit is being paid: follow `payment_id`. Never pay it twice."""
+
+    vi = "Tiền đặt cọc đang được thanh toán: xem payment_id. Đừng trả hai lần."
+    next_action = "follow_payment"
+
+
+class DepositChanged(DomainError):
+    """The deposit is another sum than the one you have seen. `amount_vnd` is what it is now."""
+
+    vi = "Tiền đặt cọc khác với số bạn đã xem. amount_vnd là số tiền hiện tại."
+    next_action = "read_hold_again"
+
+
 class ServiceClosed(DomainError):
     """This service takes no bookings. Look for another one, or call the clinic."""
 

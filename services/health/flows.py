@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+import payments.flows
 from kit import logs
 from kit.database import transaction
+from kit.events import TryLater
+from payments.events import PaymentAuthorised
+from payments.models import MoneyState
 from services.health import operations
 from services.health.events import PlacesWithdrawn
+
+_ASK_AGAIN_SECONDS = 15
 
 
 def move_people(event: PlacesWithdrawn) -> None:
@@ -16,6 +22,21 @@ def move_people(event: PlacesWithdrawn) -> None:
     with transaction() as session:
         due = operations.list_moves_due(session, event.service_id)
     _move(due)
+
+
+def take_deposit(event: PaymentAuthorised) -> None:
+    """The bank holds a deposit: take it while its places are held, let go of it when they are not.
+
+    Raises TryLater while it cannot be let go of.
+    """
+    with transaction() as session:
+        are_held = operations.secure_places(session, event.payment_id)
+    if are_held is None:
+        return  # another room's
+    if are_held:
+        payments.flows.capture(event.payment_id)
+    elif not payments.flows.cancel(event.payment_id, MoneyState.CANCELLED, "place_gone"):
+        raise TryLater(_ASK_AGAIN_SECONDS)
 
 
 def move_all() -> None:

@@ -1,4 +1,4 @@
-"""What clinics do when other rooms tell of themselves."""
+"""What clinics do when other rooms tell of themselves: money for deposits, accounts that are one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from sqlalchemy.orm import Session
 
 import auth.operations
 from auth.events import CitizensJoined
+from payments.events import PaymentCaptured, PaymentEnded
 from services.health import operations
+
+
+def book_paid(session: Session, event: PaymentCaptured) -> None:
+    """A deposit was taken: its places are booked."""
+    operations.record_taken(session, event.payment_id)
+
+
+def end_deposit(session: Session, event: PaymentEnded) -> None:
+    """A deposit was not taken after all."""
+    operations.record_ended(session, event.payment_id)
 
 
 def follow_citizen(session: Session, event: CitizensJoined) -> None:

@@ -31,6 +31,8 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
     on trust.
     """
     with transaction() as session:
+        if not operations.has_bills(session, event.payment_id):
+            return  # another room's: what it sells is not for us to capture
         work = operations.list_work(session, event.payment_id, taken=False)
     try:
         refused = {item.bill_id: told for item in work if (told := _why_not(item)) is not None}
@@ -46,6 +48,8 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
 def post_to_providers(event: PaymentCaptured) -> None:
     """Have every provider of a captured payment write it to its customer's account, until each has answered."""
     with transaction() as session:
+        if not operations.has_bills(session, event.payment_id):
+            return
         work = operations.list_work(session, event.payment_id, taken=True)
     unanswered = 0
     for item in work:

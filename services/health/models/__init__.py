@@ -15,6 +15,7 @@ from services.health.models.booking import (
     ReminderKind,
     ReminderState,
 )
+from services.health.models.deposits import Deposit, DepositState
 from services.health.models.directory import (
     Department,
     Facility,
@@ -50,6 +51,8 @@ __all__ = [
     "ClinicDay",
     "DayPart",
     "Department",
+    "Deposit",
+    "DepositState",
     "Draw",
     "DrawOutcome",
     "DrawRequest",

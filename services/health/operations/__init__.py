@@ -17,6 +17,7 @@ from services.health.operations.bookings import (
     reconfirm,
     tell,
 )
+from services.health.operations.deposits import list_returned
 from services.health.operations.desk import DeskBooking, list_day
 from services.health.operations.directory import (
     FacilityTold,
@@ -100,6 +101,7 @@ from services.health.operations.moves import (
     list_open as list_moves_open,
     offer_place,
 )
+from services.health.operations.paying import record_ended, record_taken, secure_places, start_deposit
 from services.health.operations.personal import TABLES, erase_citizen, export_citizen, join_citizens
 from services.health.operations.queueing import (
     LaneTold,

@@ -16,13 +16,14 @@ from kit.errors import NotFound
 from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
 from kit.pages import Page, page
-from services.health.errors import BookingInOtherState, MovesUsedUp, NothingToAppeal, PlaceTaken, TooLate
+from services.health.errors import BookingInOtherState, DepositNeeded, MovesUsedUp, NothingToAppeal, PlaceTaken, TooLate
 from services.health.events import BookingCancelledByClinic, PlacesWithdrawn
 from services.health.models import (
     BLOCKING,
     LIVE,
     Booking,
     BookingState,
+    Deposit,
     Facility,
     MoveCause,
     Offer,
@@ -30,6 +31,7 @@ from services.health.models import (
     Service,
     Slot,
 )
+from services.health.operations.deposits import list_owed, list_states
 from services.health.operations.directory import bookable_now, list_phones
 from services.health.operations.holds import list_nearest
 from services.health.operations.leaving import end_bookings, release
@@ -55,6 +57,8 @@ class BookingTold:
     practitioner: Practitioner | None
     patient: Told
     is_displaced: bool
+    deposit: Deposit | None
+    owed_vnd: int | None
 
 
 def get_booking(session: Session, citizen_id: UUID, booking_id: UUID) -> Booking:
@@ -79,13 +83,16 @@ def list_bookings(session: Session, citizen_id: UUID, *, live: bool | None, limi
 
 
 def tell(session: Session, bookings: Sequence[Booking]) -> list[BookingTold]:
-    """Bookings of one citizen with what stands around them, in three queries however many there are."""
+    """Bookings of one citizen with what stands around them, in a few queries however many there are."""
     if not bookings:
         return []
     around = {
         row.Booking.id: row for row in session.execute(_around().where(Booking.id.in_([one.id for one in bookings])))
     }
     key = sealed.find_key(session, bookings[0].citizen_id)
+    asking = [one.id for one in bookings if around[one.id].Service.deposit_vnd]
+    owed = list_owed(session, asking) if asking else {}
+    paid = list_states(session, asking) if asking else {}
     return [
         BookingTold(
             booking=one,
@@ -94,6 +101,8 @@ def tell(session: Session, bookings: Sequence[Booking]) -> list[BookingTold]:
             practitioner=around[one.id].Practitioner,
             patient=unseal(key, one.id, one.patient_sealed),
             is_displaced=one.state in LIVE and is_displaced(session, one.id),
+            deposit=paid.get(one.id),
+            owed_vnd=owed.get(one.id),
         )
         for one in bookings
     ]
@@ -123,7 +132,7 @@ def move_booking(
     """Move a booking to another place of its service; the old one is kept until the new one is won.
 
     Once per Idempotency-Key, in one transaction; the booking keeps its id. Raises NotFound, PlaceTaken with the nearest
-    free places, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy, PractitionerBusy.
+    free places, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy, PractitionerBusy, DepositNeeded.
     """
 
     def move() -> UUID:
@@ -131,6 +140,9 @@ def move_booking(
         lock_patient(session, booking.patient_id, wait=True)
         displaced = is_displaced(session, booking_id)
         _check_movable(session, booking, displaced=displaced)
+        # Picking another place instead of an offered one books it at once: not before its deposit is paid.
+        if booking.offer is not None and (owed := list_owed(session, [booking_id])):
+            raise DepositNeeded(amount_vnd=sum(owed.values()))
         for target in _targets(session, booking, slot_id, window):
             # Both slots in one order, so that two who swap never wait for each other.
             lock_slots(session, [booking.slot_id, target])

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from kit import clock, idempotency, logs
@@ -20,6 +20,7 @@ from services.health.errors import (
     AlreadyExtended,
     BirthDateMissing,
     BookingInOtherState,
+    DepositNeeded,
     HoldExpired,
     NotEligible,
     NotYetReleased,
@@ -31,6 +32,7 @@ from services.health.errors import (
 from services.health.events import BookingConfirmed
 from services.health.models import LIVE, Booking, BookingState, Offer, Service, Slot, SlotState
 from services.health.operations import rush
+from services.health.operations.deposits import list_owed
 from services.health.operations.directory import bookable_now, get_service
 from services.health.operations.drawn_days import find_pending
 from services.health.operations.leaving import end_bookings, lapse
@@ -106,39 +108,51 @@ def extend_hold(session: Session, citizen_id: UUID, hold_id: UUID) -> None:
     if extended:
         return
     held = list_held(session, citizen_id, hold_id)
-    _check_still_held(session, held)
+    check_still_held(session, held)
     raise AlreadyExtended
 
 
 def confirm_hold(session: Session, request: RequestKey, citizen_id: UUID, hold_id: UUID) -> Outcome:
     """Make bookings of a hold, all of them, once per Idempotency-Key.
 
-    Raises NotFound, HoldExpired with the nearest free places, BookingInOtherState.
+    Raises NotFound, HoldExpired with the nearest free places, BookingInOtherState, DepositNeeded.
     """
 
     def confirm() -> UUID:
         now = clock.now()
-        booked = change_state(
-            session,
-            BookingState.BOOKED,
-            *_mine(citizen_id, hold_id, now),
-            actor=citizen_id,
-            sequence=Booking.sequence + 1,
-            # Those who did not come twice say once more on the day that they will.
-            reconfirm_by=Booking.starts_at - _RECONFIRM if _has_missed(session, citizen_id, now) else None,
-        )
-        if not booked:
-            _check_still_held(session, list_held(session, citizen_id, hold_id))
-        for row in booked:
-            if row.offer is Offer.WAITLIST and row.waitlist_entry_id is not None:
-                record_placed(session, row.waitlist_entry_id)
-            if row.offer is Offer.MOVE:
-                close_task_of(session, row.id, taken=True)
-            plan_reminders(session, row.id, row.starts_at)
-            emit(session, BookingConfirmed(row.id, citizen_id))
+        held = list_held(session, citizen_id, hold_id)
+        check_still_held(session, held)
+        if owed := list_owed(session, [one.id for one in held]):
+            raise DepositNeeded(amount_vnd=sum(owed.values()))
+        if not book_held(session, *_mine(citizen_id, hold_id, now)):
+            check_still_held(session, list_held(session, citizen_id, hold_id))
         return hold_id
 
     return idempotency.once(session, request, confirm)
+
+
+def book_held(session: Session, *where: ColumnElement[bool]) -> list[Columns]:
+    """Make bookings of these holds of one citizen, and of what is said and waited for along with them."""
+    citizen_id = session.scalar(select(Booking.citizen_id).where(*where).limit(1))
+    if citizen_id is None:
+        return []
+    booked = change_state(
+        session,
+        BookingState.BOOKED,
+        *where,
+        actor=citizen_id,
+        sequence=Booking.sequence + 1,
+        # Those who did not come twice say once more on the day that they will.
+        reconfirm_by=Booking.starts_at - _RECONFIRM if _has_missed(session, citizen_id, clock.now()) else None,
+    )
+    for row in booked:
+        if row.offer is Offer.WAITLIST and row.waitlist_entry_id is not None:
+            record_placed(session, row.waitlist_entry_id)
+        if row.offer is Offer.MOVE:
+            close_task_of(session, row.id, taken=True)
+        plan_reminders(session, row.id, row.starts_at)
+        emit(session, BookingConfirmed(row.id, citizen_id))
+    return booked
 
 
 def release_hold(session: Session, citizen_id: UUID, hold_id: UUID) -> None:
@@ -310,8 +324,8 @@ def _mine(citizen_id: UUID, hold_id: UUID, now: datetime) -> tuple[Any, ...]:
     )
 
 
-def _check_still_held(session: Session, held: Sequence[Booking]) -> None:
-    """Raises HoldExpired or BookingInOtherState when the hold is none any more."""
+def check_still_held(session: Session, held: Sequence[Booking]) -> None:
+    """Raises HoldExpired with the nearest free places, or BookingInOtherState, when the hold is none any more."""
     first = held[0]
     has_lapsed = first.state is BookingState.HELD and first.hold_expires_at <= clock.now()  # type: ignore[operator]
     if has_lapsed or first.state is BookingState.EXPIRED:

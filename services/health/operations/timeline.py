@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from kit import clock
 from kit.database import new_id
 from services.health.models import REACHED_FROM, Booking, BookingEvent, BookingState
+from services.health.operations import deposits
 
 # What most who change a booking want to know of it afterwards.
 CHANGED = (
@@ -45,7 +46,10 @@ def change_state(
     detail: Mapping[str, Any] | None = None,
     **values: object,
 ) -> list[Row[*tuple[Any, ...]]]:
-    """Move every booking that matches and may reach `state` there; those it moved, as `CHANGED`, by id."""
+    """Move every booking that matches and may reach `state` there; those it moved, as `CHANGED`, by id.
+
+    Whose visit will not be gets the deposit back.
+    """
     now = clock.now()
     moved = session.execute(
         update(Booking)
@@ -55,6 +59,8 @@ def change_state(
     ).all()
     for row in moved:
         remember(session, row.id, state.value, actor, detail)
+    if moved and state in deposits.GIVES_BACK:
+        deposits.give_back(session, [row.id for row in moved], state.value)
     return sorted(moved, key=lambda row: row.id)
 
 

@@ -8,9 +8,18 @@ from typing import Any
 import marshmallow as ma
 
 from kit import clock
-from kit.fields import Choice, Instant, Line
+from kit.fields import Choice, Instant, Line, Vnd
 from kit.pages import PageQuery, page_schema
-from services.health.models import BookingState, DayPart, LaneKind, Offer, PriorityGroup, TicketState, WaitState
+from services.health.models import (
+    BookingState,
+    DayPart,
+    DepositState,
+    LaneKind,
+    Offer,
+    PriorityGroup,
+    TicketState,
+    WaitState,
+)
 from services.health.operations import BookingTold
 
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -87,6 +96,13 @@ class BookingSchema(ma.Schema):
     priority_group = Choice(PriorityGroup, allow_none=True)
     bring_vi = ma.fields.String(allow_none=True)
     bring_en = ma.fields.String(allow_none=True)
+    owed_vnd = Vnd(allow_none=True, metadata={"description": "To be paid before it is booked; null: nothing."})
+    deposit_state = Choice(
+        DepositState,
+        allow_none=True,
+        metadata={"description": "Where the deposit is; `returned` means that it is on its way back, or there."},
+    )
+    payment_id = ma.fields.UUID(allow_none=True, metadata={"description": "Of the deposit: see `getPayment`."})
 
     @ma.pre_dump
     def _flat(self, told: BookingTold, **_options: object) -> dict[str, Any]:
@@ -113,6 +129,9 @@ class BookingSchema(ma.Schema):
             "reconfirm_by_at": one.reconfirm_by,
             "bring_vi": service.bring_vi,
             "bring_en": service.bring_en,
+            "owed_vnd": told.owed_vnd,
+            "deposit_state": told.deposit.state if told.deposit else None,
+            "payment_id": told.deposit.payment_id if told.deposit else None,
         }
 
 
@@ -122,6 +141,20 @@ class HoldSchema(ma.Schema):
     id = ma.fields.UUID(required=True)
     expires_at = Instant(allow_none=True, metadata={"description": "null once it is no hold any more."})
     items = ma.fields.List(ma.fields.Nested(BookingSchema), required=True)
+
+
+class DepositPaymentSchema(ma.Schema):
+    """Paying the deposit of a hold."""
+
+    amount_vnd = Vnd(required=True, metadata={"description": "The sum of `owed_vnd` that the citizen has seen."})
+    payment_method = ma.fields.String(
+        load_default=None,
+        validate=ma.validate.Regexp(r"^pm_[A-Za-z0-9_]{1,200}$"),
+        metadata={
+            "description": "The gateway's id of a card. Without it the answer holds a `client_secret` with which the "
+            "app confirms the payment itself."
+        },
+    )
 
 
 class BookingQuery(PageQuery):

@@ -7,8 +7,9 @@ from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import Choice, Instant, Line
+from kit.fields import Choice, Instant, Line, Vnd
 from kit.pages import PageQuery, page_schema
+from payments.models import RefundState
 from services.health.models import (
     BookingState,
     ExceptionKind,
@@ -51,6 +52,25 @@ class DeskBookingSchema(ma.Schema):
             "birth_year": born.year if born else None,
             "priority_group": one.priority_group,
         }
+
+
+class DepositReturnSchema(ma.Schema):
+    """A deposit that goes back to its citizen."""
+
+    id = ma.fields.UUID(required=True)
+    booking_id = ma.fields.UUID(required=True)
+    payment_id = ma.fields.UUID(required=True)
+    amount_vnd = Vnd(required=True)
+    reason = ma.fields.String(required=True)
+    returned_at = Instant(required=True, metadata={"description": "When it was decided."})
+    refund_state = Choice(
+        RefundState,
+        allow_none=True,
+        metadata={"description": "What the gateway says; `failed` or null: a person has to see to it."},
+    )
+
+
+DepositReturnPageSchema = page_schema(DepositReturnSchema)
 
 
 class ClinicDayRequestSchema(ma.Schema):

@@ -4,6 +4,7 @@ from services.health.fhir.codes import FHIR_JSON
 from services.health.fhir.outcome import outcome as fhir_outcome
 from services.health.views import (
     bookings,
+    deposits,
     desk,
     directory,
     draws,
@@ -22,6 +23,7 @@ __all__ = [
     "FHIR_JSON",
     "blueprint",
     "bookings",
+    "deposits",
     "desk",
     "directory",
     "draws",

@@ -18,6 +18,7 @@ from services.health import calendar_file, operations, proofs
 from services.health.errors import (
     AlreadyBooked,
     BookingInOtherState,
+    DepositNeeded,
     MovesUsedUp,
     NothingToAppeal,
     PatientBusy,
@@ -87,7 +88,7 @@ class BookingMove(MethodView):
     @blueprint.arguments(BookingMoveSchema(), example={"slot_id": SLOT_ID})
     @blueprint.response(200, BookingSchema, example=BOOKING | {"moves_left": 1})
     @blueprint.raises(NotFound, PlaceTaken, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy)
-    @blueprint.raises(PractitionerBusy, RequestInFlight)
+    @blueprint.raises(PractitionerBusy, DepositNeeded, RequestInFlight)
     @blueprint.doc(operationId="moveBooking")
     def post(self, asked: dict[str, Any], booking_id: UUID) -> BookingTold:
         """Move a booking to another place (đổi lịch hẹn).

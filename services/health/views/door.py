@@ -43,6 +43,9 @@ BOOKING: dict[str, Any] = {
     "priority_group": None,
     "bring_vi": "Thẻ BHYT hoặc CCCD",
     "bring_en": "Health-insurance card or CCCD",
+    "owed_vnd": None,
+    "deposit_state": None,
+    "payment_id": None,
 }
 
 

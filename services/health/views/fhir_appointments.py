@@ -17,6 +17,7 @@ from services.health.errors import (
     AlreadyBooked,
     BirthDateMissing,
     BookingInOtherState,
+    DepositNeeded,
     HoldExpired,
     HoldLimit,
     MovesUsedUp,
@@ -183,14 +184,14 @@ class Book(MethodView):
     @blueprint.response(200, _BUNDLE, example=_bundle_of("collection"), **_TYPE)
     @blueprint.raises(NotFound, PlaceTaken, NotYetReleased, HoldLimit, TooManyBookings, AlreadyBooked, PatientBusy)
     @blueprint.raises(PractitionerBusy, NotEligible, BirthDateMissing, ServiceClosed, PlacesDrawn, RequestInFlight)
-    @blueprint.raises(HoldExpired, BookingInOtherState, TooLate, MovesUsedUp)
+    @blueprint.raises(HoldExpired, BookingInOtherState, TooLate, MovesUsedUp, DepositNeeded)
     @blueprint.doc(operationId="confirmFhirAppointment")
     def post(self, asked: Asked) -> Response:
         """Book, move or cancel an appointment (IHE $book, đặt lịch).
 
         `appointment-reference`: one that is held (pending), or a proposed one, which is held and booked at once.
         `appointment-resource`: a new one (proposed, with its slot); one with an id and another slot (booked) moves; one
-        with an id that is cancelled is cancelled.
+        with an id that is cancelled is cancelled. Where a deposit is asked for: `$hold`, `payDeposit`, and it is booked.
         """
         key = request_key(vars(asked))
         with transaction() as session:

@@ -18,6 +18,7 @@ from services.health.errors import (
     AlreadyExtended,
     BirthDateMissing,
     BookingInOtherState,
+    DepositNeeded,
     HoldExpired,
     HoldLimit,
     NotEligible,
@@ -108,12 +109,13 @@ class HoldConfirmation(MethodView):
 
     @blueprint.idempotent
     @blueprint.response(200, HoldSchema, example=HOLD | {"expires_at": None, "items": [BOOKING]})
-    @blueprint.raises(NotFound, HoldExpired, BookingInOtherState, RequestInFlight)
+    @blueprint.raises(NotFound, HoldExpired, BookingInOtherState, DepositNeeded, RequestInFlight)
     @blueprint.doc(operationId="confirmHold")
     def post(self, hold_id: UUID) -> dict[str, Any]:
         """Book what is held (xác nhận đặt lịch).
 
-        All places of the hold. After its time: 410 with the nearest free places.
+        All places of the hold. After its time: 410 with the nearest free places. Where a deposit is asked for, pay it
+        instead with `payDeposit`: that books as well.
         """
         with transaction() as session:
             outcome = operations.confirm_hold(session, request_key({"hold_id": hold_id}), current_citizen(), hold_id)

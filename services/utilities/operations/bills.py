@@ -116,6 +116,12 @@ def release_bills(session: Session, payment_id: UUID) -> None:
     session.execute(update(Bill).where(*held).values(state=BillState.OPEN, payment_id=None))
 
 
+def has_bills(session: Session, payment_id: UUID) -> bool:
+    """Whether a payment pays for bills, and not for what another room sells."""
+    paid = select(PaymentItem.id).join(Bill, Bill.id == PaymentItem.subject_id)
+    return session.execute(paid.where(PaymentItem.payment_id == payment_id).limit(1)).first() is not None
+
+
 def list_work(session: Session, payment_id: UUID, *, taken: bool) -> Sequence[Work]:
     """The bills of a payment that its providers have to be asked about: before (or after) the money was taken."""
     rows = session.execute(
