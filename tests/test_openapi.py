@@ -33,7 +33,8 @@ VERBS = re.compile(
 # They make money move, a message go out, or an import run.
 NEED_A_KEY = {
     "startPhoneSignIn", "payBills", "importBills", "inviteMember", "holdPlaces", "confirmHold", "cancelBooking",
-    "moveBooking", "addWait", "addWalkIn", "cancelBookingByClinic", "payDeposit",
+    "moveBooking", "addWait", "addWalkIn", "cancelBookingByClinic", "payDeposit", "addDrawRequest", "holdFhirPlace",
+    "confirmFhirAppointment",
 }  # fmt: skip
 # A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before.
 TOLD_WHOLE = {"putProviderBill"}

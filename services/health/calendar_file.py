@@ -36,6 +36,7 @@ class Visit:
     starts_at: datetime
     ends_at: datetime
     is_cancelled: bool
+    is_held: bool
     place: str
     address: str
     latitude: float | None
@@ -62,7 +63,7 @@ def render(visit: Visit, language: str) -> bytes:
         f"SUMMARY:{_text(_SUMMARY[language].format(place=visit.place))}",
         f"LOCATION:{_text(where)}",
         *([f"GEO:{visit.latitude:.4f};{visit.longitude:.4f}"] if visit.latitude and visit.longitude else []),
-        f"STATUS:{'CANCELLED' if visit.is_cancelled else 'CONFIRMED'}",
+        f"STATUS:{'CANCELLED' if visit.is_cancelled else 'TENTATIVE' if visit.is_held else 'CONFIRMED'}",
         "TRANSP:OPAQUE",
         "CLASS:PRIVATE",
         "END:VEVENT",

@@ -16,6 +16,8 @@ from tests.health.clinics import (
     at,
     book,
     booking_now,
+    confirm,
+    hold,
     make_slot,
     sign_in_again,
     slot_now,
@@ -106,10 +108,12 @@ def test_nothing_medical_stands_in_a_push_or_a_message(an, service, later, work,
 
 def test_the_calendar_file_keeps_its_uid_and_counts_its_changes(an, service):
     slots = [make_slot(service, at(tomorrow(), hour)) for hour in (8, 9)]
-    booked = book(an, slots[0])
-    path = f"{BOOKINGS}/{booked['id']}"
+    held = hold(an, slots[0])
+    path = f"{BOOKINGS}/{held.json['items'][0]['id']}"
 
     files = [an.get(f"{path}/calendar").text]
+    booked = confirm(an, held).json["items"][0]
+    files.append(an.get(f"{path}/calendar").text)
     an.post(f"{path}/move", json={"slot_id": str(slots[1].id)})
     files.append(an.get(f"{path}/calendar").text)
     an.post(f"{path}/cancellation")
@@ -119,9 +123,9 @@ def test_the_calendar_file_keeps_its_uid_and_counts_its_changes(an, service):
     assert {one["UID"] for one in lines} == {f"{booked['id']}@citizen"}
     numbers = [int(one["SEQUENCE"]) for one in lines]
     assert numbers == sorted(set(numbers))
-    assert [one["STATUS"] for one in lines] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
-    assert [one["METHOD"] for one in lines] == ["PUBLISH", "PUBLISH", "CANCEL"]
-    assert lines[1]["DTSTART;TZID=Asia/Ho_Chi_Minh"].endswith("T090000")
+    assert [one["STATUS"] for one in lines] == ["TENTATIVE", "CONFIRMED", "CONFIRMED", "CANCELLED"]
+    assert [one["METHOD"] for one in lines] == ["PUBLISH", "PUBLISH", "PUBLISH", "CANCEL"]
+    assert lines[2]["DTSTART;TZID=Asia/Ho_Chi_Minh"].endswith("T090000")
     assert all("Khám" not in text for text in files)
     assert all(len(line.encode()) <= 75 for text in files for line in text.split("\r\n"))
 

@@ -26,6 +26,7 @@ from services.health.errors import (
     PractitionerBusy,
     TooLate,
 )
+from services.health.models import BookingState
 from services.health.operations import BookingTold, TurnTold
 from services.health.proofs import Proof
 from services.health.schemas.bookings import (
@@ -245,6 +246,7 @@ class BookingCalendar(MethodView):
                 starts_at=booking.starts_at,
                 ends_at=booking.ends_at,
                 is_cancelled=booking.state.value.startswith("cancelled") or booking.state.value == "expired",
+                is_held=booking.state is BookingState.HELD,
                 place=told.facility.name,
                 address=told.facility.address or told.facility.commune or "",
                 latitude=told.facility.latitude,

@@ -191,7 +191,7 @@ class Book(MethodView):
 
         `appointment-reference`: one that is held (pending), or a proposed one, which is held and booked at once.
         `appointment-resource`: a new one (proposed, with its slot); one with an id and another slot (booked) moves; one
-        with an id that is cancelled is cancelled. Where a deposit is asked for: `$hold`, `payDeposit`, and it is booked.
+        with an id that is cancelled is cancelled. Where a deposit is asked for, `$hold` and then `payDeposit` book it.
         """
         key = request_key(vars(asked))
         with transaction() as session:
