@@ -19,7 +19,7 @@ from services.health.models import (
     WaitlistEntry,
 )
 from services.health.operations.leaving import end_bookings
-from services.health.operations.patients import seal_told, unseal
+from services.health.operations.patients import lock_patients, seal_told, unseal
 from services.health.operations.seats import lock_slots
 
 TABLES = frozenset({"booking", "waitlist_entry"})
@@ -102,13 +102,15 @@ def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
 
 
 def _leave(session: Session, citizen_id: UUID, which: Any) -> None:  # noqa: ANN401 - a condition
-    slots = session.scalars(
-        select(Booking.slot_id).where(
+    leaving = session.execute(
+        select(Booking.slot_id, Booking.patient_id).where(
             Booking.citizen_id == citizen_id, which, Booking.state.in_(LIVE), Booking.starts_at > clock.now()
         )
     ).all()
+    slots = {row.slot_id for row in leaving}
     if slots:
-        lock_slots(session, list(slots))
+        lock_patients(session, {row.patient_id for row in leaving})
+        lock_slots(session, slots)
         end_bookings(
             session,
             BookingState.CANCELLED_BY_CITIZEN,
