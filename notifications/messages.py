@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from kit import clock
+from notifications import visit_words
 from notifications.models import MessageKind
 
 # Slugs come from other rooms and may grow; what is not known here is told in words that are true of every reason.
@@ -20,6 +21,10 @@ class Words:
 
     title: str
     body: str
+
+
+def _words(told: Mapping[str, tuple[str, str]]) -> dict[str, Words]:
+    return {language: Words(*pair) for language, pair in told.items()}
 
 
 INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
@@ -51,63 +56,6 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
         "en": Words(
             "{amount} is coming back to you",
             "{reason} The {amount} is yours and will be given back. For: {bills}.",
-        ),
-    },
-    # Where and when, and never for what: a message about a visit is read over shoulders too.
-    MessageKind.VISIT_REMINDER: {
-        "vi": Words(
-            "Lịch hẹn lúc {when}",
-            "Bạn có lịch hẹn tại {place} lúc {when}. Nếu không đến được, hãy đổi hoặc hủy để nhường chỗ.",
-        ),
-        "en": Words(
-            "Your appointment at {when}",
-            "You have an appointment at {place} at {when}. If you cannot come, move or cancel it for somebody else.",
-        ),
-    },
-    MessageKind.TURN_NEAR: {
-        "vi": Words("Sắp đến lượt bạn", "Còn khoảng năm người trước bạn tại {place}. Mời bạn đến gần phòng chờ."),
-        "en": Words("Your turn is near", "About five people are before you at {place}. Please come closer."),
-    },
-    MessageKind.PLACE_OFFERED: {
-        "vi": Words(
-            "Có chỗ cho bạn lúc {when}",
-            "{place} đang giữ cho riêng bạn một chỗ lúc {when}, đến {until}. Hãy mở ứng dụng để nhận hoặc từ chối.",
-        ),
-        "en": Words(
-            "There is a place for you at {when}",
-            "{place} holds a place at {when} for you alone until {until}. Open the app to take or refuse it.",
-        ),
-    },
-    MessageKind.PLACE_MISSED: {
-        "vi": Words(
-            "Chỗ giữ cho bạn đã hết hạn",
-            "Chỗ lúc {when} tại {place} đã chuyển cho người khác. Bạn có thể chọn chỗ khác trong ứng dụng.",
-        ),
-        "en": Words(
-            "The place held for you has gone",
-            "The place at {when} at {place} went to somebody else. You can choose another one in the app.",
-        ),
-    },
-    MessageKind.VISIT_CANCELLED: {
-        "vi": Words(
-            "Cơ sở phải hủy lịch hẹn của bạn",
-            "Rất tiếc, {place} không thể tiếp bạn lúc {when}. Bạn được ưu tiên chỗ khác: hãy xem trong mục Lịch hẹn.",
-        ),
-        "en": Words(
-            "The clinic had to cancel your appointment",
-            "We are sorry: {place} cannot see you at {when}. You come first for another place: see Bookings.",
-        ),
-    },
-    MessageKind.DRAW_LOST: {
-        "vi": Words(
-            "Lần này bạn chưa bốc được chỗ",
-            "Rất tiếc, {place} đã hết chỗ theo thứ tự bốc thăm. Bạn có thể vào danh sách chờ và giữ nguyên thứ tự"
-            " vừa bốc: hãy mở mục Bốc thăm.",
-        ),
-        "en": Words(
-            "You drew no place this time",
-            "We are sorry: the places at {place} went to those drawn before you. You can join the waiting list and keep"
-            " the order that was drawn: see Draws.",
         ),
     },
     MessageKind.NEW_DEVICE: {
@@ -158,6 +106,7 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Ủy quyền đã kết thúc", "{reason}"),
         "en": Words("A mandate has ended", "{reason}"),
     },
+    **{kind: _words(told) for kind, told in visit_words.INBOX.items()},
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
@@ -174,30 +123,6 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Bạn có một khoản được hoàn lại", "Mở ứng dụng để xem chi tiết."),
         "en": Words("Money is coming back to you", "Open the app for the details."),
     },
-    MessageKind.VISIT_REMINDER: {
-        "vi": Words("Bạn có lịch hẹn sắp tới", "Mở ứng dụng để xem giờ và địa điểm."),
-        "en": Words("You have an appointment soon", "Open the app for time and place."),
-    },
-    MessageKind.TURN_NEAR: {
-        "vi": Words("Sắp đến lượt bạn", "Mở ứng dụng để xem số đang gọi."),
-        "en": Words("Your turn is near", "Open the app to see which number is called."),
-    },
-    MessageKind.PLACE_OFFERED: {
-        "vi": Words("Có chỗ đang giữ cho bạn", "Mở ứng dụng để nhận trước khi hết hạn."),
-        "en": Words("A place is held for you", "Open the app to take it in time."),
-    },
-    MessageKind.PLACE_MISSED: {
-        "vi": Words("Chỗ giữ cho bạn đã hết hạn", "Mở ứng dụng để chọn chỗ khác."),
-        "en": Words("The place held for you has gone", "Open the app to choose another one."),
-    },
-    MessageKind.VISIT_CANCELLED: {
-        "vi": Words("Lịch hẹn của bạn có thay đổi", "Mở ứng dụng để xem chỗ khác dành cho bạn."),
-        "en": Words("Your appointment has changed", "Open the app for another place."),
-    },
-    MessageKind.DRAW_LOST: {
-        "vi": Words("Đã có kết quả bốc thăm", "Mở ứng dụng để xem và vào danh sách chờ."),
-        "en": Words("Lots have been drawn", "Open the app to see and to join the waiting list."),
-    },
     # These are read on another device than the one they are about: what to do stands in them.
     MessageKind.NEW_DEVICE: INBOX[MessageKind.NEW_DEVICE],
     MessageKind.SESSION_CLOSED: INBOX[MessageKind.SESSION_CLOSED],
@@ -211,6 +136,7 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
         "en": Words("A mandate has ended", "Open the app for the details."),
     },
+    **{kind: _words(told) for kind, told in visit_words.PUSH.items()},
 }
 
 OUTCOMES: Mapping[str, Mapping[str, str]] = {
@@ -378,10 +304,7 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     told: dict[str, str] = {}
     if "bills" in params:
         told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
-    for name, asked in _MOMENTS.items():
-        if name in params:
-            moment = clock.local(datetime.fromisoformat(params[name]))
-            told[asked] = f"{moment:%H:%M %d/%m/%Y}"
+    told |= _moments(params)
     if "place" in params:
         told["place"] = params["place"]
     if "amount_vnd" in params:
@@ -401,6 +324,11 @@ def push_words(kind: MessageKind, language: str) -> Words:
     return PUSH[kind][language]
 
 
+def short_text(kind: MessageKind, params: Mapping[str, Any], language: str) -> str:
+    """A message as a text to somebody who has no app; the same arguments always make the same text."""
+    return visit_words.TEXT[kind][language].format(**_moments(params))
+
+
 def sign_in_text(code: str, expires_at: datetime, language: str) -> str:
     """The text message that carries a one-time code; the same arguments always make the same text."""
     return SIGN_IN_CODE[language].format(code=code, until=f"{clock.local(expires_at):%H:%M}")
@@ -414,6 +342,14 @@ def invitation_text(organisation: str, expires_at: datetime, language: str) -> s
 def money(amount_vnd: int) -> str:
     """1235000 -> "1.235.000 đ", in both languages, as bills in Vietnam print it."""
     return f"{amount_vnd:,} đ".replace(",", ".")
+
+
+def _moments(params: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for name, asked in _MOMENTS.items():
+        if name in params:
+            found[asked] = f"{clock.local(datetime.fromisoformat(params[name])):%H:%M %d/%m/%Y}"
+    return found
 
 
 def _name_bills(names: Sequence[str], language: str) -> str:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 import divisions.operations
 from kit import clock
-from kit.database import transaction
+from kit.database import new_id, transaction
+from kit.text import fold
 from services.health import cli, operations
 from services.health.facility_file import read, specialities_of
-from services.health.models import Speciality
+from services.health.models import Facility, Ownership, Speciality
+from services.health.operations.directory import _statement
 from tests.health.clinics import at, book, make_facility, make_service, make_slot, tomorrow
 
 SAMPLE = Path(__file__).parents[2] / "sample"
@@ -209,6 +211,63 @@ def test_a_file_of_something_else_is_named(tmp_path):
     assert (result.exit_code, "neither the columns" in result.output) == (1, True)
 
 
+def steps(plan):
+    """The kinds of all steps of a plan, and their indexes."""
+    return {plan["Node Type"], plan.get("Index Name")}.union(*(steps(one) for one in plan.get("Plans", [])))
+
+
+def explain_searches():
+    """By words and by distance: the milliseconds in the database, and the indexes that were used."""
+    told = {}
+    searches = {
+        "words": (operations.Wanted(q="benh vien da khoa tinh"), "name"),
+        "distance": (operations.Wanted(near=operations.Near(19.7759, 105.7717, 20_000)), "distance"),
+    }
+    for name, (wanted, sort) in searches.items():
+        with transaction() as session:
+            statement, by = _statement(session, wanted, sort)
+            sql = statement.order_by(*by).limit(21).compile(session.bind)
+            plan = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", dict(sql.params))
+            whole = plan.scalar_one()[0]
+        indexes = sorted(step for step in steps(whole["Plan"]) if step and step.startswith("ix_"))
+        told[name] = (f"{whole['Execution Time']} ms", *indexes)
+    return told
+
+
+def test_of_1479_facilities_words_and_distance_are_found_by_their_indexes(counters, figure):
+    kinds = ("Trạm y tế xã", "Phòng khám", "Bệnh viện Đa khoa tỉnh", "Trung tâm Y tế", "Nhà hộ sinh")
+    rows = [
+        {
+            "former_names": [],
+            "specialities": [],
+            "phones": [],
+            "id": new_id(),
+            "created_at": clock.now(),
+            "source_key": f"many|{place}",
+            "source": "tests",
+            "name": (name := f"{kinds[place % 25 % 5 if place % 25 < 5 else 0]} {place}"),
+            "search_fold": fold(name),
+            "sort_key": name,
+            "ownership": Ownership.UNKNOWN,
+            "always_open": False,
+            "latitude": 9 + place % 130 / 10,
+            "longitude": 103 + place % 59 / 10,
+            "version": 1,
+        }
+        for place in range(1_479)
+    ]
+    with transaction() as session:
+        session.execute(insert(Facility), rows)
+    with transaction() as session:
+        session.execute(text("ANALYZE facility"))
+
+    found = explain_searches()
+
+    figure(str(found))
+    assert "ix_facility_words" in found["words"]
+    assert "ix_facility_point" in found["distance"]
+
+
 @pytest.mark.skipif(not NATIONWIDE.exists(), reason="the nationwide list lies beside the project, not in it")
 def test_the_nationwide_list_is_read_whole_and_searched_fast(chi, directory, figure):
     with transaction() as session:
@@ -216,21 +275,9 @@ def test_the_nationwide_list_is_read_whole_and_searched_fast(chi, directory, fig
     with transaction() as session:
         session.execute(text("ANALYZE facility"))
 
-    plans = {}
-    for asked in ({"q": "benh vien da khoa"}, {**THANH_HOA, "sort": "distance"}):
-        with transaction() as session:
-            wanted = operations.Wanted(
-                q=asked.get("q"),
-                near=operations.Near(19.7759, 105.7717, 20_000) if "near_lat" in asked else None,
-            )
-            from services.health.operations.directory import _statement  # noqa: PLC0415
+    plans = explain_searches()
 
-            statement, by = _statement(session, wanted, asked.get("sort", "name"))
-            sql = statement.order_by(*by).limit(21).compile(session.bind)
-            plan = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", dict(sql.params))
-            plans[asked.get("q", "near")] = plan.scalar_one()[0]["Execution Time"]
-
-    figure(f"{told.counts['read']} read, {told.counts['unplaced']} not placed; ms in the database: {plans}")
+    figure(f"{told.counts['read']} read, {told.counts['unplaced']} not placed; {plans}")
     assert told.counts["read"] == 1_479
     # What the project's own list tells of its hospitals is not the other list's to change.
     counts = told.counts

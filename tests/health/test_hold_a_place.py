@@ -322,6 +322,24 @@ def test_a_service_for_children_is_not_for_adults(an, slot):
     assert held.json["items"][0]["priority_group"] is None
 
 
+def test_an_instant_needs_an_offset_and_any_offset_means_the_same_instant(an, service):
+    slot = make_slot(service, at(tomorrow(), 8))
+    day = tomorrow().isoformat()
+
+    def ask(start, end):
+        return hold(an, window={"service_id": str(service.id), "from_at": start, "until_at": end})
+
+    refused = [ask(f"{day}T{zone}", f"{day}T09:00:00+07:00") for zone in ("08:00:00", "08:00:00 Asia/Ho_Chi_Minh")]
+    two_days = ask(f"{day}T23:30:00+07:00", f"{tomorrow() + timedelta(days=1)}T00:30:00+07:00")
+    held = ask(f"{day}T09:00:00+08:00", f"{day}T01:00:00Z")
+
+    assert [one.status_code for one in (*refused, two_days)] == [422, 422, 422]
+    assert refused[0].json["errors"][0]["pointer"] == "/window/from_at"
+    assert held.status_code == 201
+    assert held.json["items"][0]["starts_at"] == f"{day}T08:00:00.000+07:00"
+    assert slot_now(slot).taken == 1
+
+
 @pytest.mark.parametrize(
     "asked",
     [{}, {"slot_id": None}, {"slot_id": "x"}, {"window": {"day": "2026-12-01"}}, {"members": []}],

@@ -90,6 +90,48 @@ def test_one_without_a_phone_and_one_whose_gateway_fails_never_stop_the_others(c
     assert told == [1, 1, 1, 1]
 
 
+def test_who_has_no_app_is_told_by_text_when_and_neither_where_nor_for_what(an, binh, service, later, work, outside):
+    slot = in_four_days(service)
+    register(an, "token-an-" + "x" * 120)
+    for person in (an, binh):
+        book(person, slot)
+    later(timedelta(hours=48), an, binh)
+
+    flows.remind()
+    failures = [*work(), *work()]
+
+    (text,) = outside.inbox("sms")
+    assert failures == []
+    assert text["to"] == "+84987654321"  # Bình's
+    assert f"{clock.local(slot.starts_at):%H:%M %d/%m/%Y}" in text["text"]
+    assert not {"Khám", "nhi", "Bệnh", "viện"} & set(text["text"].split())
+    assert len(outside.inbox("push")) == 1
+
+
+def test_a_text_that_gets_no_answer_is_delivered_once(an, service, later, work, outside):
+    book(an, in_four_days(service))
+    outside.spoil("sms", "error", status=503, nth=1)
+    later(timedelta(hours=48), an)
+
+    flows.remind()
+    failures = work()
+    work()
+
+    assert len(failures) == 1
+    assert len(outside.inbox("sms")) == 1
+
+
+def test_an_app_that_has_gone_from_its_only_phone_is_replaced_by_a_text(an, service, later, work, outside):
+    register(an, "unregistered-phone")
+    book(an, in_four_days(service))
+    later(timedelta(hours=48), an)
+
+    flows.remind()
+    work()
+
+    assert (outside.inbox("push"), len(outside.inbox("sms"))) == ([], 1)
+
+
 def test_nothing_medical_stands_in_a_push_or_a_message(an, service, later, work, outside):
     register(an, "token-an-" + "x" * 120)
     book(an, in_four_days(service))

@@ -233,7 +233,8 @@ def test_a_worker_that_died_between_deciding_and_capturing_is_replaced(
 
     failures = sweep(work)
 
-    assert (len(rows_before), failures) == (1, [])
+    # Every room that sells hears that the money is held.
+    assert (len(rows_before) > 1, failures) == (True, [])
     assert told(an, payment_id)["state"] == "captured"
 
 

@@ -246,7 +246,7 @@ def test_a_citizen_takes_everything_along_and_every_room_contributes(an):
     assert told["notifications"]["devices"][0]["address_ending"] == "f-an"
     empty = {f"{room}.{part}" for room, parts in told.items() for part, rows in parts.items() if not rows}
     # What clinics hold is told in a story of its own.
-    assert empty == {"utilities.accounts", "health.bookings", "health.waits"}
+    assert empty == {"utilities.accounts", "health.bookings", "health.draw_requests", "health.waits"}
     assert "secret" not in answer.text
 
 

@@ -313,6 +313,7 @@ def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *
 
 def _end(session: Session, booking: Booking, state: BookingState, actor: UUID, reason: str | None) -> None:
     """End a booking wherever it has moved to meanwhile. Raises BookingInOtherState when it cannot be ended any more."""
+    lock_patient(session, booking.patient_id, wait=True)
     slot_id = booking.slot_id
     for _try in range(_TRIES):
         lock_slots(session, [slot_id])
@@ -349,9 +350,11 @@ def list_unconfirmed(session: Session) -> Sequence[UUID]:
 
 def free_unconfirmed(session: Session, booking_id: UUID) -> bool:
     """Give the place of such a booking to somebody else; False when its person has spoken meanwhile."""
-    slot_id = session.scalar(select(Booking.slot_id).where(Booking.id == booking_id))
-    if slot_id is None:
+    known = session.execute(select(Booking.slot_id, Booking.patient_id).where(Booking.id == booking_id)).one_or_none()
+    if known is None:
         return False
+    slot_id = known.slot_id
+    lock_patient(session, known.patient_id, wait=True)
     lock_slots(session, [slot_id])
     ended = end_bookings(
         session,

@@ -27,6 +27,10 @@ _CANDIDATES = 50
 Columns = Row[*tuple[Any, ...]]
 
 
+class _Gone(Exception):
+    """Somebody was faster to this slot."""
+
+
 def list_draws_due(session: Session) -> Sequence[UUID]:
     """Draws whose time is over, and that have still to be drawn, or to give places."""
     return session.scalars(
@@ -45,7 +49,7 @@ def draw_lots(session: Session, draw_id: UUID) -> bool:
     draw = session.execute(
         select(Draw.id, Draw.seed, Draw.seed_hash)
         .where(Draw.id == draw_id, Draw.state == DrawState.ANNOUNCED, Draw.closes_at <= clock.now())
-        .with_for_update(skip_locked=True)
+        .with_for_update()
     ).one_or_none()
     if draw is None:
         return False
@@ -141,11 +145,7 @@ def _hold_first(session: Session, request: DrawRequest, candidates: Sequence[UUI
         hold_id = new_id()
         try:
             with session.begin_nested():
-                # Waits for whoever gives or takes a place there now: nobody loses a place by an accident of time.
-                lock_slots(session, [slot_id])
-                place = claim_from(session, [slot_id])
-                if place is None:
-                    continue
+                place = _claim(session, slot_id)
                 write_claim(
                     session,
                     place,
@@ -159,10 +159,20 @@ def _hold_first(session: Session, request: DrawRequest, candidates: Sequence[UUI
                 )
         except AlreadyBooked:
             return None
-        except (PatientBusy, PractitionerBusy):
+        except (PatientBusy, PractitionerBusy, _Gone):
             continue
         return hold_id
     return None
+
+
+def _claim(session: Session, slot_id: UUID) -> Columns:
+    """One place of the slot; raises _Gone, so that the slot is let go of: who waits for one must hold no other."""
+    # Waits for whoever gives or takes a place there now: nobody loses a place by an accident of time.
+    lock_slots(session, [slot_id])
+    place = claim_from(session, [slot_id])
+    if place is None:
+        raise _Gone
+    return place
 
 
 def _finish(session: Session, draw: Columns) -> None:

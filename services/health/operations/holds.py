@@ -37,7 +37,7 @@ from services.health.operations.directory import bookable_now, get_service
 from services.health.operations.drawn_days import find_pending
 from services.health.operations.leaving import end_bookings, lapse
 from services.health.operations.moves import close_task_of
-from services.health.operations.patients import Who, resolve_patients
+from services.health.operations.patients import Who, lock_patients, resolve_patients
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import (
     Columns,
@@ -158,7 +158,8 @@ def book_held(session: Session, *where: ColumnElement[bool]) -> list[Columns]:
 def release_hold(session: Session, citizen_id: UUID, hold_id: UUID) -> None:
     """Let go of held places; harmless when they are gone already. Raises NotFound, BookingInOtherState when booked."""
     held = list_held(session, citizen_id, hold_id)
-    lock_slots(session, sorted({one.slot_id for one in held}))
+    lock_patients(session, {one.patient_id for one in held})
+    lock_slots(session, {one.slot_id for one in held})
     end_bookings(
         session,
         BookingState.CANCELLED_BY_CITIZEN,
@@ -216,24 +217,64 @@ def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:
     service = get_service(session, service_id)
     if not service.is_open:
         raise ServiceClosed
+    # Most who come when nothing is left are told so by one look, before anything is locked or written.
+    if asked.window is not None and not _may_hold(session, asked.window):
+        raise _nothing_left(session, citizen_id, asked, (service_id, day, near))
     # One hold of an account at a time; then its patients, then the slots: everybody locks in this order.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hold:{citizen_id}", 0))))
     people = resolve_patients(session, citizen_id, asked.members)
     for who in people:
         check_age(service, who, day)
     patients = [who.patient_id for who in people]
-    lapse(session, or_(Booking.citizen_id == citizen_id, Booking.patient_id.in_(patients)))
+    is_first = not _lapse_own(session, or_(Booking.citizen_id == citizen_id, Booking.patient_id.in_(patients)), asked)
     _check_caps(session, citizen_id, patients, len(people))
-    places = _claim(session, asked, len(people))
-    if places is None and lapse(session, Booking.service_id == service_id, Booking.day == day):
-        places = _claim(session, asked, len(people))
+    places = _claim(session, asked, len(people), wait=is_first)
+    if places is None:
+        meant = (
+            (Booking.service_id == service_id, Booking.day == day)
+            if asked.window is not None
+            else (Booking.slot_id == asked.slot_id,)
+        )
+        # Whoever asks for one slot has locked no other, and may wait for it.
+        if lapse(session, *meant, wait=is_first and asked.window is None):
+            places = _claim(session, asked, len(people), wait=False)
     if places is None:
         raise _nothing_left(session, citizen_id, asked, (service_id, day, near))
+    rush.found(service_id, day)
     hold_id = new_id()
     expires_at = clock.now() + HOLD
     for number, (place, who) in enumerate(zip(places, people, strict=True)):
         write_claim(session, place, who, citizen_id=citizen_id, hold_id=hold_id, number=number, expires_at=expires_at)
     return hold_id
+
+
+def _lapse_own(session: Session, whose: ColumnElement[bool], asked: Asked) -> bool:
+    """Give back what these people held for too long; True when that has locked slots, the one asked for among them."""
+    over = (Booking.state == BookingState.HELD, Booking.hold_expires_at <= clock.now(), whose)
+    slots = session.scalars(select(Booking.slot_id).where(*over)).all()
+    if not slots:
+        return False
+    # All that will be needed in one order, so that two who do this never wait for each other.
+    lock_slots(session, {*slots, *([asked.slot_id] if asked.slot_id else [])})
+    lapse(session, whose, Booking.slot_id.in_(slots), wait=False)
+    return True
+
+
+def _may_hold(session: Session, window: Window) -> bool:
+    """Whether a place of the window is free, or held by somebody whose time is over."""
+    now = clock.now()
+    free = select(Slot.id).where(*window.holds(), bookable_now(now)).exists()
+    lapsed = (
+        select(Booking.id)
+        .where(
+            Booking.service_id == window.service_id,
+            Booking.day == window.day,
+            Booking.state == BookingState.HELD,
+            Booking.hold_expires_at <= now,
+        )
+        .exists()
+    )
+    return bool(session.scalar(select(or_(free, lapsed))))
 
 
 def _where(session: Session, asked: Asked) -> tuple[UUID, date, datetime]:
@@ -249,7 +290,7 @@ def _where(session: Session, asked: Asked) -> tuple[UUID, date, datetime]:
     return slot.service_id, slot.day, slot.starts_at
 
 
-def _claim(session: Session, asked: Asked, count: int) -> list[Columns] | None:
+def _claim(session: Session, asked: Asked, count: int, *, wait: bool) -> list[Columns] | None:
     if asked.window is None:
         if asked.slot_id is None:
             raise ValueError("neither a slot nor a window was asked for")
@@ -258,7 +299,7 @@ def _claim(session: Session, asked: Asked, count: int) -> list[Columns] | None:
         # What was counted up of too few places is undone with the refusal.
         return found if len(found) == count else None
     if count == 1:
-        row = claim_any(session, asked.window)
+        row = claim_any(session, asked.window, wait=wait)
         return None if row is None else [row]
     return claim_block(session, asked.window, count)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,14 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+import auth.operations
 import divisions.operations
+from auth.errors import OrganisationKnown
+from auth.organisation_models import OrganisationKind
 from kit import clock
 from kit.database import new_id
 from kit.text import fold, sort_key
@@ -33,6 +37,7 @@ from services.health.models import (
 _TYPES = ("phuong ", "xa ", "thi tran ", "dac khu ", "tinh ", "thanh pho ")
 _LETTER_WIDTH = 3
 _BATCH = 200
+_SLUG_LENGTH = 60
 
 
 @dataclass
@@ -188,15 +193,18 @@ def _store(session: Session, rows: Sequence[dict[str, Any]], counts: Counter[str
 def save_services(session: Session, given: Mapping[str, Any]) -> Counter[str]:
     """Add hours, departments, services, practitioners and weekly rules to facilities by their speciality.
 
-    `given` is `sample/clinic_services.json`: templates by speciality. What a facility has already is left alone.
+    `given` is `sample/clinic_services.json`: templates by speciality. What a facility has already is left alone. Each
+    gets an organisation of the same name, unless it has one: whom its front desk acts for.
     """
     counts: Counter[str] = Counter()
     facilities = session.execute(
-        select(Facility.id, Facility.name, Facility.specialities)
+        select(Facility.id, Facility.name, Facility.name_en, Facility.specialities, Facility.organisation_id)
         .where(Facility.source == given["facilities"])
         .order_by(Facility.sort_key)
     ).all()
     for place, facility in enumerate(facilities):
+        if facility.organisation_id is None:
+            _run_by_its_own(session, facility.id, facility.name, facility.name_en or facility.name)
         session.execute(delete(FacilityHours).where(FacilityHours.facility_id == facility.id))
         for hours in given["hours"]:
             session.execute(
@@ -217,6 +225,18 @@ def save_services(session: Session, given: Mapping[str, Any]) -> Counter[str]:
             for template in given["services"][kind]:
                 counts["services"] += _save_service(session, facility.id, kind, template, place)
     return counts
+
+
+def _run_by_its_own(session: Session, facility_id: UUID, name_vi: str, name_en: str) -> None:
+    slug = re.sub(r"[^a-z0-9]+", "-", fold(name_vi)).strip("-")[:_SLUG_LENGTH]
+    try:
+        with session.begin_nested():
+            organisation = auth.operations.create_organisation(
+                session, kind=OrganisationKind.CLINIC, slug=slug, name_vi=name_vi, name_en=name_en
+            )
+    except OrganisationKnown:
+        organisation = auth.operations.get_organisation_by_slug(session, slug)
+    session.execute(update(Facility).where(Facility.id == facility_id).values(organisation_id=organisation.id))
 
 
 def _save_service(session: Session, facility_id: UUID, kind: str, template: Mapping[str, Any], place: int) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from kit import clock
 from kit.events import emit
 from services.health.events import OfferMissed
-from services.health.models import Booking, BookingState, Offer, Slot
+from services.health.models import Booking, BookingState, Offer, Patient, Slot
 from services.health.operations import rush
 from services.health.operations.moves import close_task_of
 from services.health.operations.seats import give_back, lock_slots
@@ -39,8 +39,22 @@ def end_bookings(
     actor: UUID | None,
     detail: dict[str, Any] | None = None,
 ) -> list[Row[*tuple[Any, ...]]]:
-    """End bookings in a state that gives their places back, and give them back; the slots are locked by the caller."""
-    ended = change_state(session, state, *where, actor=actor, detail=detail, sequence=Booking.sequence + 1)
+    """End bookings in a state that gives their places back, and give them back; the slots are locked by the caller.
+
+    Those of patients for whom somebody books right now are left alone, unless the caller has locked the patient before:
+    or else two who end each other's waiting patients would wait for each other.
+    """
+    theirs = select(Booking.patient_id).where(*where)
+    free = session.scalars(
+        select(Patient.id)
+        .where(Patient.id.in_(theirs))
+        .order_by(Patient.id)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    if not free:
+        return []
+    among = (*where, Booking.patient_id.in_(free))
+    ended = change_state(session, state, *among, actor=actor, detail=detail, sequence=Booking.sequence + 1)
     for row in ended:
         if row.waitlist_entry_id is not None and row.offer is Offer.WAITLIST:
             record_miss(session, row.waitlist_entry_id)
@@ -51,14 +65,18 @@ def end_bookings(
     return ended
 
 
-def lapse(session: Session, *where: ColumnElement[bool]) -> int:
-    """End the matching holds that have run out, now, and give their places back; returns how many."""
+def lapse(session: Session, *where: ColumnElement[bool], wait: bool = True) -> int:
+    """End the matching holds that have run out, now, and give their places back; returns how many.
+
+    Without `wait`, which is for those who have locked slots before, only where nobody else is at work on the slot.
+    """
     now = clock.now()
     lapsed = (Booking.state == BookingState.HELD, Booking.hold_expires_at <= now, *where)
     slots = session.scalars(select(Booking.slot_id).where(*lapsed).limit(_SWEPT)).all()
+    if slots:
+        slots = lock_slots(session, slots, wait=wait)
     if not slots:
         return 0
-    lock_slots(session, list(slots))
     ended = end_bookings(session, BookingState.EXPIRED, *lapsed, Booking.slot_id.in_(slots), actor=None)
     for row in ended:
         if row.offer is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -69,6 +69,12 @@ def lock_patient(session: Session, patient_id: UUID, *, wait: bool) -> bool:
     """Let nobody else book for this patient until the transaction ends; False when somebody does so right now."""
     lock = select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True, skip_locked=not wait)
     return session.execute(lock).one_or_none() is not None
+
+
+def lock_patients(session: Session, patient_ids: Collection[UUID]) -> None:
+    """The same for several, always in the same order, and waiting for each."""
+    meant = select(Patient.id).where(Patient.id.in_(patient_ids)).order_by(Patient.id)
+    session.execute(meant.with_for_update(key_share=True))
 
 
 def priority_of(age: int | None) -> PriorityGroup | None:

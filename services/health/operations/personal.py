@@ -21,7 +21,7 @@ from services.health.models import (
     WaitlistEntry,
 )
 from services.health.operations.leaving import end_bookings
-from services.health.operations.patients import seal_told, unseal
+from services.health.operations.patients import lock_patients, seal_told, unseal
 from services.health.operations.seats import lock_slots
 
 TABLES = frozenset({"booking", "draw_request", "waitlist_entry"})
@@ -108,14 +108,16 @@ def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
     """What was the one's is the other's from now on; holds are let go of, because the other may have one as well."""
     _leave(session, joined_id, Booking.state == BookingState.HELD)
     old = sealed.find_key(session, joined_id)
-    new = sealed.make_key(session, kept_id)
     for table in (Booking, WaitlistEntry, DrawRequest):
         rows = session.execute(
             select(table.id, table.patient_sealed).where(table.citizen_id == joined_id).order_by(table.id)
         ).all()
         for row in rows:
             told = unseal(old, row.id, row.patient_sealed)
-            resealed = seal_told(new, row.id, told) if old is not None and row.patient_sealed else None
+            resealed = None
+            if old is not None and row.patient_sealed:
+                # Not before there is something to seal: somebody who has left gets no new key.
+                resealed = seal_told(sealed.make_key(session, kept_id), row.id, told)
             session.execute(update(table).where(table.id == row.id).values(citizen_id=kept_id, patient_sealed=resealed))
     keys = {who: vault.blind_index("patient", f"citizen:{who}") for who in (kept_id, joined_id)}
     known = session.scalar(select(PatientKey.key).where(PatientKey.key == keys[kept_id]))
@@ -124,13 +126,15 @@ def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
 
 
 def _leave(session: Session, citizen_id: UUID, which: Any) -> None:  # noqa: ANN401 - a condition
-    slots = session.scalars(
-        select(Booking.slot_id).where(
+    leaving = session.execute(
+        select(Booking.slot_id, Booking.patient_id).where(
             Booking.citizen_id == citizen_id, which, Booking.state.in_(LIVE), Booking.starts_at > clock.now()
         )
     ).all()
+    slots = {row.slot_id for row in leaving}
     if slots:
-        lock_slots(session, list(slots))
+        lock_patients(session, {row.patient_id for row in leaving})
+        lock_slots(session, slots)
         end_bookings(
             session,
             BookingState.CANCELLED_BY_CITIZEN,

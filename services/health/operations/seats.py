@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -84,8 +84,10 @@ def claim_slot(session: Session, slot_id: UUID) -> Columns | None:
     return None if row is None else _take(session, row, bookable_now(clock.now()))
 
 
-def claim_any(session: Session, window: Window) -> Columns | None:
+def claim_any(session: Session, window: Window, *, wait: bool = True) -> Columns | None:
     """The earliest place in a window that nobody is taking right now; None when every place is someone's.
+
+    Without `wait`, for those who have locked slots before, a place that somebody is about to give up is missed.
 
     Raises PractitionerBusy when only slots of a practitioner who is elsewhere are left.
     """
@@ -96,7 +98,7 @@ def claim_any(session: Session, window: Window) -> Columns | None:
         .limit(1)
     )
     row = session.execute(wanted.with_for_update(skip_locked=True, key_share=True)).one_or_none()
-    if row is None:
+    if row is None and wait:
         # Those that were passed over are being taken, or given back, by others: wait for what becomes of them.
         row = session.execute(wanted.with_for_update(key_share=True)).one_or_none()
     return None if row is None else _take(session, row, bookable_now(clock.now()))
@@ -134,9 +136,13 @@ def claim_from(session: Session, slot_ids: Sequence[UUID]) -> Columns | None:
     return None
 
 
-def lock_slots(session: Session, slot_ids: Sequence[UUID]) -> None:
-    """Let nobody else change these slots until the transaction ends; always in the same order."""
-    session.execute(select(Slot.id).where(Slot.id.in_(slot_ids)).order_by(Slot.id).with_for_update(key_share=True))
+def lock_slots(session: Session, slot_ids: Collection[UUID], *, wait: bool = True) -> Sequence[UUID]:
+    """Let nobody else change these slots until the transaction ends; always in the same order. Those that were locked.
+
+    Who has locked slots before must not wait for others: without `wait` those that are somebody's are left out.
+    """
+    meant = select(Slot.id).where(Slot.id.in_(slot_ids)).order_by(Slot.id)
+    return session.scalars(meant.with_for_update(key_share=True, skip_locked=not wait)).all()
 
 
 def give_back(session: Session, slot_id: UUID) -> None:

@@ -22,16 +22,42 @@ from services.health.models import (
 )
 from services.health.operations import BookingTold
 
+_SEVEN, _NOON = "2026-12-01T07:00:00+07:00", "2026-12-01T11:30:00+07:00"
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
 class PlaceWindowSchema(ma.Schema):
-    """Any free place of a service on a day; hours are Vietnamese clock times."""
+    """Any free place of a service on a day, or between two instants of one day in Vietnam."""
 
     service_id = ma.fields.UUID(required=True)
-    day = ma.fields.Date(required=True)
+    day = ma.fields.Date(load_default=None, metadata={"description": "A day in Vietnam.", "example": "2026-12-01"})
     not_before = ma.fields.Time(load_default=None, format="%H:%M", metadata={"example": "07:00", "pattern": _CLOCK})
     not_after = ma.fields.Time(load_default=None, format="%H:%M", metadata={"example": "11:30", "pattern": _CLOCK})
+    from_at = Instant(
+        load_default=None,
+        metadata={"description": "Instead of `day` and clock times, with any offset.", "example": _SEVEN},
+    )
+    until_at = Instant(load_default=None, metadata={"example": _NOON})
+
+    @ma.validates_schema
+    def _one_way(self, asked: dict[str, Any], **_options: object) -> None:
+        day, start, end = (asked.get(name) for name in ("day", "from_at", "until_at"))
+        if day is None and (start is None or end is None):
+            raise ma.ValidationError("Missing data for required field.", "day")
+        if day is not None and (start or end):
+            raise ma.ValidationError("Must be one of: day, from_at.", "from_at")
+        if (asked.get("not_before") or asked.get("not_after")) and start:
+            raise ma.ValidationError("Must be one of: not_before, from_at.", "not_before")
+        if start and end and not (start <= end and clock.local(start).date() == clock.local(end).date()):
+            raise ma.ValidationError("Must be greater than or equal to from_at, on the same day.", "until_at")
+
+    @ma.post_load
+    def _on_vietnamese_clocks(self, asked: dict[str, Any], **_options: object) -> dict[str, Any]:
+        start, end = asked.pop("from_at"), asked.pop("until_at")
+        if start is not None:
+            first, last = clock.local(start), clock.local(end)
+            asked |= {"day": first.date(), "not_before": first.time(), "not_after": last.time()}
+        return asked
 
 
 class _SomewhereSchema(ma.Schema):
