@@ -227,8 +227,9 @@ def explain_searches():
         with transaction() as session:
             statement, by = _statement(session, wanted, sort)
             sql = statement.order_by(*by).limit(21).compile(session.bind)
-            plan = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", dict(sql.params))
-            whole = plan.scalar_one()[0]
+            ask, known = session.connection().exec_driver_sql, dict(sql.params)
+            tries = [ask(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", known).scalar_one()[0] for _time in range(3)]
+            whole = min(tries, key=lambda one: one["Execution Time"])
         indexes = sorted(step for step in steps(whole["Plan"]) if step and step.startswith("ix_"))
         told[name] = (f"{whole['Execution Time']} ms", *indexes)
     return told

@@ -35,7 +35,7 @@ from services.health.operations.deposits import list_owed, list_states
 from services.health.operations.directory import bookable_now, list_phones
 from services.health.operations.holds import list_nearest
 from services.health.operations.leaving import end_bookings, release
-from services.health.operations.moves import close_task_for, close_task_of, is_displaced, open_tasks
+from services.health.operations.moves import close_task_for, close_task_of, displaced, is_displaced, open_tasks
 from services.health.operations.patients import Told, lock_patient, unseal
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import Columns, Window, claim_slot, lock_slots, told_in_words
@@ -89,7 +89,8 @@ def tell(session: Session, bookings: Sequence[Booking]) -> list[BookingTold]:
     around = {
         row.Booking.id: row for row in session.execute(_around().where(Booking.id.in_([one.id for one in bookings])))
     }
-    key = sealed.find_key(session, bookings[0].citizen_id)
+    is_sealed = any(one.patient_sealed for one in bookings)
+    key = sealed.find_key(session, bookings[0].citizen_id) if is_sealed else None
     asking = [one.id for one in bookings if around[one.id].Service.deposit_vnd]
     owed = list_owed(session, asking) if asking else {}
     paid = list_states(session, asking) if asking else {}
@@ -100,7 +101,7 @@ def tell(session: Session, bookings: Sequence[Booking]) -> list[BookingTold]:
             service=around[one.id].Service,
             practitioner=around[one.id].Practitioner,
             patient=unseal(key, one.id, one.patient_sealed),
-            is_displaced=one.state in LIVE and is_displaced(session, one.id),
+            is_displaced=one.state in LIVE and around[one.id].is_displaced,
             deposit=paid.get(one.id),
             owed_vnd=owed.get(one.id),
         )
@@ -231,7 +232,7 @@ def appeal_no_show(session: Session, citizen_id: UUID, booking_id: UUID, text: s
 
 def _around() -> Select[*tuple[Any, ...]]:
     return (
-        select(Booking, Facility, Service, Practitioner)
+        select(Booking, Facility, Service, Practitioner, displaced().label("is_displaced"))
         .join(Facility, Facility.id == Booking.facility_id)
         .join(Service, Service.id == Booking.service_id)
         .join(Slot, Slot.id == Booking.slot_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -226,8 +227,10 @@ def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:
     for who in people:
         check_age(service, who, day)
     patients = [who.patient_id for who in people]
-    is_first = not _lapse_own(session, or_(Booking.citizen_id == citizen_id, Booking.patient_id.in_(patients)), asked)
-    _check_caps(session, citizen_id, patients, len(people))
+    whose = or_(Booking.citizen_id == citizen_id, Booking.patient_id.in_(patients))
+    live = _list_live(session, whose)
+    is_first = not _lapse_own(session, live, whose, asked)
+    _check_caps(live if is_first else _list_live(session, whose), citizen_id, patients, len(people))
     places = _claim(session, asked, len(people), wait=is_first)
     if places is None:
         meant = (
@@ -248,10 +251,16 @@ def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:
     return hold_id
 
 
-def _lapse_own(session: Session, whose: ColumnElement[bool], asked: Asked) -> bool:
+def _list_live(session: Session, whose: ColumnElement[bool]) -> Sequence[Columns]:
+    """The live bookings of an account and of patients: a few dozen at most."""
+    wanted = (Booking.citizen_id, Booking.patient_id, Booking.slot_id, Booking.state, Booking.hold_expires_at)
+    return session.execute(select(*wanted, Booking.offer).where(whose, Booking.state.in_(LIVE))).all()
+
+
+def _lapse_own(session: Session, live: Sequence[Columns], whose: ColumnElement[bool], asked: Asked) -> bool:
     """Give back what these people held for too long; True when that has locked slots, the one asked for among them."""
-    over = (Booking.state == BookingState.HELD, Booking.hold_expires_at <= clock.now(), whose)
-    slots = session.scalars(select(Booking.slot_id).where(*over)).all()
+    now = clock.now()
+    slots = {one.slot_id for one in live if one.state is BookingState.HELD and one.hold_expires_at <= now}
     if not slots:
         return False
     # All that will be needed in one order, so that two who do this never wait for each other.
@@ -341,17 +350,15 @@ def _taken(citizen_id: UUID, service_id: UUID, day: date, told: Mapping[str, Any
     return PlaceTaken(alternatives=told["alternatives"], waitlist=waitlist)
 
 
-def _check_caps(session: Session, citizen_id: UUID, patients: Sequence[UUID], count: int) -> None:
+def _check_caps(live: Sequence[Columns], citizen_id: UUID, patients: Sequence[UUID], count: int) -> None:
     """Raises TooManyBookings; the account and the patients are locked, so nobody counts at the same time."""
-    chosen = (Booking.state.in_(LIVE), Booking.offer.is_(None))
-    mine = session.scalar(select(func.count()).where(Booking.citizen_id == citizen_id, *chosen)) or 0
+    chosen = [one for one in live if one.offer is None]
+    mine = sum(one.citizen_id == citizen_id for one in chosen)
     if mine + count > MOST_PER_ACCOUNT:
         logs.logger.warning("booking_cap_account", count=mine)
         raise TooManyBookings(most=MOST_PER_ACCOUNT)
-    theirs = session.execute(
-        select(func.count()).where(Booking.patient_id.in_(patients), *chosen).group_by(Booking.patient_id)
-    ).scalars()
-    if any(have >= MOST_PER_PATIENT for have in theirs):
+    theirs = Counter(one.patient_id for one in chosen)
+    if any(theirs[patient] >= MOST_PER_PATIENT for patient in patients):
         logs.logger.warning("booking_cap_patient", count=MOST_PER_PATIENT)
         raise TooManyBookings(most=MOST_PER_PATIENT)
 

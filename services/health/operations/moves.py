@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -166,6 +166,11 @@ def is_displaced(session: Session, booking_id: UUID) -> bool:
     """Whether a task stands open for this booking."""
     open_task = select(MoveTask.id).where(MoveTask.booking_id == booking_id, MoveTask.state.in_(_OPEN))
     return session.scalar(open_task) is not None
+
+
+def displaced() -> ColumnElement[bool]:
+    """The same of each booking of a statement."""
+    return select(MoveTask.id).where(MoveTask.booking_id == Booking.id, MoveTask.state.in_(_OPEN)).exists()
 
 
 def _needs_nothing(session: Session, task: MoveTask, old: Booking) -> bool:

@@ -56,13 +56,11 @@ def resolve_patients(session: Session, citizen_id: UUID, members: Sequence[UUID 
     not the citizen's.
     """
     found = [_resolve(session, citizen_id, member_id) for member_id in members]
-    session.execute(
-        select(Patient.id)
-        .where(Patient.id.in_({who.patient_id for who in found}))
-        .order_by(Patient.id)
-        .with_for_update(key_share=True)
-    )
-    return found
+    # Nobody else sees those that were made in this transaction.
+    known = {who.patient_id for who, is_fresh in found if not is_fresh}
+    if known:
+        lock_patients(session, known)
+    return [who for who, _is_fresh in found]
 
 
 def lock_patient(session: Session, patient_id: UUID, *, wait: bool) -> bool:
@@ -108,7 +106,7 @@ def _place(row_id: UUID) -> str:
     return f"patient:{row_id}"
 
 
-def _resolve(session: Session, citizen_id: UUID, member_id: UUID | None) -> Who:
+def _resolve(session: Session, citizen_id: UUID, member_id: UUID | None) -> tuple[Who, bool]:
     if member_id is None:
         told = sealed.read(
             session,
@@ -123,8 +121,8 @@ def _resolve(session: Session, citizen_id: UUID, member_id: UUID | None) -> Who:
         member = persons.operations.get_member(session, citizen_id, member_id)
         name, birth_date, cccd, insurance = member.name, member.birth_date, member.cccd, member.health_insurance_no
         own = f"member:{member_id}"
-    patient_id, patient_no = _find_or_make(session, _keys(own, cccd, insurance))
-    return Who(patient_id, patient_no, member_id, name, birth_date)
+    patient_id, patient_no, is_fresh = _find_or_make(session, _keys(own, cccd, insurance))
+    return Who(patient_id, patient_no, member_id, name, birth_date), is_fresh
 
 
 def _keys(own: str, cccd: str | None, insurance: str | None) -> list[bytes]:
@@ -138,22 +136,32 @@ def _keys(own: str, cccd: str | None, insurance: str | None) -> list[bytes]:
     return [vault.blind_index("patient", name) for name in (*names, own)]
 
 
-def _find_or_make(session: Session, keys: Sequence[bytes]) -> tuple[UUID, int]:
+def _find_or_make(session: Session, keys: Sequence[bytes]) -> tuple[UUID, int, bool]:
+    """Id and number of the patient these keys lead to, and whether it was made just now."""
     known = _read_keys(session, keys)
     surest = next((known[key] for key in keys if key in known), None)
+    is_fresh = surest is None
     if surest is None:
-        surest = session.scalar(insert(Patient).values(id=new_id(), created_at=func.now()).returning(Patient.id))
-    missing = [key for key in keys if key not in known]
-    if missing and surest is not None:
+        made = insert(Patient).values(id=new_id(), created_at=func.now()).returning(Patient.id, Patient.no)
+        row = session.execute(made).one()
+        surest = row.id, row.no
+    if missing := [key for key in keys if key not in known]:
         # In one order everywhere, or two relatives at once could wait for each other.
-        rows = [{"key": key, "patient_id": surest} for key in sorted(missing)]
-        session.execute(insert(PatientKey).values(rows).on_conflict_do_nothing())
-        again = _read_keys(session, keys)
-        surest = next(again[key] for key in keys if key in again)
-    row = session.execute(select(Patient.id, Patient.no).where(Patient.id == surest)).one()
-    return row.id, row.no
+        rows = [{"key": key, "patient_id": surest[0]} for key in sorted(missing)]
+        written = session.scalars(
+            insert(PatientKey).values(rows).on_conflict_do_nothing().returning(PatientKey.key)
+        ).all()
+        if len(written) < len(missing):
+            # Somebody else wrote one of them meanwhile: theirs holds.
+            again = _read_keys(session, keys)
+            surest, is_fresh = next(again[key] for key in keys if key in again), False
+    return *surest, is_fresh
 
 
-def _read_keys(session: Session, keys: Sequence[bytes]) -> dict[bytes, UUID]:
-    rows = session.execute(select(PatientKey.key, PatientKey.patient_id).where(PatientKey.key.in_(keys)))
-    return {row.key: row.patient_id for row in rows}
+def _read_keys(session: Session, keys: Sequence[bytes]) -> dict[bytes, tuple[UUID, int]]:
+    rows = session.execute(
+        select(PatientKey.key, Patient.id, Patient.no)
+        .join(Patient, Patient.id == PatientKey.patient_id)
+        .where(PatientKey.key.in_(keys))
+    )
+    return {row.key: (row.id, row.no) for row in rows}
