@@ -60,6 +60,8 @@ def upgrade() -> None:
     op.create_index('ix_draw_request_citizen', 'draw_request', ['citizen_id', 'id'], unique=False)
     op.create_index('ix_draw_request_rank', 'draw_request', ['draw_id', 'rank'], unique=False)
     op.create_index('uq_draw_request_patient', 'draw_request', ['draw_id', 'patient_id'], unique=True, postgresql_where=sa.text("state <> 'withdrawn'"))
+    # Other systems ask for the places of a span of time, wherever they are.
+    op.create_index('ix_slot_time', 'slot', ['starts_at', 'id'], unique=False)
     # A place that was drawn is held like one that was waited for.
     op.drop_constraint(op.f('ck_booking_offer'), 'booking')
     op.create_check_constraint(op.f('ck_booking_offer'), 'booking', "offer IN ('waitlist', 'move', 'draw')")

@@ -111,7 +111,7 @@ def test_services_and_people_are_told_with_where_they_belong(chi, hospital, serv
     doctor = make_practitioner(hospital.id)
 
     told = read(chi, f"HealthcareService/{service.id}").json
-    english = chi.get(f"{FHIR}/HealthcareService/{service.id}", headers={"Accept-Language": "en"}).json
+    english = chi.get(f"{FHIR}/HealthcareService/{service.id}", headers={"Accept-Language": "en"})
     found = [
         ids(read(chi, "HealthcareService", organization=str(hospital.id), specialty="children")),
         ids(read(chi, "HealthcareService", specialty="eyes")),
@@ -121,7 +121,8 @@ def test_services_and_people_are_told_with_where_they_belong(chi, hospital, serv
         ids(read(chi, "PractitionerRole", practitioner=str(service.id))),
     ]
 
-    assert (told["name"], english["name"]) == ("Khám nhi", "Paediatrics")
+    assert (told["name"], english.json["name"]) == ("Khám nhi", "Paediatrics")
+    assert english.headers["Content-Language"] == "en"
     assert told["providedBy"]["reference"] == f"Organization/{hospital.id}"
     assert told["extraDetails"] == "Thẻ BHYT hoặc CCCD"
     assert found == [[str(service.id)], [], [str(doctor.id)], [], [str(doctor.id)], []]

@@ -139,6 +139,7 @@ class Slot(Record):
             name="ex_slot_practitioner_busy",
         ),
         Index("ix_slot_day", "service_id", "day", "starts_at", "id"),
+        Index("ix_slot_time", "starts_at", "id"),
         Index("ix_slot_facility", "facility_id", "starts_at", postgresql_where=text("state = 'open'")),
     )
 

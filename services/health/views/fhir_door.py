@@ -13,7 +13,7 @@ from flask import Response, request
 from kit.errors import NotFound
 from kit.pages import Page
 from kit.parsing import RepeatingParser
-from kit.web import PROBLEM, Blueprint
+from kit.web import PROBLEM, Blueprint, language
 from services.health.fhir import codes, library, outcome, resources
 
 BELOW = "/fhir/"
@@ -69,8 +69,10 @@ def _address(parameters: list[tuple[str, str]]) -> str:
 
 @blueprint.after_app_request
 def as_outcome(response: Response) -> Response:
-    """Tell a refusal below /fhir as an OperationOutcome, whoever has refused."""
+    """Tell a refusal below /fhir as an OperationOutcome, whoever has refused; name the language of what is told."""
     if response.mimetype == PROBLEM and request.path.startswith(BELOW):
         response.set_data(orjson.dumps(outcome.outcome(orjson.loads(response.get_data()))))
         response.content_type = codes.FHIR_JSON
+    if response.mimetype == codes.FHIR_JSON:
+        response.headers["Content-Language"] = language()
     return response
