@@ -87,7 +87,7 @@ def test_refusals_are_outcomes_of_fhir_with_the_free_places_they_name():
 
 
 def test_nobody_pays_for_the_library_before_the_first_question():
-    loaded = "import services.health.views, sys; sys.exit(any(name.partition('.')[0] in {'fhir', 'fhir_core'} for name in sys.modules))"
+    loaded = "import services.health.views, sys; sys.exit(bool({'fhir', 'fhir_core', 'pydantic'} & set(sys.modules)))"
 
     ran = subprocess.run([sys.executable, "-c", loaded], check=False, timeout=60)
 
