@@ -86,14 +86,16 @@ def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
     """What was the one's is the other's from now on; holds are let go of, because the other may have one as well."""
     _leave(session, joined_id, Booking.state == BookingState.HELD)
     old = sealed.find_key(session, joined_id)
-    new = sealed.make_key(session, kept_id)
     for table in (Booking, WaitlistEntry):
         rows = session.execute(
             select(table.id, table.patient_sealed).where(table.citizen_id == joined_id).order_by(table.id)
         ).all()
         for row in rows:
-            told = unseal(old, row.id, row.patient_sealed)
-            resealed = seal_told(new, row.id, told) if old is not None and row.patient_sealed else None
+            resealed = None
+            if old is not None and row.patient_sealed:
+                told = unseal(old, row.id, row.patient_sealed)
+                # Made only for what there is to seal: one who was erased has no key, and is not to get one.
+                resealed = seal_told(sealed.make_key(session, kept_id), row.id, told)
             session.execute(update(table).where(table.id == row.id).values(citizen_id=kept_id, patient_sealed=resealed))
     keys = {who: vault.blind_index("patient", f"citizen:{who}") for who in (kept_id, joined_id)}
     known = session.scalar(select(PatientKey.key).where(PatientKey.key == keys[kept_id]))
