@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
+import auth.operations
 import divisions.operations
 from kit import clock
 from kit.database import new_id, transaction
@@ -53,6 +54,20 @@ def test_the_sample_is_read_once_however_often(directory):
 
     assert (directory.counts["new"], directory.counts["unplaced"], directory.unplaced) == (26, 0, [])
     assert (again.counts["new"], again.counts["changed"], again.counts["unchanged"]) == (0, 0, 26)
+
+
+def test_each_hospital_of_the_sample_is_run_by_an_organisation_of_its_name(directory, staff):
+    given = json.loads((SAMPLE / "clinic_services.json").read_text("utf-8"))
+    with transaction() as session:
+        operations.save_services(session, given)
+        run_by = session.scalars(select(Facility.organisation_id)).all()
+        children = auth.operations.get_organisation_by_slug(session, "benh-vien-nhi-thanh-hoa")
+
+    nurse = staff("clinic", "front_desk", organisation_id=children.id)
+
+    assert len(set(run_by)) == 26
+    assert None not in run_by
+    assert nurse.get("/v1/health/desk/moves").json == {"items": []}
 
 
 @pytest.mark.parametrize("q", ["benh vien nhi thanh hoa", "Bệnh viện Nhi Thanh Hoá", "nhi thanh hóa", "NHI hac thanh"])

@@ -11,14 +11,16 @@ import pytest
 
 import payments.flows
 import payments.gateway
+import payments.operations
 from kit import clock
 from kit.database import transaction
 from payments import ledger
-from payments.events import PaymentDoubtful
-from payments.models import RefundState
+from payments.events import PaymentCaptured, PaymentDoubtful
+from payments.models import MoneyState, RefundState
 from payments.operations import list_refunds
 from server.settings import Settings
 from services.health import flows
+from services.health.listeners import book_paid
 from services.health.models import BookingState, Service
 from tests.health.clinics import (
     BOOKINGS,
@@ -171,6 +173,27 @@ def test_nothing_is_taken_once_the_place_has_gone(an, binh, slot, outside, work,
     assert states(held.json["id"], other.json["id"]) == [BookingState.EXPIRED, BookingState.HELD]
     assert [intent["amount_received"] for intent in outside.intents()] == [0]
     assert an.get(f"/v1/payments/{waiting['id']}").json["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("hears_first", ["ended", "taken"])
+def test_money_that_comes_after_the_end_books_nothing_and_goes_back(an, slot, outside, work, hears_first):
+    held = hold(an, slot)
+    payment_id = UUID(pay(an, held).json["id"])
+    with transaction() as session:
+        payments.operations.end(session, payment_id, MoneyState.EXPIRED, "expired")
+        intent_id = payments.operations.find_state(session, payment_id).intent_id
+    if hears_first == "ended":
+        work()
+
+    payments.gateway.capture(intent_id, payment_id, DEPOSIT, attempt=1)
+    payments.flows.settle(PaymentDoubtful(payment_id))
+    with transaction() as session:
+        book_paid(session, PaymentCaptured(payment_id, DEPOSIT))
+    work()
+
+    assert states(held.json["id"]) == [BookingState.HELD]
+    assert refunds(str(payment_id)) == [(DEPOSIT, RefundState.SUCCEEDED)]
+    assert given_back(outside) == DEPOSIT
 
 
 def test_what_the_clinic_cancels_is_given_back_at_once_and_the_next_place_costs_nothing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import payments.operations
 from auth.assurance import Proof, allow_payment
 from kit import clock
 from kit.database import new_id
+from payments.models import PaymentItem
 from payments.operations import Claim
 from services.health.errors import DepositChanged, DepositUnderway, NothingToPay
 from services.health.models import Booking, BookingState, Deposit, DepositState, Facility
@@ -98,34 +99,26 @@ def secure_places(session: Session, payment_id: UUID) -> bool | None:
 
 def record_taken(session: Session, payment_id: UUID) -> None:
     """The money was taken: the places are booked. What has no place any more is given back. Safe to repeat."""
+    taken = {item.subject_id: item for item in payments.operations.list_items(session, payment_id) if item.taken}
     paid = session.execute(
         update(Deposit)
-        .where(Deposit.payment_id == payment_id, Deposit.state == DepositState.PAYING)
+        .where(
+            Deposit.payment_id == payment_id,
+            Deposit.state == DepositState.PAYING,
+            Deposit.booking_id.in_(taken),
+        )
         .values(state=DepositState.PAID, state_since=clock.now())
         .returning(Deposit.id, Deposit.booking_id)
     ).all()
-    if paid:
-        receipts = {row.booking_id: f"DC-{row.id.hex[-12:].upper()}" for row in paid}
-        for item in payments.operations.list_items(session, payment_id):
-            if item.taken and item.subject_id in receipts:
-                payments.operations.record_posted(
-                    session, item.id, receipt_no=receipts[item.subject_id], posted_at=clock.now()
-                )
-        bookings = sorted(receipts)
+    for row in paid:
+        receipt_no = f"DC-{row.id.hex[-12:].upper()}"
+        item_id = taken[row.booking_id].id
+        payments.operations.record_posted(session, item_id, receipt_no=receipt_no, posted_at=clock.now())
+    bookings = sorted(row.booking_id for row in paid)
+    if bookings:
         booked = {row.id for row in book_held(session, Booking.id.in_(bookings), Booking.state == BookingState.HELD)}
         give_back(session, [one for one in bookings if one not in booked], "place_gone")
-        return
-    late = session.execute(
-        update(Deposit)
-        .where(Deposit.payment_id == payment_id, Deposit.state == DepositState.ENDED)
-        .values(state=DepositState.RETURNED, state_since=clock.now(), reason="came_too_late")
-        .returning(Deposit.id)
-    ).all()
-    payment = payments.operations.find_state(session, payment_id)
-    if late and payment is not None:
-        payments.operations.refund_by_rule(
-            session, payment_id, payment.captured_vnd, cause=LATE, reason="came_too_late"
-        )
+    _return_late(session, payment_id, taken)
 
 
 def record_ended(session: Session, payment_id: UUID) -> None:
@@ -135,6 +128,23 @@ def record_ended(session: Session, payment_id: UUID) -> None:
         .where(Deposit.payment_id == payment_id, Deposit.state == DepositState.PAYING)
         .values(state=DepositState.ENDED, state_since=clock.now())
     )
+
+
+def _return_late(session: Session, payment_id: UUID, taken: Mapping[UUID, PaymentItem]) -> None:
+    """Give back what was taken after its payment had ended: it pays for nothing any more."""
+    late = session.execute(
+        update(Deposit)
+        .where(
+            Deposit.payment_id == payment_id,
+            Deposit.state.in_([DepositState.PAYING, DepositState.ENDED]),
+            Deposit.booking_id.not_in(taken),
+        )
+        .values(state=DepositState.RETURNED, state_since=clock.now(), reason="came_too_late")
+        .returning(Deposit.amount_vnd)
+    ).all()
+    if late:
+        amount_vnd = sum(row.amount_vnd for row in late)
+        payments.operations.refund_by_rule(session, payment_id, amount_vnd, cause=LATE, reason="came_too_late")
 
 
 def _wait(session: Session, booking_ids: Sequence[UUID], length: timedelta) -> None:

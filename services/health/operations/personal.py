@@ -113,10 +113,10 @@ def join_citizens(session: Session, kept_id: UUID, joined_id: UUID) -> None:
             select(table.id, table.patient_sealed).where(table.citizen_id == joined_id).order_by(table.id)
         ).all()
         for row in rows:
-            told = unseal(old, row.id, row.patient_sealed)
             resealed = None
             if old is not None and row.patient_sealed:
-                # Not before there is something to seal: somebody who has left gets no new key.
+                told = unseal(old, row.id, row.patient_sealed)
+                # Made only for what there is to seal: one who was erased has no key, and is not to get one.
                 resealed = seal_told(sealed.make_key(session, kept_id), row.id, told)
             session.execute(update(table).where(table.id == row.id).values(citizen_id=kept_id, patient_sealed=resealed))
     keys = {who: vault.blind_index("patient", f"citizen:{who}") for who in (kept_id, joined_id)}
