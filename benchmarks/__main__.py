@@ -1,4 +1,4 @@
-"""Measure: `python -m benchmarks [sign-in] [payments] [finalising] [reads] [imports] [profile]`; all but the last."""
+"""Measure: `python -m benchmarks [sign-in] [payments] [finalising] [reads] [imports] [clinics] [profile]`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import bills, finalising, payments, pgbench, reads, sign_in
+from benchmarks import bills, clinics, finalising, payments, pgbench, reads, sign_in
 from benchmarks.finalising import Finalised
 from benchmarks.house import ROOT, WEB_THREADS, WEB_WORKERS, House
 from benchmarks.load import Measured, percentile
@@ -23,7 +23,7 @@ from benchmarks.pgbench import Baseline
 from benchmarks.statements import InProcess, Script, read_script
 from kit import database, embedded
 
-_USUAL = ("sign-in", "payments", "finalising", "reads", "imports")
+_USUAL = ("sign-in", "payments", "finalising", "reads", "imports", "clinics")
 _WARM_UP = 10  # payments of each app that do not count
 _READ = 8  # payments made to read their SQL: enough that every statement is prepared
 _PROFILED = 20
@@ -65,13 +65,16 @@ def _measure(house: House, asked: argparse.Namespace) -> None:
         house.start(name)
     if "sign-in" in asked.parts:
         _tell_sign_in(house, asked.sign_ins)
-    if asked.parts - {"imports", "sign-in", "finalising"}:
+    if asked.parts - {"imports", "sign-in", "finalising", "clinics"}:
         bills.send_file(house, file)
         _measure_households(house, asked, each)
     if "finalising" in asked.parts:
         _finalise(house, asked.clients, each)
     if "imports" in asked.parts:
         _tell_imports(house, asked.bills)
+    if "clinics" in asked.parts:
+        _tell_reads(clinics.poll(house))
+        _tell_rush(clinics.rush(house))
     _say(f"\n{_load()} at the end")
 
 
@@ -186,6 +189,22 @@ def _tell_reads(measured: Iterable[tuple[str, Measured]]) -> None:
         [
             (operation, f"{taken.rate:.0f}", *(f"{taken.milliseconds(p):.1f}" for p in (0.5, 0.99)))
             for operation, taken in measured
+        ],
+    )
+
+
+def _tell_rush(rush: clinics.Rush) -> None:
+    answers = rush.attempts
+    _table(
+        f"{clinics.ATTEMPTS} people on {clinics.CLIENTS} connections ask for {clinics.PLACES} places of one morning",
+        ("", ""),
+        [
+            ("attempts/s", f"{answers.rate:.0f}"),
+            ("p50 ms", f"{answers.milliseconds(0.5):.0f}"),
+            ("p99 ms", f"{answers.milliseconds(0.99):.0f}"),
+            ("answers", _listed(Counter(map(str, answers.statuses.elements())))),
+            ("refusals", _listed(rush.refusals)),
+            ("held, by how many people, counted as taken", f"{rush.held}, {rush.people}, {rush.taken}"),
         ],
     )
 

@@ -95,6 +95,8 @@ class Blueprint(flask_smorest.Blueprint):
     """A room's doors: operations with strict parsing and documented refusals."""
 
     ARGUMENTS_PARSER = StrictParser()
+    # Types of which an Accept must take one; a room that answers in the JSON of a standard adds its own.
+    speaks: tuple[str, ...] = ("application/json", PROBLEM)
 
     def raises(self, *errors: type[DomainError]) -> Callable[[_View], _View]:
         """Document that the operation may answer with these refusals."""
@@ -160,6 +162,7 @@ class Api(flask_smorest.Api):
     def __init__(self, app: Flask, **kwargs: Any) -> None:  # noqa: ANN401 - the library's options
         self.operations: dict[tuple[str, str], str] = {}  # (endpoint, method) -> operationId
         self._querying: set[str] = set()  # the operations that take parameters in the query string
+        self._speaks: dict[str, tuple[str, ...]] = {}  # operationId -> the types it answers in
         super().__init__(app, **kwargs)
         # "//" is another path, not one to be redirected to: the policy holds for what was asked, or it is not found.
         app.url_map.merge_slashes = False
@@ -176,6 +179,7 @@ class Api(flask_smorest.Api):
                     continue
                 operation = doc["manual_doc"]["operationId"]
                 self.operations[f"{blp.name}.{endpoint}", method.upper()] = operation
+                self._speaks[operation] = blp.speaks
                 if any(taken["in"] == "query" for taken in doc.get("arguments", {}).get("parameters", ())):
                     self._querying.add(operation)
         super().register_blueprint(blp, **kwargs)
@@ -201,7 +205,7 @@ class Api(flask_smorest.Api):
                     raise NotFound  # nothing stored can be named so
                 request.view_args[name] = clean(value)  # type: ignore[index]
         taken = request.accept_mimetypes
-        if taken and not any(taken.quality(kind) for kind in ("application/json", PROBLEM)):
+        if taken and not any(taken.quality(kind) for kind in self._speaks[operation]):
             raise NotAcceptable
 
     def handle_http_exception(self, error: HTTPException) -> Response:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from kit import clock
-from notifications import school_messages, ticket_messages
+from notifications import school_messages, ticket_messages, visit_messages
 from notifications.automatic_texts import WHY_LEFT
 from notifications.models import MessageKind
 from notifications.wording import OTHER, Words
@@ -15,6 +15,7 @@ from notifications.wording import OTHER, Words
 INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
     **school_messages.INBOX,
     **ticket_messages.INBOX,
+    **visit_messages.INBOX,
     MessageKind.BILLS_PAID: {
         "vi": Words(
             "Đã thanh toán {amount}",
@@ -113,6 +114,7 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
 PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
     **school_messages.PUSH,
     **ticket_messages.PUSH,
+    **visit_messages.PUSH,
     MessageKind.BILLS_PAID: {
         "vi": Words("Thanh toán đã hoàn tất", "Mở ứng dụng để xem biên nhận."),
         "en": Words("Your payment is complete", "Open the app to see the receipt."),
@@ -317,7 +319,8 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
     `params` holds, as the kind needs them, `bills`, their names by language; `amount_vnd`, `state` and `reason` as
-    slugs, and `posted_on` as an ISO date. Unknown slugs get words that are true of any.
+    slugs, and `posted_on` as an ISO date. Of a visit it holds `place`, `starts_at` and `until_at` as ISO instants.
+    Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
     told: dict[str, str] = {}
@@ -325,6 +328,8 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
         told |= school_messages.words_of(params, language)
     elif kind in ticket_messages.INBOX:
         told |= ticket_messages.words_of(params, language)
+    elif kind in visit_messages.INBOX:
+        told |= visit_messages.words_of(params)
     elif "bills" in params:
         told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
     if "amount_vnd" in params:

@@ -33,6 +33,12 @@ class MessageKind(StrEnum):
     AUTOMATIC_LEFT = "automatic_left"
     TICKETS_READY = "tickets_ready"
     TICKETS_RETURNED = "tickets_returned"
+    VISIT_REMINDER = "visit_reminder"
+    TURN_NEAR = "turn_near"
+    PLACE_OFFERED = "place_offered"
+    PLACE_MISSED = "place_missed"
+    VISIT_CANCELLED = "visit_cancelled"
+    DRAW_LOST = "draw_lost"
 
 
 class AddressKind(StrEnum):

@@ -29,6 +29,8 @@ import persons.guard
 import persons.operations
 import persons.views
 import services.education.views
+import services.health.proofs
+import services.health.views
 import services.tourism.signing
 import services.tourism.views
 import services.utilities.providers
@@ -55,6 +57,8 @@ BLUEPRINTS = (
     services.utilities.views.blueprint,
     services.education.views.blueprint,
     services.tourism.views.blueprint,
+    services.health.views.blueprint,
+    services.health.views.fhir_blueprint,
     payments.views.blueprint,
     webhooks.views.blueprint,
     notifications.views.blueprint,
@@ -76,6 +80,7 @@ def compose(settings: Settings, *, pool_size: int | None = None, statement_timeo
     pages.use_key(settings.secret_key)
     services.tourism.signing.use_key(settings.secret_key)
     vault.use_keys(settings.vault_keys, index=settings.vault_index_key)
+    services.health.proofs.use_key(settings.secret_key)
     auth.tokens.use_key(
         settings.signing_key,
         issuer=settings.base_url,

@@ -13,6 +13,7 @@ import divisions.cli
 import payments.cli
 import persons.cli
 import services.education.cli
+import services.health.cli
 import services.tourism.cli
 import services.utilities.cli
 from kit.errors import DomainError
@@ -27,6 +28,7 @@ _ROOMS: dict[str, click.Group] = {
     "utilities": services.utilities.cli.commands,
     "education": services.education.cli.commands,
     "tourism": services.tourism.cli.commands,
+    "health": services.health.cli.commands,
 }
 _PATIENCE_MS = 60_000  # a batch of an import on a busy machine
 _EXPLAINS = f"{__name__}.explains"  # help needs no database

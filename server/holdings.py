@@ -9,6 +9,7 @@ import notifications.operations
 import payments.operations.personal
 import persons.operations.requests
 import services.education.operations.personal
+import services.health.operations.personal
 import services.tourism.operations.personal
 import services.utilities.operations.personal
 from persons.holdings import Holding
@@ -38,6 +39,11 @@ HOLDINGS: Mapping[str, Holding] = {
         tables=services.tourism.operations.personal.TABLES,
         export=services.tourism.operations.personal.export_citizen,
         erase=services.tourism.operations.personal.erase_citizen,
+    ),
+    "health": Holding(
+        tables=services.health.operations.personal.TABLES,
+        export=services.health.operations.personal.export_citizen,
+        erase=services.health.operations.personal.erase_citizen,
     ),
     "payments": Holding(
         tables=payments.operations.personal.TABLES,

@@ -12,6 +12,7 @@ import notifications.models
 import payments.models
 import persons.models
 import services.education.models
+import services.health.models
 import services.tourism.models
 import services.utilities.models
 import webhooks.models
@@ -29,6 +30,7 @@ ROOMS = (
     payments.models,
     services.utilities.models,
     services.tourism.models,
+    services.health.models,
     webhooks.models,
     services.education.models,
     notifications.models,

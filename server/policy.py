@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from auth.assurance import FRESH
 from auth.guard import Role, Rule
 from auth.models import Assurance
 from auth.organisation_models import OrganisationKind, StaffRole
-
-PUBLIC = Rule(frozenset(Role), open=True)
-# Those who come to get a token: an expired one in the header must not stop them.
-NEWCOMER = Rule(frozenset(Role), open=True, own_credentials=True)
-CITIZEN = Rule(frozenset({Role.CITIZEN}))
-# What would let a thief stay in, or see all there is: proved anew, and by more than a code to the phone.
-STRONG = Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PASSKEY, max_age=FRESH)
-
-
-def _staff(kind: OrganisationKind | None, *roles: StaffRole, **more: Any) -> Rule:  # noqa: ANN401 - the fields of a rule
-    """For members of organisations of a kind, or of any, in one of these roles."""
-    kinds = frozenset(OrganisationKind) if kind is None else frozenset({kind})
-    return Rule(frozenset(), staff=frozenset(roles), kinds=kinds, **more)
-
-
-def _provider(scope: str) -> Rule:
-    """For the system of a provider that was granted a scope, and for its clerks."""
-    return Rule(
-        frozenset({Role.PROVIDER}),
-        scope=scope,
-        staff=frozenset({StaffRole.CLERK}),
-        kinds=frozenset({OrganisationKind.PROVIDER}),
-    )
-
-
-# Those who review apps of others, for the province.
-REVIEWER = _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR)
-
-
-def _guides(*roles: StaffRole) -> Rule:
-    """For members of a tourism office."""
-    return _staff(OrganisationKind.TOURISM_OFFICE, *roles)
-
-
-# Those who look after the members and systems of their own organisation; the province's, of any.
-OPERATORS = _staff(None, StaffRole.OPERATOR)
-
-# A company's system that was granted it, or an operator of the company.
-WEBHOOKS = Rule(
-    frozenset({Role.PROVIDER}),
-    scope="webhooks:manage",
-    staff=frozenset({StaffRole.OPERATOR}),
-    kinds=frozenset({OrganisationKind.PROVIDER}),
+from server.rules import (
+    CITIZEN,
+    FRONT_DESK,
+    NEWCOMER,
+    OPERATORS,
+    PUBLIC,
+    REVIEWER,
+    SCHEDULES,
+    SCHOOL_APPROVER,
+    SCHOOL_EDITOR,
+    SCHOOL_OFFICE,
+    STRONG,
+    WEBHOOKS,
+    by_app,
+    by_mandate,
+    guides,
+    provider,
+    staff,
 )
-
-
-def _by_mandate(scope: str, *, app: str | None = None) -> Rule:
-    return Rule(frozenset({Role.CITIZEN}), act_for=scope, app=app)
-
-
-def _by_app(scope: str) -> Rule:
-    """The citizen, and an app of others that the citizen has allowed this scope; without an entry no app may."""
-    return Rule(frozenset({Role.CITIZEN}), app=scope)
-
-
-SCHOOL_EDITOR = _staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.EDITOR)
-SCHOOL_APPROVER = _staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.APPROVER)
-SCHOOL_OFFICE = _staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.EDITOR, StaffRole.APPROVER)
 
 POLICY: dict[str, Rule] = {
     # auth
@@ -75,7 +34,7 @@ POLICY: dict[str, Rule] = {
     "issueClientToken": NEWCOMER,
     "listSigningKeys": PUBLIC,
     "signOut": CITIZEN,
-    "getMe": _by_app("profile:read"),
+    "getMe": by_app("profile:read"),
     "listSessions": CITIZEN,
     "getSession": CITIZEN,
     "renameSession": CITIZEN,
@@ -100,20 +59,20 @@ POLICY: dict[str, Rule] = {
     "listMyInvitations": CITIZEN,
     "acceptInvitation": CITIZEN,
     "declineInvitation": CITIZEN,
-    "listOrganisations": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR),
-    "createOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
-    "suspendOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
-    "resumeOrganisation": _staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
-    "getOrganisation": _staff(None, *StaffRole),
+    "listOrganisations": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR),
+    "createOrganisation": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "suspendOrganisation": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "resumeOrganisation": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "getOrganisation": staff(None, *StaffRole),
     "listMembers": OPERATORS,
     "listMemberEvents": OPERATORS,
     "listInvitations": OPERATORS,
     "listClients": OPERATORS,
     # What lets somebody in is proved anew; what shuts somebody out is not held up.
-    "inviteMember": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
-    "changeMember": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
-    "createClient": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
-    "addClientCredential": _staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "inviteMember": staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "changeMember": staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "createClient": staff(None, StaffRole.OPERATOR, max_age=FRESH),
+    "addClientCredential": staff(None, StaffRole.OPERATOR, max_age=FRESH),
     "withdrawInvitation": OPERATORS,
     "removeMember": OPERATORS,
     "revokeClient": OPERATORS,
@@ -143,12 +102,12 @@ POLICY: dict[str, Rule] = {
     "listProviders": PUBLIC,
     "lookUpBills": CITIZEN,
     "linkAccount": CITIZEN,
-    "listAccounts": _by_app("bills:read"),
-    "getAccount": _by_app("bills:read"),
+    "listAccounts": by_app("bills:read"),
+    "getAccount": by_app("bills:read"),
     "unlinkAccount": CITIZEN,
-    "listBills": _by_mandate("bills:read", app="bills:read"),
-    "getBill": _by_mandate("bills:read", app="bills:read"),
-    "payBills": _by_mandate("bills:pay"),
+    "listBills": by_mandate("bills:read", app="bills:read"),
+    "getBill": by_mandate("bills:read", app="bills:read"),
+    "payBills": by_mandate("bills:pay"),
     # It takes money while the citizen is not there: proved anew. What stops it is not held up.
     "createAutomaticPayment": STRONG,
     "listAutomaticPayments": CITIZEN,
@@ -157,11 +116,11 @@ POLICY: dict[str, Rule] = {
     "listPlannedPayments": CITIZEN,
     "getPlannedPayment": CITIZEN,
     "skipPlannedPayment": CITIZEN,
-    "putProviderBill": _provider("bills:write"),
-    "closeProviderBill": _provider("bills:write"),
-    "importBills": _provider("bills:write"),
-    "getImport": _provider("bills:write"),
-    "listProviderPayments": _provider("payments:read"),
+    "putProviderBill": provider("bills:write"),
+    "closeProviderBill": provider("bills:write"),
+    "importBills": provider("bills:write"),
+    "getImport": provider("bills:write"),
+    "listProviderPayments": provider("payments:read"),
     # education
     "searchSchools": PUBLIC,
     "listSchoolSuggestions": PUBLIC,
@@ -237,38 +196,81 @@ POLICY: dict[str, Rule] = {
     "listTicketOrders": CITIZEN,
     "getTicketOrder": CITIZEN,
     "cancelTicketOrder": CITIZEN,
-    "listDrafts": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "addDraft": _guides(StaffRole.EDITOR),
-    "getDraft": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "changeDraft": _guides(StaffRole.EDITOR),
-    "sendDraft": _guides(StaffRole.EDITOR),
-    "answerDraft": _guides(StaffRole.APPROVER),
-    "addDraftOfRevision": _guides(StaffRole.EDITOR),
-    "getOwnGuide": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "removeGuide": _guides(StaffRole.APPROVER),
-    "importGuides": _guides(StaffRole.EDITOR),
-    "getGuideImport": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "listGuideReports": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "answerGuideReport": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "listStaleGuides": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "listBrokenLinks": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "addGuideMedia": _guides(StaffRole.EDITOR),
-    "getGuideMedia": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "changeGuideMedia": _guides(StaffRole.APPROVER),
-    "addPack": _guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "giveAlert": _guides(StaffRole.APPROVER, StaffRole.OPERATOR),
-    "endAlert": _guides(StaffRole.APPROVER, StaffRole.OPERATOR),
-    "addTicketType": _guides(StaffRole.APPROVER),
-    "addTicketDays": _guides(StaffRole.APPROVER),
-    "listTicketRefunds": _guides(StaffRole.CLERK, StaffRole.APPROVER),
-    "resumeTicketRefund": _guides(StaffRole.CLERK, StaffRole.APPROVER),
-    "confirmTicket": _guides(StaffRole.FRONT_DESK),
-    "sendGateScans": _guides(StaffRole.FRONT_DESK),
-    "listGateTickets": _guides(StaffRole.FRONT_DESK),
+    "listDrafts": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "addDraft": guides(StaffRole.EDITOR),
+    "getDraft": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "changeDraft": guides(StaffRole.EDITOR),
+    "sendDraft": guides(StaffRole.EDITOR),
+    "answerDraft": guides(StaffRole.APPROVER),
+    "addDraftOfRevision": guides(StaffRole.EDITOR),
+    "getOwnGuide": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "removeGuide": guides(StaffRole.APPROVER),
+    "importGuides": guides(StaffRole.EDITOR),
+    "getGuideImport": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "listGuideReports": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "answerGuideReport": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "listStaleGuides": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "listBrokenLinks": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "addGuideMedia": guides(StaffRole.EDITOR),
+    "getGuideMedia": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "changeGuideMedia": guides(StaffRole.APPROVER),
+    "addPack": guides(StaffRole.EDITOR, StaffRole.APPROVER),
+    "giveAlert": guides(StaffRole.APPROVER, StaffRole.OPERATOR),
+    "endAlert": guides(StaffRole.APPROVER, StaffRole.OPERATOR),
+    "addTicketType": guides(StaffRole.APPROVER),
+    "addTicketDays": guides(StaffRole.APPROVER),
+    "listTicketRefunds": guides(StaffRole.CLERK, StaffRole.APPROVER),
+    "resumeTicketRefund": guides(StaffRole.CLERK, StaffRole.APPROVER),
+    "confirmTicket": guides(StaffRole.FRONT_DESK),
+    "sendGateScans": guides(StaffRole.FRONT_DESK),
+    "listGateTickets": guides(StaffRole.FRONT_DESK),
+    # health
+    "searchFacilities": PUBLIC,
+    "listFacilityFeatures": PUBLIC,
+    "getFacility": PUBLIC,
+    "searchServices": PUBLIC,
+    "getAvailability": PUBLIC,
+    "getQueue": PUBLIC,
+    "listProofKeys": PUBLIC,
+    "holdPlaces": by_mandate("health:book"),
+    "getHold": by_mandate("health:book"),
+    "extendHold": by_mandate("health:book"),
+    "confirmHold": by_mandate("health:book"),
+    "cancelHold": by_mandate("health:book"),
+    "payDeposit": CITIZEN,
+    "listBookings": by_mandate("health:book"),
+    "getBooking": by_mandate("health:book"),
+    "moveBooking": by_mandate("health:book"),
+    "cancelBooking": by_mandate("health:book"),
+    "confirmAttendance": by_mandate("health:book"),
+    "addNoShowAppeal": CITIZEN,
+    "getBookingProof": by_mandate("health:book"),
+    "getTurn": by_mandate("health:book"),
+    "getBookingCalendar": by_mandate("health:book"),
+    "listWaits": CITIZEN,
+    "addWait": CITIZEN,
+    "getWait": CITIZEN,
+    "withdrawWait": CITIZEN,
+    "listDeskBookings": staff(OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK, shows_citizens=True),
+    "startClinicDay": FRONT_DESK,
+    "endClinicDay": FRONT_DESK,
+    "addCheckIn": FRONT_DESK,
+    "addWalkIn": FRONT_DESK,
+    "startNextCall": FRONT_DESK,
+    "markTicket": FRONT_DESK,
+    "cancelBookingByClinic": FRONT_DESK,
+    "resolveNoShowAppeal": FRONT_DESK,
+    "listMoves": FRONT_DESK,
+    "listDepositReturns": FRONT_DESK,
+    "listScheduleRules": SCHEDULES,
+    "addScheduleRule": SCHEDULES,
+    "endScheduleRule": SCHEDULES,
+    "addScheduleException": SCHEDULES,
+    "addPlaces": SCHEDULES,
     # payments
     # It holds what a payment is confirmed with: an app sees the list alone.
-    "getPayment": _by_mandate("bills:pay"),
-    "listPayments": _by_app("payments:read"),
+    "getPayment": by_mandate("bills:pay"),
+    "listPayments": by_app("payments:read"),
     "cancelPayment": CITIZEN,
     "receiveStripeWebhook": NEWCOMER,
     "getPaymentProof": CITIZEN,
@@ -277,14 +279,14 @@ POLICY: dict[str, Rule] = {
     "getCard": CITIZEN,
     "removeCard": CITIZEN,
     "listSignedRoots": PUBLIC,
-    "askRefund": _staff(OrganisationKind.PROVIDER, StaffRole.CLERK, max_age=FRESH),
-    "listRefunds": _staff(OrganisationKind.PROVIDER, StaffRole.CLERK, StaffRole.APPROVER),
-    "getRefund": _staff(OrganisationKind.PROVIDER, StaffRole.CLERK, StaffRole.APPROVER),
-    "approveRefund": _staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, max_age=FRESH),
-    "declineRefund": _staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, StaffRole.CLERK),
-    "listDiscrepancies": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
-    "proposeAdjustment": _staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
-    "approveAdjustment": _staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
+    "askRefund": staff(OrganisationKind.PROVIDER, StaffRole.CLERK, max_age=FRESH),
+    "listRefunds": staff(OrganisationKind.PROVIDER, StaffRole.CLERK, StaffRole.APPROVER),
+    "getRefund": staff(OrganisationKind.PROVIDER, StaffRole.CLERK, StaffRole.APPROVER),
+    "approveRefund": staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, max_age=FRESH),
+    "declineRefund": staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, StaffRole.CLERK),
+    "listDiscrepancies": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "proposeAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
+    "approveAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
     # webhooks
     "createWebhookEndpoint": WEBHOOKS,
     "listWebhookEndpoints": WEBHOOKS,
@@ -296,7 +298,42 @@ POLICY: dict[str, Rule] = {
     "listWebhookDeliveries": WEBHOOKS,
     "getWebhookDelivery": WEBHOOKS,
     "replayWebhookDelivery": WEBHOOKS,
-    "listProviderEvents": _provider("payments:read"),
+    "listProviderEvents": provider("payments:read"),
+    "listDraws": PUBLIC,
+    "getDraw": PUBLIC,
+    "listDrawTickets": PUBLIC,
+    "addDrawRequest": by_mandate("health:book"),
+    "listDrawRequests": by_mandate("health:book"),
+    "getDrawRequest": by_mandate("health:book"),
+    "withdrawDrawRequest": by_mandate("health:book"),
+    "addDraw": SCHEDULES,
+    "cancelDraw": SCHEDULES,
+    # clinics in FHIR
+    "getFhirCapability": PUBLIC,
+    "searchFhirOrganizations": PUBLIC,
+    "getFhirOrganization": PUBLIC,
+    "searchFhirLocations": PUBLIC,
+    "getFhirLocation": PUBLIC,
+    "searchFhirHealthcareServices": PUBLIC,
+    "getFhirHealthcareService": PUBLIC,
+    "searchFhirPractitioners": PUBLIC,
+    "getFhirPractitioner": PUBLIC,
+    "searchFhirPractitionerRoles": PUBLIC,
+    "getFhirPractitionerRole": PUBLIC,
+    "searchFhirSchedules": PUBLIC,
+    "getFhirSchedule": PUBLIC,
+    "searchFhirSlots": PUBLIC,
+    "getFhirSlot": PUBLIC,
+    "listFhirPlaces": PUBLIC,
+    "searchFhirPlaces": PUBLIC,
+    "getFhirFeed": PUBLIC,
+    "listFhirFeedLocations": PUBLIC,
+    "listFhirFeedSchedules": PUBLIC,
+    "listFhirFeedSlots": PUBLIC,
+    "searchFhirAppointments": by_mandate("health:book"),
+    "getFhirAppointment": by_mandate("health:book"),
+    "holdFhirPlace": by_mandate("health:book"),
+    "confirmFhirAppointment": by_mandate("health:book"),
     # notifications
     "listMessages": CITIZEN,
     "getMessage": CITIZEN,
@@ -305,7 +342,7 @@ POLICY: dict[str, Rule] = {
     "listDevices": CITIZEN,
     "removeDevice": CITIZEN,
     # persons
-    "getMyIdentity": _by_app("identity:read"),
+    "getMyIdentity": by_app("identity:read"),
     "changeMyIdentity": CITIZEN,
     "exportMyData": CITIZEN,
     "eraseMe": Rule(frozenset({Role.CITIZEN}), assurance=Assurance.PHONE, max_age=FRESH),

@@ -10,12 +10,15 @@ import notifications.flows
 import notifications.listeners
 import notifications.school_listeners
 import notifications.ticket_listeners
+import notifications.visit_listeners
 import payments.flows
 import payments.listeners
 import persons.holdings
 import persons.listeners
 import services.education.flows
 import services.education.listeners
+import services.health.flows
+import services.health.listeners
 import services.tourism.flows
 import services.tourism.listeners
 import services.tourism.operations
@@ -53,6 +56,14 @@ from payments.events import (
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
 from services.education.events import OpenDayCancelled, RoundChanged, RoundDue, SavedSchoolGone
+from services.health.events import (
+    BookingCancelledByClinic,
+    DrawLost,
+    OfferMissed,
+    PlaceOffered,
+    PlacesWithdrawn,
+    ReminderDue,
+)
 from services.tourism.events import TicketRefundDue, TicketsIssued
 from services.utilities.events import (
     AutomaticPaymentAnnounced,
@@ -69,6 +80,7 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         services.utilities.listeners.release_bills,
         services.utilities.listeners.leave_planned,
         services.tourism.listeners.release_places,
+        services.health.listeners.end_deposit,
         notifications.listeners.tell_payment_ended,
     ],
     CardRemoved: [services.utilities.listeners.end_with_card],
@@ -89,9 +101,14 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         services.utilities.listeners.follow_citizen,
         services.education.listeners.join_lists,
         services.tourism.listeners.follow_citizen,
+        services.health.listeners.follow_citizen,
         notifications.listeners.follow_citizen,
     ],
-    PaymentCaptured: [services.tourism.listeners.issue_tickets, webhooks.listeners.log_captured],
+    PaymentCaptured: [
+        services.tourism.listeners.issue_tickets,
+        services.health.listeners.book_paid,
+        webhooks.listeners.log_captured,
+    ],
     PaymentRefunded: [services.tourism.listeners.complete_refund, notifications.listeners.tell_refunded],
     RefundFailed: [services.tourism.listeners.reopen_refund],
     TicketsIssued: [notifications.ticket_listeners.tell_tickets_ready],
@@ -102,6 +119,11 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     RoundDue: [notifications.school_listeners.tell_round_due],
     SavedSchoolGone: [notifications.school_listeners.tell_school_gone],
     OpenDayCancelled: [notifications.school_listeners.tell_open_day_cancelled],
+    ReminderDue: [notifications.visit_listeners.tell_reminder],
+    PlaceOffered: [notifications.visit_listeners.tell_place_offered],
+    DrawLost: [notifications.visit_listeners.tell_draw_lost],
+    OfferMissed: [notifications.visit_listeners.tell_offer_missed],
+    BookingCancelledByClinic: [notifications.visit_listeners.tell_visit_cancelled],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -110,8 +132,13 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
     RefundRequested: [payments.flows.give_back],
-    PaymentAuthorised: [services.utilities.flows.recheck_and_capture, services.tourism.flows.capture_tickets],
+    PaymentAuthorised: [
+        services.utilities.flows.recheck_and_capture,
+        services.tourism.flows.capture_tickets,
+        services.health.flows.take_deposit,
+    ],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
+    PlacesWithdrawn: [services.health.flows.move_people],
     ImportRequested: [services.utilities.flows.run_import],
     BooksBroken: [notifications.flows.alarm_operator],
     CardRemoved: [payments.flows.forget_card],
@@ -162,6 +189,32 @@ def check_links() -> None:
     services.tourism.flows.check_links()
 
 
+def sweep_holds() -> None:
+    """Give back places that were held for too long."""
+    services.health.flows.sweep_holds()
+
+
+def run_draws() -> None:
+    """Draw the lots of clinics' days whose ten minutes are over."""
+    services.health.flows.run_draws()
+
+
+def remind() -> None:
+    """Say what is due before visits."""
+    services.health.flows.remind()
+
+
+def close_days() -> None:
+    """After the last visit of a day write down who did not come; move those for whom no place was found before."""
+    services.health.flows.close_days()
+    services.health.flows.move_all()
+
+
+def write_schedules() -> None:
+    """Make the places of clinics up to their horizons, every night."""
+    services.health.flows.write_schedules()
+
+
 def tidy() -> None:
     """Forget what is past its time: idempotency keys, sign-in codes, sessions; let signing keys take their turn."""
     with transaction() as session:
@@ -191,6 +244,11 @@ PERIODIC = {
     "*/2 * * * *": payments.flows.sweep_cards,
     "7 * * * *": payments.flows.sign_yesterday,
     "37 * * * *": services.utilities.flows.compare_with_providers,
+    "* * * * * */10": sweep_holds,
+    "* * * * * 2-59/5": run_draws,
+    "* * * * * */30": remind,
+    "*/10 * * * * 20": close_days,
+    "23 19 * * *": write_schedules,  # 02:23 in Vietnam
     "17 * * * *": tidy,
     "*/5 * * * * 20": remind_of_schools,
     "*/10 * * * * 40": refresh_school_snapshots,

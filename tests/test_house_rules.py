@@ -183,6 +183,7 @@ def test_a_room_begins_with_what_it_is_for_and_nothing_else() -> None:
         "services/utilities",
         "services/education",
         "services/tourism",
+        "services/health",
         "notifications",
         "kit",
         "sandbox",

@@ -2,12 +2,14 @@
 
 from divisions.operations.importing import Tick, import_areas, import_batch, import_changes, import_units, seed
 from divisions.operations.reading import (
+    communes_of,
     find_communes,
     get_commune,
     list_areas,
     list_communes,
     list_former_places,
     list_provinces,
+    province_of,
 )
 from divisions.operations.resolving import Candidate, OldCommune, Resolution, resolve, resolve_code, resolve_text
 
@@ -16,6 +18,7 @@ __all__ = [
     "OldCommune",
     "Resolution",
     "Tick",
+    "communes_of",
     "find_communes",
     "get_commune",
     "import_areas",
@@ -26,6 +29,7 @@ __all__ = [
     "list_communes",
     "list_former_places",
     "list_provinces",
+    "province_of",
     "resolve",
     "resolve_code",
     "resolve_text",

@@ -9,8 +9,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from kit import clock
-from services.tourism import lunar
+from kit import clock, lunar
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON_DAYS = 400  # a festival comes once a lunar year, which has at most 385 days

@@ -29,6 +29,8 @@ EXPECTED_REASONS = {
     MessageKind.AUTOMATIC_LEFT: {"over_ceiling", "too_late", "authentication_needed", "card_declined"},
 }  # fmt: skip
 
+CLINIC = {"place": "Bệnh viện Mắt", "starts_at": "2026-12-01T00:30:00+00:00"}
+
 
 Told = Iterator[tuple[MessageKind, dict[str, Any]]]
 
@@ -38,6 +40,7 @@ def every_message() -> Told:
     yield from of_ways_in()
     yield from of_schools()
     yield from of_tickets()
+    yield from of_visits()
 
 
 def of_bills() -> Told:
@@ -79,6 +82,14 @@ def of_tickets() -> Told:
         yield MessageKind.TICKETS_READY, {**VISIT, "count": number}
     for reason in (*messages.REASONS[MessageKind.TICKETS_RETURNED], "never_heard_of"):
         yield MessageKind.TICKETS_RETURNED, {**VISIT, "amount_vnd": 100_000, "reason": reason}
+
+
+def of_visits() -> Told:
+    for kind in (MessageKind.VISIT_REMINDER, MessageKind.PLACE_MISSED, MessageKind.VISIT_CANCELLED):
+        yield kind, CLINIC
+    for kind in (MessageKind.TURN_NEAR, MessageKind.DRAW_LOST):
+        yield kind, {"place": CLINIC["place"]}
+    yield MessageKind.PLACE_OFFERED, CLINIC | {"until_at": "2026-11-30T02:15:00+00:00"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -246,9 +246,8 @@ def test_a_citizen_takes_everything_along_and_every_room_contributes(an):
     assert told["payments"]["payments"][0]["id"] == str(payment_id)
     assert told["notifications"]["devices"][0]["address_ending"] == "f-an"
     empty = {f"{room}.{part}" for room, parts in told.items() for part, rows in parts.items() if not rows}
-    # What schools hold is told in tests/education/test_keep_a_list.py, what visitors take along in tests/tourism.
-    elsewhere = {f"education.{part}" for part in ("saved_schools", "round_reminders", "visits")}
-    elsewhere |= {f"tourism.{part}" for part in told["tourism"]}
+    # What rooms hold is told in their own tests: schools in test_keep_a_list.py, visitors in tests/tourism, clinics.
+    elsewhere = {f"{room}.{part}" for room in ("education", "tourism", "health") for part in told[room]}
     assert empty - elsewhere == {
         "utilities.accounts", "utilities.automatic_payments", "utilities.planned_payments",
         "payments.refunds", "payments.cards",

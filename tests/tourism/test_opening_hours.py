@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kit import clock
-from services.tourism import lunar, opening, wording
+from kit import clock, lunar
+from services.tourism import opening, wording
 from tests.tourism.guides import EVERY_DAY, daily
 
 # The days of the festival as calendars of Vietnam print them.

@@ -49,9 +49,14 @@ def lunar_years(day: date) -> tuple[int, int]:
 
 def new_year(year: int) -> date:
     """The first day of lunar year `year` (Tết). Raises ValueError outside of the known years."""
-    found = solar_day(year, 1, 1)
+    return day_of(year, 1, 1)
+
+
+def day_of(year: int, month: int, day: int) -> date:
+    """As `solar_day`, of a day that every year has. Raises ValueError outside of the known years."""
+    found = solar_day(year, month, day)
     if found is None:
-        raise ValueError(f"no lunar year {year}")
+        raise ValueError(f"no day {day} of month {month} in lunar year {year}")
     return found
 
 
