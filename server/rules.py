@@ -58,6 +58,7 @@ WEBHOOKS = Rule(
 
 
 def by_mandate(scope: str, *, app: str | None = None) -> Rule:
+    """The citizen, and whoever holds their mandate for this scope."""
     return Rule(frozenset({Role.CITIZEN}), act_for=scope, app=app)
 
 

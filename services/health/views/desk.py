@@ -33,8 +33,8 @@ from services.health.schemas.desk import (
     DeskBookingPageSchema,
     DeskQuery,
     MoveTasksSchema,
-    TicketChangeSchema,
     QueueTicketSchema,
+    TicketChangeSchema,
     WalkInSchema,
 )
 from services.health.views.door import BOOKING_ID, SERVICE_ID, blueprint
