@@ -134,7 +134,7 @@ def assemble(settings: Settings) -> Flask:
     """The web application of a process that is composed."""
     app = Flask("server", static_folder=None)
     # Nothing here is a coroutine; Flask would ask each function at every request.
-    app.ensure_sync = lambda function: function  # type: ignore[method-assign, assignment]
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     app.config.update(openapi.CONFIG, BASE_URL=settings.base_url)
     app.json = web.Json(app)
     quotas = Quotas(settings.requests_per_minute, shared_at=settings.ratelimit_url)
