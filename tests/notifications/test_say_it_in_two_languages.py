@@ -25,7 +25,6 @@ EXPECTED_REASONS = {
     MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
     MessageKind.MANDATE_REVOKED: {"principal", "agent"},
     MessageKind.AUTOMATIC_LEFT: {"over_ceiling", "too_late", "authentication_needed", "card_declined"},
-    MessageKind.AUTOMATIC_LEFT: {"over_ceiling", "too_late", "authentication_needed", "card_declined"},
 }  # fmt: skip
 
 
@@ -36,9 +35,6 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
             yield MessageKind.PAYMENT_ENDED, {"bills": BILLS, "state": state, "reason": reason}
     for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
         yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
-    yield MessageKind.AUTOMATIC_ANNOUNCED, {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-22"}
-    for reason in (*messages.REASONS[MessageKind.AUTOMATIC_LEFT], "never_heard_of"):
-        yield MessageKind.AUTOMATIC_LEFT, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
     yield MessageKind.AUTOMATIC_ANNOUNCED, {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-22"}
     for reason in (*messages.REASONS[MessageKind.AUTOMATIC_LEFT], "never_heard_of"):
         yield MessageKind.AUTOMATIC_LEFT, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
