@@ -116,7 +116,7 @@ _PROVINCE = (
     """,
     """
     INSERT INTO payment (id, created_at, citizen_id, holder_id, amount_vnd, captured_vnd, state, state_since, version)
-    SELECT gen_random_uuid(), now(), :me, 50000, 0, 'unknown', now() - interval '1 hour', 1
+    SELECT gen_random_uuid(), now(), :me, :me, 50000, 0, 'unknown', now() - interval '1 hour', 1
     FROM generate_series(1, 20)
     """,
 )
