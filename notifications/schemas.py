@@ -31,7 +31,7 @@ class MessageSchema(ma.Schema):
     subject_id = ma.fields.UUID(
         required=True,
         metadata={
-            "description": "The id of what it is about: a payment, session, passkey, mandate or planned payment."
+            "description": "The id of what it is about: a payment, session, passkey, mandate, planned payment, booking, round or order of tickets."
         },
     )
     title = ma.fields.String(required=True)
