@@ -30,9 +30,7 @@ class MessageSchema(ma.Schema):
     kind = Choice(MessageKind, required=True, metadata={"description": "What it is about. More kinds will come."})
     subject_id = ma.fields.UUID(
         required=True,
-        metadata={
-            "description": "The id of what it is about: a payment, session, passkey, mandate or planned payment."
-        },
+        metadata={"description": "The id of what it is about: a payment, session, passkey or mandate."},
     )
     title = ma.fields.String(required=True)
     body = ma.fields.String(required=True)

@@ -24,7 +24,6 @@ EXPECTED_REASONS = {
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
     MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
     MessageKind.MANDATE_REVOKED: {"principal", "agent"},
-    MessageKind.AUTOMATIC_LEFT: {"over_ceiling", "too_late", "authentication_needed", "card_declined"},
 }  # fmt: skip
 
 VISITS = (MessageKind.VISIT_REMINDER, MessageKind.TURN_NEAR, MessageKind.PLACE_OFFERED, MessageKind.PLACE_MISSED,
@@ -44,9 +43,6 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
             kind, {"place", "starts_at"}
         )
         yield kind, {name: value for name, value in VISIT.items() if name in needed}
-    yield MessageKind.AUTOMATIC_ANNOUNCED, {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-22"}
-    for reason in (*messages.REASONS[MessageKind.AUTOMATIC_LEFT], "never_heard_of"):
-        yield MessageKind.AUTOMATIC_LEFT, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
     for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
         for side in (*messages.REASONS[kind], "never_heard_of"):
             yield kind, {"reason": side}
