@@ -31,8 +31,8 @@ class MessageSchema(ma.Schema):
     subject_id = ma.fields.UUID(
         required=True,
         metadata={
-            "description": "The id of what it is about: a payment, session, passkey, mandate, planned payment, booking, "
-            "round of admission or order of tickets."
+            "description": "The id of what it is about: a payment, session, passkey, mandate, planned payment, "
+            "booking, round of admission or order of tickets."
         },
     )
     title = ma.fields.String(required=True)
