@@ -103,7 +103,7 @@ def given_back(outside: Outside) -> int:
 def charged(outside: Outside) -> int:
     """What is left with the gateway."""
     with transaction() as session:
-        return ledger.balance(session, ledger.GATEWAY_PENDING)
+        return sum(ledger.balance(session, one) for one in (ledger.GATEWAY_PENDING, ledger.GATEWAY_AVAILABLE))
 
 
 def test_a_place_is_booked_by_paying_its_deposit_and_not_without(an, slot, outside, work):
