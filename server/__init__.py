@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+# All that is imported here stays for good. Looking for garbage in it was a fifth of every process's start.
+gc.disable()
+
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -45,6 +50,9 @@ from kit.quotas import Quotas
 from server import openapi, probes, sandbox_clock, settings as environment, site, wiring
 from server.policy import POLICY
 from server.settings import Settings
+
+gc.freeze()
+gc.enable()
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
