@@ -1,4 +1,4 @@
-"""Measure: `python -m benchmarks [sign-in] [payments] [reads] [imports] [profile]`; all but the profile without any."""
+"""Measure: `python -m benchmarks [sign-in] [payments] [finalising] [reads] [imports] [clinics] [profile]`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import bills, payments, pgbench, reads, sign_in
+from benchmarks import bills, clinics, finalising, payments, pgbench, reads, sign_in
+from benchmarks.finalising import Finalised
 from benchmarks.house import ROOT, WEB_THREADS, WEB_WORKERS, House
 from benchmarks.load import Measured, percentile
 from benchmarks.payments import Roads
@@ -22,7 +23,7 @@ from benchmarks.pgbench import Baseline
 from benchmarks.statements import InProcess, Script, read_script
 from kit import database, embedded
 
-_USUAL = ("sign-in", "payments", "reads", "imports")
+_USUAL = ("sign-in", "payments", "finalising", "reads", "imports", "clinics")
 _WARM_UP = 10  # payments of each app that do not count
 _READ = 8  # payments made to read their SQL: enough that every statement is prepared
 _PROFILED = 20
@@ -64,30 +65,48 @@ def _measure(house: House, asked: argparse.Namespace) -> None:
         house.start(name)
     if "sign-in" in asked.parts:
         _tell_sign_in(house, asked.sign_ins)
-    if asked.parts - {"imports", "sign-in"}:
+    if asked.parts - {"imports", "sign-in", "finalising", "clinics"}:
         bills.send_file(house, file)
-        households = bills.move_in(house, asked.clients)
-        roads = payments.pay(house, households, _WARM_UP)
-        if "payments" in asked.parts:
-            roads = payments.pay(house, households, each)
-        bills.sign_in_again(house, households)
-        if "reads" in asked.parts:
-            _tell_reads(reads.read(households, asked.reads))
-        bills.sign_in_again(house, households)
-        inside, mine = InProcess(house), households[0].bills
-        script = read_script(house, inside, households[0], [mine.pop() for _ in range(_READ)])
-        if "profile" in asked.parts:
-            _tell_profile(inside.profile(households[0], [mine.pop() for _ in range(_PROFILED)]))
-        if "payments" in asked.parts:
-            # A copy of the database can only be made while nobody is connected to it.
-            house.stop("web", "worker")
-            database.disconnect()
-            _tell_payments(roads, asked.clients, script, pgbench.run(house, script, clients=asked.clients, each=each))
-            for name in ("web", "worker"):
-                house.start(name)
+        _measure_households(house, asked, each)
+    if "finalising" in asked.parts:
+        _finalise(house, asked.clients, each)
     if "imports" in asked.parts:
         _tell_imports(house, asked.bills)
+    if "clinics" in asked.parts:
+        _tell_reads(clinics.poll(house))
+        _tell_rush(clinics.rush(house))
     _say(f"\n{_load()} at the end")
+
+
+def _measure_households(house: House, asked: argparse.Namespace, each: int) -> None:
+    households = bills.move_in(house, asked.clients)
+    roads = payments.pay(house, households, _WARM_UP)
+    if "payments" in asked.parts:
+        roads = payments.pay(house, households, each)
+    bills.sign_in_again(house, households)
+    if "reads" in asked.parts:
+        _tell_reads(reads.read(households, asked.reads))
+    bills.sign_in_again(house, households)
+    inside, mine = InProcess(house), households[0].bills
+    script = read_script(house, inside, households[0], [mine.pop() for _ in range(_READ)])
+    if "profile" in asked.parts:
+        _tell_profile(inside.profile(households[0], [mine.pop() for _ in range(_PROFILED)]))
+    if "payments" in asked.parts:
+        # A copy of the database can only be made while nobody is connected to it.
+        house.stop("web", "worker")
+        database.disconnect()
+        _tell_payments(roads, asked.clients, script, pgbench.run(house, script, clients=asked.clients, each=each))
+        for name in ("web", "worker"):
+            house.start(name)
+
+
+def _finalise(house: House, clients: int, each: int) -> None:
+    # A copy of the database can only be made while nobody is connected to it.
+    house.stop("web", "worker")
+    database.disconnect()
+    _tell_finalising(finalising.finalise(house, clients=clients, each=each), clients)
+    for name in ("web", "worker"):
+        house.start(name)
 
 
 def _tell_sign_in(house: House, count: int) -> None:
@@ -149,6 +168,20 @@ def _tell_payments(roads: Roads, clients: int, script: Script, baseline: Baselin
     )
 
 
+def _tell_finalising(done: Finalised, clients: int) -> None:
+    _table(
+        f"Finalising {len(done.ours.latencies)} payments, {clients} at once: state, journal, entries, job, one commit",
+        ("", "finalised/s", "p50 ms", "p99 ms"),
+        [
+            (name, f"{taken.rate:.0f}", *(f"{taken.milliseconds(p):.2f}" for p in (0.5, 0.99)))
+            for name, taken in (("our code, in one process", done.ours), ("pgbench, the same SQL", done.alone))
+        ]
+        + [("ours / the SQL alone", f"{done.ours.rate / done.alone.rate:.2f}", "", "")],
+    )
+    kinds = Counter(line.split()[0] for line in done.script.statements)
+    _say(f"\nSQL of finalising one: {len(done.script.statements)} statements ({_listed(kinds)})")
+
+
 def _tell_reads(measured: Iterable[tuple[str, Measured]]) -> None:
     _table(
         "Reads over HTTP",
@@ -156,6 +189,22 @@ def _tell_reads(measured: Iterable[tuple[str, Measured]]) -> None:
         [
             (operation, f"{taken.rate:.0f}", *(f"{taken.milliseconds(p):.1f}" for p in (0.5, 0.99)))
             for operation, taken in measured
+        ],
+    )
+
+
+def _tell_rush(rush: clinics.Rush) -> None:
+    answers = rush.attempts
+    _table(
+        f"{clinics.ATTEMPTS} people on {clinics.CLIENTS} connections ask for {clinics.PLACES} places of one morning",
+        ("", ""),
+        [
+            ("attempts/s", f"{answers.rate:.0f}"),
+            ("p50 ms", f"{answers.milliseconds(0.5):.0f}"),
+            ("p99 ms", f"{answers.milliseconds(0.99):.0f}"),
+            ("answers", _listed(Counter(map(str, answers.statuses.elements())))),
+            ("refusals", _listed(rush.refusals)),
+            ("held, by how many people, counted as taken", f"{rush.held}, {rush.people}, {rush.taken}"),
         ],
     )
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 from kit import clock
 
 _sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+_readers: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
@@ -94,6 +95,7 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 2_500, 
         connect_args=arguments,
     )
     _sessions.configure(bind=engine)
+    _readers.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
     return engine
 
 
@@ -103,12 +105,23 @@ def disconnect() -> None:
     if engine is not None:
         engine.dispose()
         _sessions.configure(bind=None)
+        _readers.configure(bind=None)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
     """One unit of work: commits on a clean exit, rolls back on any exception."""
     with _sessions() as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Single statements that only read, each on its own: no BEGIN and no COMMIT go over the line.
+
+    For hot public lists of one statement; whatever needs two statements to agree belongs into `transaction`.
+    """
+    with _readers() as session:
         yield session
 
 

@@ -51,6 +51,10 @@ class Outcome:
     resource_id: UUID
     replayed: bool
 
+    def of(self, resource_id: UUID) -> Outcome:
+        """The same outcome for what was made together with the resource: a payment with its order."""
+        return Outcome(resource_id, self.replayed)
+
 
 # Built once: building them anew for every request would cost twice what running them does.
 _KEYS = cast("Table", IdempotencyKey.__table__)

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -18,11 +19,13 @@ import structlog
 ALLOWED = frozenset({
     "timestamp", "level", "event", "logger", "request_id", "trace_id", "method", "route", "operation", "status", "ms",
     "actor", "code", "error", "where", "task", "job", "attempts", "state", "payment_id", "count", "provider", "url",
-    "process", "seconds", "version", "promise", "refund_id", "event_type", "reason", "kind",
+    "process", "seconds", "version", "promise", "refund_id", "card_id", "event_type", "reason",
+    "kind",
 })  # fmt: skip
 _OURS = "citizen"
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(_OURS)
 _key = b""
+_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _PLAIN = re.compile("[A-Za-z_ ]{1,60}(?: [0-9]{3})?")
 
 
@@ -60,6 +63,33 @@ def configure(*, key: bytes, level: str = "INFO") -> None:
 def pseudonym(caller: str) -> str:
     """The same short code for the same caller, from which nobody without the key gets back to the person."""
     return hmac.new(_key, caller.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def tell_request(
+    *,
+    request_id: str,
+    method: str,
+    route: str | None,
+    operation: str | None,
+    status: int,
+    started: float,
+    caller: str | None,
+    traceparent: str,
+    code: str | None = None,
+) -> None:
+    """Write the line of one answered request; `started` is a reading of the stopwatch."""
+    logger.info(
+        "request",
+        request_id=request_id,
+        method=method,
+        route=route,
+        operation=operation,
+        status=status,
+        ms=round((time.perf_counter() - started) * 1000, 1),
+        actor=pseudonym(caller) if caller else None,
+        code=code,
+        trace_id=trace[1] if (trace := _TRACE.fullmatch(traceparent)) else None,
+    )
 
 
 class _Lines(logging.Formatter):

@@ -83,7 +83,7 @@ def page(
     altered, or belongs to another question. Each row must carry the columns of `by` under their names. An `endless`
     list gives a cursor on its last page too, from which what is added later will be read.
     """
-    bound_to = hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
+    bound_to = _bound(question)
     if cursor is not None:
         after = _read(cursor, bound_to, by)
         keys = tuple_(*by)
@@ -98,11 +98,30 @@ def page(
     return Page(rows[:limit], _signer["cursor"].dumps([bound_to, *map(_plain, values)]))
 
 
+def write_cursor(question: object, values: Sequence[Any]) -> str:
+    """The cursor behind a row with these values, for lists that run a statement of their own; see `page`."""
+    sealed: str = _signer["cursor"].dumps([_bound(question), *map(_plain, values)])
+    return sealed
+
+
+def read_cursor(cursor: str, question: object, kinds: Sequence[type]) -> tuple[Any, ...]:
+    """The values `write_cursor` was given for the same question; raises MalformedRequest for any other cursor."""
+    return _opened(cursor, _bound(question), kinds)
+
+
+def _bound(question: object) -> str:
+    return hashlib.sha256(json.dumps(question, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _read(cursor: str, bound_to: str, by: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+    return _opened(cursor, bound_to, [column.type.python_type for column in by])
+
+
+def _opened(cursor: str, bound_to: str, kinds: Sequence[type]) -> tuple[Any, ...]:
     flaw = Flaw("cursor", "cursor", "Con trỏ trang không hợp lệ cho câu hỏi này.", "The cursor does not fit here.")
     try:
         bound, *values = _signer["cursor"].loads(cursor)
-        after = tuple(_typed(column.type.python_type, value) for column, value in zip(by, values, strict=True))
+        after = tuple(_typed(kind, value) for kind, value in zip(kinds, values, strict=True))
     except (BadData, ValueError, TypeError) as exc:
         raise MalformedRequest(errors=[flaw]) from exc
     if bound != bound_to:

@@ -181,6 +181,21 @@ class StrictParser(FlaskParser):
         raise MalformedRequest(errors=flaws) from error
 
 
+class RepeatingParser(StrictParser):
+    """The same for standards in which a parameter may stand more than once: where its schema takes a list."""
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ANN401 - the library's signature
+        """The query string, which must be UTF-8, and names what is no list once."""
+        lists = {field.data_key or name for name, field in schema.fields.items() if isinstance(field, ma.fields.List)}
+        check_urlencoded(req.query_string)
+        once = MultiDict([(name, value) for name, value in req.args.items(multi=True) if name not in lists])
+        _check_parameters(once, "")
+        for name in lists:
+            for value in req.args.getlist(name):
+                check_text(value, name)
+        return FlaskParser.load_querystring(self, req, schema)
+
+
 def unknown_parameter(name: str) -> Flaw:
     """What is wrong with a parameter that an operation does not know."""
     return _flaw("Unknown field.", name)

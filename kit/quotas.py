@@ -78,7 +78,8 @@ class Quotas:
         return self._tell(spent, _WINDOW_SECONDS - passed)
 
     def _tell(self, spent: int, left_seconds: float) -> Quota:
-        reset = max(1, math.ceil(left_seconds))
+        # A hair more than a window may be left: sums of floats are rounded, and another thread may have begun it since.
+        reset = min(_WINDOW_SECONDS, max(1, math.ceil(left_seconds)))
         return Quota(self._limit, max(0, self._limit - spent), reset, exceeded=spent > self._limit)
 
 

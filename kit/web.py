@@ -41,9 +41,9 @@ from kit.text import clean
 PROBLEM = "application/problem+json"
 _TOLD_IN_A_LANGUAGE = frozenset({"application/json", PROBLEM, "text/html"})
 LANGUAGES = ("vi", "en")
+_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"})
 _LONGEST_KEY = 255
 _KEY = re.compile(rf"[ -~]{{1,{_LONGEST_KEY}}}")
-_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -95,6 +95,8 @@ class Blueprint(flask_smorest.Blueprint):
     """A room's doors: operations with strict parsing and documented refusals."""
 
     ARGUMENTS_PARSER = StrictParser()
+    # Types of which an Accept must take one; a room that answers in the JSON of a standard adds its own.
+    speaks: tuple[str, ...] = ("application/json", PROBLEM)
 
     def raises(self, *errors: type[DomainError]) -> Callable[[_View], _View]:
         """Document that the operation may answer with these refusals."""
@@ -160,6 +162,7 @@ class Api(flask_smorest.Api):
     def __init__(self, app: Flask, **kwargs: Any) -> None:  # noqa: ANN401 - the library's options
         self.operations: dict[tuple[str, str], str] = {}  # (endpoint, method) -> operationId
         self._querying: set[str] = set()  # the operations that take parameters in the query string
+        self._speaks: dict[str, tuple[str, ...]] = {}  # operationId -> the types it answers in
         super().__init__(app, **kwargs)
         # "//" is another path, not one to be redirected to: the policy holds for what was asked, or it is not found.
         app.url_map.merge_slashes = False
@@ -176,6 +179,7 @@ class Api(flask_smorest.Api):
                     continue
                 operation = doc["manual_doc"]["operationId"]
                 self.operations[f"{blp.name}.{endpoint}", method.upper()] = operation
+                self._speaks[operation] = blp.speaks
                 if any(taken["in"] == "query" for taken in doc.get("arguments", {}).get("parameters", ())):
                     self._querying.add(operation)
         super().register_blueprint(blp, **kwargs)
@@ -201,7 +205,7 @@ class Api(flask_smorest.Api):
                     raise NotFound  # nothing stored can be named so
                 request.view_args[name] = clean(value)  # type: ignore[index]
         taken = request.accept_mimetypes
-        if taken and not any(taken.quality(kind) for kind in ("application/json", PROBLEM)):
+        if taken and not any(taken.quality(kind) for kind in self._speaks[operation]):
             raise NotAcceptable
 
     def handle_http_exception(self, error: HTTPException) -> Response:
@@ -284,11 +288,16 @@ def language() -> str:
 def request_id() -> str:
     """This request's id: the caller's X-Request-Id when it is a UUID, else a new one."""
     if "request_id" not in g:
-        try:
-            g.request_id = str(UUID(request.headers.get("X-Request-Id", "")))
-        except ValueError:
-            g.request_id = str(uuid4())
+        g.request_id = known_request_id(request.headers.get("X-Request-Id", ""))
     return str(g.request_id)
+
+
+def known_request_id(told: str) -> str:
+    """The caller's request id when it is a UUID, else a new one."""
+    try:
+        return str(UUID(told))
+    except ValueError:
+        return str(uuid4())
 
 
 def request_key(asked: object) -> RequestKey:
@@ -336,7 +345,7 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if response.mimetype in _TOLD_IN_A_LANGUAGE:
-        response.headers["Content-Language"] = language()
+        response.headers.setdefault("Content-Language", language())
     if g.get("replayed"):
         response.headers["Idempotency-Replayed"] = "true"
     if (age := g.get("public_max_age")) is not None and response.status_code == 200:  # noqa: PLR2004
@@ -347,7 +356,7 @@ def finish(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
     if response.status_code < 300 and (etag := g.get("etag")):  # noqa: PLR2004 - a refusal is not the resource
         response.set_etag(etag)
-    if request.method in {"GET", "HEAD"} and "ETag" in response.headers:
+    if request.method in {"GET", "HEAD"} and "ETag" in response.headers and not _CONDITIONS.isdisjoint(request.environ):
         response.make_conditional(request)
     return response
 
@@ -359,18 +368,17 @@ def begin() -> None:
 
 def log_request(response: Response) -> Response:
     """One line per request: route template, never the path; who only as a pseudonym."""
-    logs.logger.info(
-        "request",
+    logs.tell_request(
         request_id=request_id(),
         # A method is whatever the caller writes.
         method=request.method if request.method in _METHODS else "OTHER",
         route=str(request.url_rule) if request.url_rule else None,
         operation=g.get("operation_id"),
         status=response.status_code,
-        ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
-        actor=logs.pseudonym(g.caller_key) if g.get("caller_key") else None,
+        started=g.get("started", time.perf_counter()),
+        caller=g.get("caller_key"),
         code=g.get("problem_code"),
-        trace_id=trace[1] if (trace := _TRACE.fullmatch(request.headers.get("traceparent", ""))) else None,
+        traceparent=request.headers.get("traceparent", ""),
     )
     return response
 

@@ -10,7 +10,7 @@ from auth.events import MemberInvited, PhoneChallengeStarted
 from kit import clock, logs
 from kit.database import transaction
 from kit.events import TryLater
-from notifications import messages, operations, push, sms
+from notifications import messages, operations, push, sms, visit_messages
 from notifications.events import MessagePosted
 from notifications.operations import DuePush, PushResult
 from payments.events import BooksBroken
@@ -23,10 +23,11 @@ _operator: dict[str, str | None] = {"phone": None}
 
 
 def push_message(event: MessagePosted) -> None:
-    """Hint at a message on each of its citizen's phones that has not been told yet.
+    """Hint at a message on each of its citizen's phones that has not been told yet; who has none gets a text of a few.
 
-    Raises TryLater while Firebase can't be reached or wants to be left alone; what was sent is not sent again. A crash
-    between sending and writing that down repeats a push, and the phone shows it in place of the first.
+    Raises TryLater while Firebase or the text message company can't be reached or wants to be left alone; what was sent
+    is not sent again. A crash between sending and writing that down repeats a push, and the phone shows it in place of
+    the first; a text is delivered once.
     """
     with transaction() as session:
         before = datetime.fromisoformat(event.registered_before) if event.registered_before else None
@@ -52,6 +53,9 @@ def push_message(event: MessagePosted) -> None:
             operations.record_pushes(session, event.message_id, results)
     if wait is not None:
         raise TryLater(wait)
+    # Nobody was reached, perhaps because the app has gone from the last phone.
+    if PushResult.SENT not in results.values():
+        _text_instead(event.message_id)
 
 
 def send_code(event: PhoneChallengeStarted) -> None:
@@ -111,6 +115,20 @@ def alarm_operator(event: BooksBroken) -> None:
         logs.logger.error("sms_refused", code=refused.code)
     except sms.SmsDelayed as delayed:
         raise TryLater(delayed.retry_after or _SOON_SECONDS) from delayed
+
+
+def _text_instead(message_id: UUID) -> None:
+    with transaction() as session:
+        due = operations.find_text(session, message_id, visit_messages.TEXT)
+    if due is None:
+        return
+    try:
+        sms.send(due.phone, visit_messages.short_text(due.kind, due.params, due.language), key=str(message_id))
+    except sms.SmsRefused as refused:
+        logs.logger.error("sms_refused", code=refused.code)
+    except sms.SmsDelayed as delayed:
+        logs.logger.warning("sms_delayed", code=delayed.code)
+        raise TryLater(min(delayed.retry_after or _SOON_SECONDS, _LONGEST_WAIT_SECONDS)) from delayed
 
 
 def _send(message_id: UUID, phone: DuePush) -> None:

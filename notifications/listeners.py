@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 import auth.operations
 import payments.operations
+import services.utilities.operations
 from auth.events import AppAllowed, CitizensJoined, DeviceSignedIn, PasskeyAdded, SessionEndedByReuse
 from kit import clock
 from kit.events import emit
@@ -20,7 +21,8 @@ from notifications.models import MessageKind
 from payments.events import PaymentEnded, PaymentRefunded
 from payments.models import PaymentItem, Posting
 from persons.events import MandateAccepted, MandateRevoked
-from services.utilities.events import BillsPaid, BillsReturned
+from services.utilities.events import AutomaticPaymentAnnounced, AutomaticPaymentLeft, BillsPaid, BillsReturned
+from services.utilities.operations import Planned
 
 # The app showed these as they happened: they belong into the inbox, but a phone need not buzz for them.
 SEEN_ON_SCREEN = frozenset({
@@ -105,6 +107,27 @@ def tell_refunded(session: Session, event: PaymentRefunded) -> None:
         "reason": "refunded_by_provider",
     }
     _tell(session, event.citizen_id, MessageKind.BILLS_RETURNED, event.refund_id, params)
+
+
+def tell_automatic_announced(session: Session, event: AutomaticPaymentAnnounced) -> None:
+    """A bill will be paid by itself: the citizen hears of it in time to skip it."""
+    planned = services.utilities.operations.find_planned(session, event.planned_id)
+    if planned is not None:
+        params = _of_planned(planned) | {"posted_on": clock.local(planned.found.pay_at).date().isoformat()}
+        _tell(session, event.citizen_id, MessageKind.AUTOMATIC_ANNOUNCED, event.planned_id, params)
+
+
+def tell_automatic_left(session: Session, event: AutomaticPaymentLeft) -> None:
+    """A bill was not paid by itself: the citizen has to, and hears why."""
+    planned = services.utilities.operations.find_planned(session, event.planned_id)
+    if planned is not None:
+        params = _of_planned(planned) | {"reason": event.reason}
+        _tell(session, event.citizen_id, MessageKind.AUTOMATIC_LEFT, event.planned_id, params)
+
+
+def _of_planned(planned: Planned) -> dict[str, Any]:
+    claim = planned.claim
+    return {"bills": [{"vi": claim.label_vi, "en": claim.label_en}], "amount_vnd": planned.found.amount_vnd}
 
 
 def _items(

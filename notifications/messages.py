@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from kit import clock
+from notifications import school_messages, ticket_messages, visit_messages
+from notifications.automatic_texts import WHY_LEFT
 from notifications.models import MessageKind
-
-# Slugs come from other rooms and may grow; what is not known here is told in words that are true of every reason.
-OTHER = "other"
-
-
-@dataclass(frozen=True)
-class Words:
-    """A headline and what stands under it."""
-
-    title: str
-    body: str
-
+from notifications.wording import OTHER, Words
 
 INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
+    **school_messages.INBOX,
+    **ticket_messages.INBOX,
+    **visit_messages.INBOX,
     MessageKind.BILLS_PAID: {
         "vi": Words(
             "Đã thanh toán {amount}",
@@ -101,10 +94,27 @@ INBOX: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Ủy quyền đã kết thúc", "{reason}"),
         "en": Words("A mandate has ended", "{reason}"),
     },
+    MessageKind.AUTOMATIC_ANNOUNCED: {
+        "vi": Words(
+            "Ngày {date} sẽ tự động thanh toán {amount}",
+            "{bills}. Bạn không cần làm gì. Nếu không muốn, hãy bấm Bỏ qua trước ngày {date}.",
+        ),
+        "en": Words(
+            "{amount} will be paid by itself on {date}",
+            "{bills}. You need not do anything. If you do not want it, press Skip before {date}.",
+        ),
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "vi": Words("Mời bạn tự thanh toán {amount}", "{reason} Hóa đơn chưa được trả: {bills}."),
+        "en": Words("Please pay {amount} yourself", "{reason} Not paid yet: {bills}."),
+    },
 }
 
 # Shown on a locked screen to whoever stands near: no amount, no name, no code.
 PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
+    **school_messages.PUSH,
+    **ticket_messages.PUSH,
+    **visit_messages.PUSH,
     MessageKind.BILLS_PAID: {
         "vi": Words("Thanh toán đã hoàn tất", "Mở ứng dụng để xem biên nhận."),
         "en": Words("Your payment is complete", "Open the app to see the receipt."),
@@ -130,6 +140,14 @@ PUSH: Mapping[MessageKind, Mapping[str, Words]] = {
         "vi": Words("Ủy quyền đã kết thúc", "Mở ứng dụng để xem chi tiết."),
         "en": Words("A mandate has ended", "Open the app for the details."),
     },
+    MessageKind.AUTOMATIC_ANNOUNCED: {
+        "vi": Words("Sắp tự động thanh toán một hóa đơn", "Mở ứng dụng để xem, hoặc bỏ qua lần này."),
+        "en": Words("A bill will be paid by itself soon", "Open the app to see it, or to skip it."),
+    },
+    MessageKind.AUTOMATIC_LEFT: {
+        "vi": Words("Một hóa đơn cần bạn thanh toán", "Không tự động trả được. Mở ứng dụng để thanh toán."),
+        "en": Words("A bill needs you", "It could not be paid by itself. Open the app to pay it."),
+    },
 }
 
 OUTCOMES: Mapping[str, Mapping[str, str]] = {
@@ -140,6 +158,7 @@ OUTCOMES: Mapping[str, Mapping[str, str]] = {
 }
 
 REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
+    **ticket_messages.REASONS,
     MessageKind.PAYMENT_ENDED: {
         "card_declined": {
             "vi": "Ngân hàng không chấp nhận thẻ này. Bạn hãy thử thẻ khác hoặc hỏi ngân hàng phát hành thẻ.",
@@ -273,6 +292,7 @@ REASONS: Mapping[MessageKind, Mapping[str, Mapping[str, str]]] = {
             "en": "You will find the details under Mandates.",
         },
     },
+    MessageKind.AUTOMATIC_LEFT: WHY_LEFT,
 }
 
 # More of them would hide the sentence around them; the payment itself lists all.
@@ -299,11 +319,18 @@ def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> 
     """A message as its citizen reads it; raises KeyError when `params` lacks what the kind speaks of.
 
     `params` holds, as the kind needs them, `bills`, their names by language; `amount_vnd`, `state` and `reason` as
-    slugs, and `posted_on` as an ISO date. Unknown slugs get words that are true of any.
+    slugs, and `posted_on` as an ISO date. Of a visit it holds `place`, `starts_at` and `until_at` as ISO instants.
+    Unknown slugs get words that are true of any.
     """
     words = INBOX[kind][language]
-    told = {}
-    if "bills" in params:
+    told: dict[str, str] = {}
+    if kind in school_messages.INBOX:
+        told |= school_messages.words_of(params, language)
+    elif kind in ticket_messages.INBOX:
+        told |= ticket_messages.words_of(params, language)
+    elif kind in visit_messages.INBOX:
+        told |= visit_messages.words_of(params)
+    elif "bills" in params:
         told["bills"] = _name_bills([bill[language] for bill in params["bills"]], language)
     if "amount_vnd" in params:
         told["amount"] = money(params["amount_vnd"])

@@ -26,6 +26,19 @@ class MessageKind(StrEnum):
     APP_ALLOWED = "app_allowed"
     MANDATE_ACCEPTED = "mandate_accepted"
     MANDATE_REVOKED = "mandate_revoked"
+    SCHOOL_ROUND = "school_round"
+    SCHOOL_GONE = "school_gone"
+    OPEN_DAY_CANCELLED = "open_day_cancelled"
+    AUTOMATIC_ANNOUNCED = "automatic_announced"
+    AUTOMATIC_LEFT = "automatic_left"
+    TICKETS_READY = "tickets_ready"
+    TICKETS_RETURNED = "tickets_returned"
+    VISIT_REMINDER = "visit_reminder"
+    TURN_NEAR = "turn_near"
+    PLACE_OFFERED = "place_offered"
+    PLACE_MISSED = "place_missed"
+    VISIT_CANCELLED = "visit_cancelled"
+    DRAW_LOST = "draw_lost"
 
 
 class AddressKind(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from sqlalchemy import case, delete, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+import auth.operations
 from auth.models import Language
 from kit import clock, export
 from kit.errors import NotFound, PreconditionFailed
@@ -43,6 +44,16 @@ class DuePush:
     address_kind: AddressKind
     language: Language
     attempts: int
+
+
+@dataclass(frozen=True)
+class DueText:
+    """A message for somebody whom no phone can be shown it: a text to their number (E.164) instead."""
+
+    kind: MessageKind
+    params: Mapping[str, Any]
+    phone: str
+    language: Language
 
 
 @dataclass(frozen=True)
@@ -216,6 +227,20 @@ def start_pushes(session: Session, message_id: UUID, *, registered_before: datet
             .on_conflict_do_nothing()
         )
     return [DuePush(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def find_text(session: Session, message_id: UUID, kinds: Collection[MessageKind]) -> DueText | None:
+    """What to text to a citizen without any device, when the message is of one of `kinds` and has not been read."""
+    has_device = select(Device.id).where(Device.citizen_id == Message.citizen_id).exists()
+    row = session.execute(
+        select(Message.citizen_id, Message.kind, Message.params).where(
+            Message.id == message_id, Message.kind.in_(kinds), Message.read_at.is_(None), ~has_device
+        )
+    ).one_or_none()
+    phone = None if row is None else auth.operations.find_phone(session, row.citizen_id)
+    if row is None or phone is None:
+        return None
+    return DueText(row.kind, row.params, phone, auth.operations.get_language(session, row.citizen_id))
 
 
 def record_pushes(session: Session, message_id: UUID, results: Mapping[UUID, PushResult]) -> None:

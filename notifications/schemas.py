@@ -30,7 +30,10 @@ class MessageSchema(ma.Schema):
     kind = Choice(MessageKind, required=True, metadata={"description": "What it is about. More kinds will come."})
     subject_id = ma.fields.UUID(
         required=True,
-        metadata={"description": "The id of what it is about: a payment, session, passkey or mandate."},
+        metadata={
+            "description": "The id of what it is about: a payment, session, passkey, mandate, planned payment, "
+            "booking, round of admission or order of tickets."
+        },
     )
     title = ma.fields.String(required=True)
     body = ma.fields.String(required=True)

@@ -14,8 +14,10 @@ from payments.errors import StatementRefused
 _COLUMNS = ("reference", "booked_on", "amount_vnd", "purpose")
 _TOTALS = ("opening_vnd", "closing_vnd")
 _AMOUNT = re.compile(r"-?[0-9]{1,15}|-?[0-9]{1,3}(\.[0-9]{3}){1,4}|-?[0-9]{1,3}(,[0-9]{3}){1,4}")
-_LARGEST_BYTES = 10_000_000
-_LONGEST = 500
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,100}")
+_REVISION = re.compile(r"[1-9][0-9]?")
+LARGEST_BYTES = 10_000_000
+LONGEST = 500
 # Between the reference of an entry and the number of its part, where a message tells the parts.
 PART = "#"
 
@@ -39,15 +41,18 @@ class Statement:
     opening_vnd: int
     closing_vnd: int
     lines: tuple[Line, ...]
+    name: str | None = None
+    revision: int = 1
 
 
 def read_statement(raw: bytes) -> Statement:
     """The statement in a file: a line `opening_vnd;…`, a line `closing_vnd;…`, a heading, and the movements.
 
+    A bank that corrects its statements begins with a line `statement;<its number>;<revision>`.
     Raises StatementRefused with the line that is wrong, or when opening and movements are not the closing: half a file
     is worse than none.
     """
-    if len(raw) > _LARGEST_BYTES:
+    if len(raw) > LARGEST_BYTES:
         raise StatementRefused(reason="too_large")
     try:
         text = raw.decode("utf-8-sig")
@@ -55,6 +60,7 @@ def read_statement(raw: bytes) -> Statement:
         raise StatementRefused(reason="not_utf8") from exc
     separator = ";" if text.partition("\n")[0].count(";") else ","
     rows = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), 1) if row]
+    name, revision = _identity(rows)
     if len(rows) < len(_TOTALS) + 1:
         raise StatementRefused(reason="incomplete")
     totals = [_total(number, row, name) for (number, row), name in zip(rows, _TOTALS, strict=False)]
@@ -66,7 +72,7 @@ def read_statement(raw: bytes) -> Statement:
         raise StatementRefused(reason="reference_twice")
     if totals[0] + sum(line.amount_vnd for line in lines) != totals[1]:
         raise StatementRefused(reason="control_total")
-    return Statement(hashlib.sha256(raw).hexdigest(), totals[0], totals[1], lines)
+    return Statement(hashlib.sha256(raw).hexdigest(), totals[0], totals[1], lines, name, revision)
 
 
 def read_amount(cell: str) -> int:
@@ -75,6 +81,19 @@ def read_amount(cell: str) -> int:
     if not _AMOUNT.fullmatch(cleaned):
         raise ValueError("not an amount")
     return int(cleaned.replace(".", "").replace(",", ""))
+
+
+def _identity(rows: list[tuple[int, list[str]]]) -> tuple[str | None, int]:
+    """The bank's own name of a statement and its revision; taken off the rows."""
+    if not rows or rows[0][1][0].strip() != "statement":
+        return None, 1
+    number, row = rows.pop(0)
+    cells = [cell.strip() for cell in row]
+    if len(cells) != len(("statement", "name", "revision")) or not all(map(_NAME.fullmatch, cells)):
+        raise StatementRefused(reason="statement", line=number)
+    if not _REVISION.fullmatch(cells[2]):
+        raise StatementRefused(reason="statement", line=number)
+    return cells[1], int(cells[2])
 
 
 def _total(number: int, row: list[str], name: str) -> int:
@@ -93,6 +112,6 @@ def _line(number: int, row: list[str]) -> Line:
         line = Line(number, reference, date.fromisoformat(booked_on), read_amount(amount), purpose)
     except ValueError as exc:
         raise StatementRefused(reason="line", line=number) from exc
-    if not line.amount_vnd or not 1 <= len(reference) <= _LONGEST or len(purpose) > _LONGEST:
+    if not line.amount_vnd or not 1 <= len(reference) <= LONGEST or len(purpose) > LONGEST:
         raise StatementRefused(reason="line", line=number)
     return line

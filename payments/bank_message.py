@@ -40,16 +40,22 @@ def read_message(raw: bytes) -> Statement:
     if len(raw) > _LARGEST_BYTES:
         raise StatementRefused(reason="too_large")
     try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise StatementRefused(reason="not_utf8") from exc
+    try:
         # No entities and no document types: neither bombs nor files of ours can stand in a message.
-        root = fromstring(raw, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as exc:
-        raise StatementRefused(reason="xml") from exc
+        root = fromstring(text, forbid_dtd=True)
+    except DefusedXmlException as exc:
+        raise StatementRefused(reason="document_type") from exc
+    except (ParseError, ValueError, LookupError) as exc:
+        raise StatementRefused(reason="not_xml") from exc
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     body = next((found for name in _KINDS if (found := root.find(name)) is not None), None)
     reports = [] if body is None else body.findall(_KINDS[body.tag])
     if len(reports) != 1:
-        raise StatementRefused(reason="not_one_statement")
+        raise StatementRefused(reason="incomplete")
     (report,) = reports
     entries = list(enumerate(report.findall("Ntry"), 1))
     _check_summary(report, [entry for _number, entry in entries])
@@ -88,7 +94,7 @@ def _lines(number: int, entry: Element) -> Iterator[Line]:
         return
     parts = [_part(number, detail, amount) for detail in details]
     if sum(parts) != amount:
-        raise StatementRefused(reason="details_sum", line=number)
+        raise StatementRefused(reason="details", line=number)
     for place, (detail, part) in enumerate(zip(details, parts, strict=True), 1):
         yield Line(number, f"{reference}{PART}{place}", on, part, _said(entry, [detail]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from kit.database import transaction
 from payments import flows, operations, proof
 from payments.bank_file import read_statement
 from payments.bank_message import is_message, read_message
+from payments.errors import StatementRefused
 
 
 @click.group("payments")
@@ -66,7 +68,13 @@ def public_key() -> None:
 def import_bank(file: Path) -> None:
     """Take in a statement of the bank (camt.053, camt.054 or CSV) and match it. Repeating it changes nothing."""
     raw = file.read_bytes()
-    statement = read_message(raw) if is_message(raw) else read_statement(raw)
+    try:
+        statement = read_message(raw) if is_message(raw) else read_statement(raw)
+    except StatementRefused as refusal:
+        with transaction() as session:
+            operations.open_discrepancy(session, "FILE_REJECTED", 0, subject=hashlib.sha256(raw).hexdigest())
+        where = f", line {refusal.members['line']}" if "line" in refusal.members else ""
+        raise click.ClickException(f"{file.name} was refused: {refusal.members['reason']}{where}") from refusal
     with transaction() as session:
         taken = operations.take_in_statement(session, statement)
     click.echo(f"{file.name}: {len(statement.lines)} lines" if taken else f"{file.name}: known")

@@ -28,6 +28,27 @@ class AmountTooSmall(DomainError):
     vi = "Số tiền quá nhỏ để trả bằng thẻ. Bạn chưa bị trừ tiền; hãy trả nhiều hóa đơn cùng lúc hoặc trả tại đơn vị."
 
 
+class CardNotKept(DomainError):
+    """The card could not be kept. Nothing was taken; `reason` says why. Try again with a new key, or another card."""
+
+    status = 422
+    vi = "Không lưu được thẻ. Bạn không bị trừ tiền; reason cho biết lý do. Hãy thử lại với khóa mới hoặc thẻ khác."
+    next_action = "use_another_card"
+
+
+class CardNotReady(DomainError):
+    """This card cannot pay yet. The citizen still has to confirm it at their bank, or the bank refused it."""
+
+    vi = "Thẻ này chưa dùng được. Bạn cần xác nhận với ngân hàng, hoặc ngân hàng đã từ chối."
+    next_action = "confirm_card"
+
+
+class TooManyCards(DomainError):
+    """No more cards can be kept. `most` is how many one citizen may have; remove one first."""
+
+    vi = "Không thể lưu thêm thẻ. most là số thẻ tối đa; hãy xóa bớt một thẻ."
+
+
 class PaymentNotCancellable(DomainError):
     """This payment can no longer be cancelled. It is being captured, was captured, or has ended."""
 

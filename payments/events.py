@@ -78,6 +78,23 @@ class PaymentRefunded(Event):
 
 
 @dataclass(frozen=True)
+class RefundFailed(Event):
+    """The gateway would not give money back, or the citizen's bank has sent it back: it is where it was before."""
+
+    payment_id: UUID
+    citizen_id: UUID
+    refund_id: UUID
+    amount_vnd: int
+
+
+@dataclass(frozen=True)
+class CardRemoved(Event):
+    """A card pays nothing here any more, or was never accepted; the gateway has not been told yet to forget it."""
+
+    card_id: UUID
+
+
+@dataclass(frozen=True)
 class BooksBroken(Event):
     """Something that must hold of our books does not: `promises` names what, separated by semicolons."""
 

@@ -16,6 +16,7 @@ from payments.errors import WebhookRefused
 from payments.gateway_answers import (
     Contested,
     Intent,
+    Kept,
     Movement,
     Notice,
     OutcomeUnknown,
@@ -27,6 +28,7 @@ from payments.gateway_answers import (
 __all__ = [
     "Contested",
     "Intent",
+    "Kept",
     "Movement",
     "Notice",
     "OutcomeUnknown",
@@ -35,19 +37,23 @@ __all__ = [
     "Transfer",
     "cancel",
     "capture",
+    "client",
     "connect",
     "create_intent",
     "find_intent",
     "find_refund",
     "list_movements",
     "list_transfers",
+    "our_id",
     "publishable_key",
     "read_balance",
     "read_webhook",
+    "reason_of",
     "refund",
     "retrieve_dispute",
     "retrieve_intent",
     "retrieve_refund",
+    "translated",
 ]
 
 _API_VERSION = "2026-10-28.endive"
@@ -109,12 +115,25 @@ def publishable_key() -> str:
     return _connection.publishable_key
 
 
+def client() -> stripe.StripeClient:
+    """The SDK, for the files beside this one that speak of other things than payments."""
+    return _connection.client
+
+
 def create_intent(
-    payment_id: UUID, *, amount_vnd: int, payment_method: str | None, return_url: str, description: str
+    payment_id: UUID,
+    *,
+    amount_vnd: int,
+    payment_method: str | None,
+    return_url: str,
+    description: str,
+    kept: Kept | None = None,
+    off_session: bool = False,
 ) -> Intent:
     """Ask the gateway to hold `amount_vnd`; nothing is taken before `capture`.
 
-    With a payment method the intent is confirmed at once, without one the app confirms it with the client secret.
+    With a payment method the intent is confirmed at once, without one the app confirms it with the client secret. One
+    that is `kept` takes its place; `off_session` says that the citizen is not there to confirm anything.
     The same payment id always leads to the same intent. A declined card comes back as an intent with `decline` set.
     Raises Refused and OutcomeUnknown.
     """
@@ -126,8 +145,12 @@ def create_intent(
         "metadata": {"payment_id": str(payment_id)},
         "automatic_payment_methods": {"enabled": True},
     }
+    if kept is not None:
+        wanted |= {"customer": kept.customer_id}
+        payment_method = kept.method_id
     if payment_method is not None:
-        wanted |= {"payment_method": payment_method, "confirm": True, "return_url": return_url}
+        wanted |= {"payment_method": payment_method, "confirm": True}
+        wanted |= {"off_session": True} if off_session else {"return_url": return_url}
     key = f"pay:{payment_id}"
     return _intent(lambda: _connection.client.v1.payment_intents.create(wanted, {"idempotency_key": key}))
 
@@ -151,7 +174,7 @@ def find_intent(payment_id: UUID, made_at: datetime) -> Intent | None:
         },
         "limit": 100,
     }
-    with _translated():
+    with translated():
         for found in _connection.client.v1.payment_intents.list(window).auto_paging_iter():
             if _read(found).payment_id == payment_id:
                 return _read(found)
@@ -188,13 +211,13 @@ def refund(intent_id: str, refund_id: UUID, amount_vnd: int) -> Returned:
         "metadata": {"refund_id": str(refund_id)},
     }
     options: Any = {"idempotency_key": f"refund:{refund_id}"}
-    with _translated():
+    with translated():
         return _read_refund(_connection.client.v1.refunds.create(wanted, options))
 
 
 def find_refund(intent_id: str, refund_id: UUID) -> Returned | None:
     """The refund that carries our id, None when the gateway has none. Raises OutcomeUnknown."""
-    with _translated():
+    with translated():
         for found in _connection.client.v1.refunds.list({"payment_intent": intent_id, "limit": 100}).auto_paging_iter():
             if (read := _read_refund(found)).refund_id == refund_id:
                 return read
@@ -203,13 +226,13 @@ def find_refund(intent_id: str, refund_id: UUID) -> Returned | None:
 
 def retrieve_refund(gateway_id: str) -> Returned:
     """A refund as it is now. Raises Refused for an id that is none, OutcomeUnknown."""
-    with _translated():
+    with translated():
         return _read_refund(_connection.client.v1.refunds.retrieve(gateway_id))
 
 
 def retrieve_dispute(gateway_id: str) -> Contested:
     """A dispute as it is now. Raises Refused for an id that is none, OutcomeUnknown."""
-    with _translated():
+    with translated():
         body = _connection.client.v1.disputes.retrieve(gateway_id).to_dict()
         due = (body.get("evidence_details") or {}).get("due_by")
         return Contested(
@@ -224,7 +247,7 @@ def list_movements(*, since: datetime | None = None, payout_id: str | None = Non
         wanted["created"] = {"gte": int(since.timestamp())}
     if payout_id is not None:
         wanted["payout"] = payout_id
-    with _translated():
+    with translated():
         for found in _connection.client.v1.balance_transactions.list(wanted).auto_paging_iter():
             body = found.to_dict()
             yield Movement(
@@ -244,7 +267,7 @@ def list_movements(*, since: datetime | None = None, payout_id: str | None = Non
 def list_transfers(*, since: datetime) -> Iterator[Transfer]:
     """Payouts made since an instant, newest first. Raises OutcomeUnknown."""
     wanted: Any = {"limit": 100, "created": {"gte": int(since.timestamp())}}
-    with _translated():
+    with translated():
         for found in _connection.client.v1.payouts.list(wanted).auto_paging_iter():
             body = found.to_dict()
             trace = body.get("trace_id") or {}
@@ -255,7 +278,7 @@ def list_transfers(*, since: datetime) -> Iterator[Transfer]:
 
 def read_balance() -> int:
     """What the gateway says it has of ours, pending and available together, in đồng. Raises OutcomeUnknown."""
-    with _translated():
+    with translated():
         body = _connection.client.v1.balance.retrieve().to_dict()
         return sum(
             line["amount"] for part in ("pending", "available") for line in body[part] if line["currency"] == "vnd"
@@ -273,18 +296,17 @@ def read_webhook(raw: bytes, signature: str | None) -> Notice:
         body = event.to_dict()
         thing = body["data"]["object"]
         intent_id = thing["id"] if thing.get("object") == "payment_intent" else thing.get("payment_intent")
-        notice = Notice(str(body["id"]), str(body["type"]), intent_id, thing.get("id"), bool(body.get("livemode")))
+        is_foreign = bool(body.get("livemode")) is not _connection.live or body.get("account") is not None
+        notice = Notice(str(body["id"]), str(body["type"]), intent_id, thing.get("id"), is_foreign)
     except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError, KeyError) as exc:
         raise WebhookRefused from exc
     if abs(clock.now().timestamp() - sent) > _WEBHOOK_TOLERANCE.total_seconds():
-        raise WebhookRefused
-    if notice.live is not _connection.live:
         raise WebhookRefused
     return notice
 
 
 def _intent(call: Callable[[], stripe.PaymentIntent]) -> Intent:
-    with _translated():
+    with translated():
         try:
             return _read(call())
         except stripe.CardError as exc:
@@ -295,8 +317,8 @@ def _intent(call: Callable[[], stripe.PaymentIntent]) -> Intent:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what the SDK raises into Refused or OutcomeUnknown."""
+def translated() -> Iterator[None]:
+    """Every call of the SDK stands in here: turn what the SDK raises into Refused or OutcomeUnknown."""
     try:
         yield
     except stripe.CardError as exc:
@@ -323,11 +345,11 @@ def _read(intent: stripe.PaymentIntent, *, decline: str | None = None) -> Intent
         amount_vnd=body["amount"],
         received_vnd=body.get("amount_received") or 0,
         currency=body["currency"],
-        payment_id=_uuid((body.get("metadata") or {}).get("payment_id")),
+        payment_id=our_id((body.get("metadata") or {}).get("payment_id")),
         client_secret=body.get("client_secret"),
         redirect_url=action.get("url"),
         charge_id=_id(body.get("latest_charge")),
-        decline=decline or (_slug(failure.get("decline_code") or failure.get("code")) if failure else None),
+        decline=decline or (reason_of(failure.get("decline_code") or failure.get("code")) if failure else None),
     )
 
 
@@ -337,7 +359,7 @@ def _read_refund(found: stripe.Refund) -> Returned:
         id=body["id"],
         status=body["status"],
         amount_vnd=body["amount"],
-        refund_id=_uuid((body.get("metadata") or {}).get("refund_id")),
+        refund_id=our_id((body.get("metadata") or {}).get("refund_id")),
         intent_id=_id(body.get("payment_intent")),
         failure=body.get("failure_reason"),
     )
@@ -361,14 +383,16 @@ def _code(exc: stripe.StripeError) -> str | None:
 
 
 def _reason(exc: stripe.CardError) -> str:
-    return _slug(getattr(exc.error, "decline_code", None) or _code(exc))
+    return reason_of(getattr(exc.error, "decline_code", None) or _code(exc))
 
 
-def _slug(code: str | None) -> str:
+def reason_of(code: str | None) -> str:
+    """Our slug for what a card issuer says."""
     return _REASONS.get(code or "", "card_declined")
 
 
-def _uuid(text: str | None) -> UUID | None:
+def our_id(text: str | None) -> UUID | None:
+    """An id of ours as the gateway gives it back; None for what is none."""
     try:
         return UUID(text or "")
     except ValueError:

@@ -36,6 +36,31 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Setup:
+    """A SetupIntent: the wish to keep a card. `card_id` is ours; brand and the like are told once it is kept."""
+
+    id: str
+    status: str
+    card_id: UUID | None
+    method_id: str | None
+    brand: str | None
+    last4: str | None
+    expires_month: int | None
+    expires_year: int | None
+    client_secret: str | None
+    redirect_url: str | None
+    decline: str | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A card that the gateway keeps, as it wants it named when it is to pay."""
+
+    customer_id: str
+    method_id: str
+
+
+@dataclass(frozen=True)
 class Returned:
     """A refund at the gateway; `refund_id` is ours. `status` is pending, succeeded, failed or canceled."""
 
@@ -88,10 +113,13 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Notice:
-    """A verified webhook event; `object_id` is what it speaks of, `intent_id` the intent behind that, if any."""
+    """A verified webhook event; `object_id` is what it speaks of, `intent_id` the intent behind that, if any.
+
+    One that is `foreign` comes from the other mode (live, test) or another account than ours.
+    """
 
     id: str
     type: str
     intent_id: str | None
     object_id: str | None
-    live: bool
+    foreign: bool

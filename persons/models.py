@@ -69,6 +69,7 @@ class MandateScope(StrEnum):
 
     BILLS_READ = "bills:read"
     BILLS_PAY = "bills:pay"
+    HEALTH_BOOK = "health:book"
 
 
 class MandateEnd(StrEnum):

@@ -18,6 +18,8 @@ _ON_WEBHOOKS = frozenset({
     "forged", "wrong_secret", "old_timestamp", "future_timestamp", "livemode", "other_account", "amount_off",
     "truncated",
 })  # fmt: skip
+# What a company gets wrong although the line is good: the receipt it answers, or what stands in its own books.
+_ON_POSTINGS = frozenset({"other_bill", "posts_twice"})
 _ON_PAYOUTS = frozenset({"fail", "return", "wrong_sum", "short_in_bank", "missing_in_bank"})
 # What the identity provider does wrong on purpose: in an id_token, on the way back from it, anywhere.
 ON_ID_TOKENS = frozenset(
@@ -49,7 +51,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "gateway": _ON_THE_LINE,
     "push": _ON_THE_LINE,
     "sms": _ON_THE_LINE,
-    "provider": _ON_THE_LINE,
+    "provider": _ON_THE_LINE | _ON_POSTINGS,
     "identity": _ON_IDENTITY,
     "webhook": _ON_WEBHOOKS,
     "payout": _ON_PAYOUTS,

@@ -12,6 +12,9 @@ import auth.cli
 import divisions.cli
 import payments.cli
 import persons.cli
+import services.education.cli
+import services.health.cli
+import services.tourism.cli
 import services.utilities.cli
 from kit.errors import DomainError
 from server import settings as environment
@@ -23,6 +26,9 @@ _ROOMS: dict[str, click.Group] = {
     "divisions": divisions.cli.commands,
     "payments": payments.cli.commands,
     "utilities": services.utilities.cli.commands,
+    "education": services.education.cli.commands,
+    "tourism": services.tourism.cli.commands,
+    "health": services.health.cli.commands,
 }
 _PATIENCE_MS = 60_000  # a batch of an import on a busy machine
 _EXPLAINS = f"{__name__}.explains"  # help needs no database

@@ -8,6 +8,9 @@ import auth.operations.personal
 import notifications.operations
 import payments.operations.personal
 import persons.operations.requests
+import services.education.operations.personal
+import services.health.operations.personal
+import services.tourism.operations.personal
 import services.utilities.operations.personal
 from persons.holdings import Holding
 
@@ -26,6 +29,21 @@ HOLDINGS: Mapping[str, Holding] = {
         tables=services.utilities.operations.personal.TABLES,
         export=services.utilities.operations.personal.export_citizen,
         erase=services.utilities.operations.personal.erase_citizen,
+    ),
+    "education": Holding(
+        tables=services.education.operations.personal.TABLES,
+        export=services.education.operations.personal.export_citizen,
+        erase=services.education.operations.personal.erase_citizen,
+    ),
+    "tourism": Holding(
+        tables=services.tourism.operations.personal.TABLES,
+        export=services.tourism.operations.personal.export_citizen,
+        erase=services.tourism.operations.personal.erase_citizen,
+    ),
+    "health": Holding(
+        tables=services.health.operations.personal.TABLES,
+        export=services.health.operations.personal.export_citizen,
+        erase=services.health.operations.personal.erase_citizen,
     ),
     "payments": Holding(
         tables=payments.operations.personal.TABLES,

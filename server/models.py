@@ -11,6 +11,9 @@ import kit.sealed
 import notifications.models
 import payments.models
 import persons.models
+import services.education.models
+import services.health.models
+import services.tourism.models
 import services.utilities.models
 import webhooks.models
 from kit.database import Base
@@ -26,6 +29,9 @@ ROOMS = (
     persons.models,
     payments.models,
     services.utilities.models,
+    services.tourism.models,
+    services.health.models,
     webhooks.models,
+    services.education.models,
     notifications.models,
 )

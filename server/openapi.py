@@ -9,6 +9,7 @@ import yaml
 from flask import Flask
 
 import persons.guard
+import services.health.views
 from auth.app_scopes import SCOPES
 from auth.assurance import STAFF_DAY
 from auth.errors import InsufficientUserAuthentication
@@ -103,7 +104,25 @@ _FOR_ORGANISATION = {
     "schema": {"type": "string", "format": "uuid"},
     "example": "019a0c1e-8888-7c00-8000-00000000000c",
 }
+_FHIR_OUTCOME = {
+    "type": "object",
+    "description": "A refusal in FHIR: an OperationOutcome. The first issue's `details.coding` holds the stable code.",
+    "required": ["resourceType", "issue"],
+    "properties": {
+        "resourceType": {"const": "OperationOutcome"},
+        "issue": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["severity", "code"],
+                "properties": {"severity": {"type": "string"}, "code": {"type": "string"}},
+            },
+        },
+    },
+}
 _ADDED = frozenset({ACT_FOR, FOR_ORGANISATION, persons.guard.HEADER})
+_METHODS = frozenset({"get", "put", "post", "patch", "delete"})
 _HEADERS = {
     "X-Request-Id": "Quote it when you ask us about an answer.",
     "RateLimit-Policy": "How many requests the caller may make in which window.",
@@ -121,17 +140,22 @@ def document(app: Flask) -> dict[str, Any]:
     spec: dict[str, Any] = api.spec.to_dict()
     components = spec.setdefault("components", {})
     components["securitySchemes"] = _SECURITY
+    components.setdefault("schemas", {})["FhirOutcome"] = _FHIR_OUTCOME
     components["headers"] = {
         name: {"description": words, "schema": {"type": "string"}} for name, words in _HEADERS.items()
     }
     for path in spec["paths"].values():
         for method, operation in path.items():
-            if method in {"get", "put", "post", "patch", "delete"}:
+            if method in _METHODS:
                 _complete(operation)
     components["responses"] = {error.__name__: _shared(error) for error in _NAMED}
     spec["tags"] = sorted(spec.get("tags", []), key=lambda tag: str(tag["name"]))
     # Through JSON, so that only plain values are left: enumerations and UUIDs of examples become text.
     plain: dict[str, Any] = orjson.loads(orjson.dumps(spec, option=orjson.OPT_NON_STR_KEYS))
+    for address, path in plain["paths"].items():
+        if address.startswith(services.health.views.FHIR_BELOW):
+            for method in sorted(_METHODS & set(path)):
+                _tell_as_outcomes(path[method], plain["components"]["responses"])
     return plain
 
 
@@ -251,6 +275,26 @@ def _add(responses: dict[str, Any], error: type[DomainError]) -> None:
     if f"`{error.code}`" not in given["description"]:
         given["description"] += f" · {shared['description']}"
     given["content"][PROBLEM].setdefault("examples", {}).update(shared["content"][PROBLEM]["examples"])
+
+
+def _tell_as_outcomes(operation: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Below /fhir refusals are told in the words of FHIR: the same ones, as OperationOutcome."""
+    for status, given in operation["responses"].items():
+        name = given["$ref"].rsplit("/", 1)[1] if "$ref" in given else None
+        if name is not None:
+            shared.setdefault(f"Fhir{name}", _as_outcome(shared[name]))
+            operation["responses"][status] = {"$ref": f"#/components/responses/Fhir{name}"}
+        elif PROBLEM in given.get("content", {}):
+            operation["responses"][status] = _as_outcome(given)
+
+
+def _as_outcome(response: dict[str, Any]) -> dict[str, Any]:
+    examples = {
+        code: one | {"value": services.health.views.fhir_outcome(one["value"])}
+        for code, one in response["content"][PROBLEM].get("examples", {}).items()
+    }
+    told = {"schema": {"$ref": "#/components/schemas/FhirOutcome"}, "examples": examples}
+    return {**response, "content": {services.health.views.FHIR_JSON: told}}
 
 
 def _shared(error: type[DomainError]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The sample province: divisions, providers, tariffs, bills, and in the sandbox a machine client per provider."""
+"""The sample province: divisions, providers, tariffs, bills, clinics, and in the sandbox a client per provider."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,15 @@ from uuid import UUID, uuid5
 import auth.operations
 import auth.operations.apps
 import divisions.operations
+import services.health.flows
+import services.health.operations as health
 import services.utilities.flows
 import services.utilities.operations as utilities
 from kit.database import transaction
+from server import seed_guides
+from services.education import tables
+from services.education.operations import importing, seeding, writing
+from services.health.facility_file import read as read_facilities
 from services.utilities.bill_file import CSV
 
 # Fixed, so that guides and the journey can name them; refused outside of the sandbox.
@@ -45,13 +52,26 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
         utilities.save_providers(session, given)
         tariffs = utilities.save_tariffs(session, json.loads((folder / "tariffs.json").read_text(encoding="utf-8")))
     say(f"utilities: {len(given)} providers, {tariffs} tariffs")
+    say(f"education: {_load_schools(folder)}")
     bills = sum(_load_bills(folder / f"bills_{entry['slug']}.csv", entry["slug"]) for entry in given)
     say(f"utilities: {bills} bills")
+    say(f"tourism: {seed_guides.load(folder)} guides")
+    say(f"health: {_load_clinics(folder)}")
     if in_sandbox:
         for entry in given:
             _add_client(entry["slug"])
         with transaction() as session:
             auth.operations.apps.put_up_app(session, SANDBOX_APP, uuid5(_NAMESPACE, "app owner"), _APP)
+
+
+def _load_schools(folder: Path) -> str:
+    with transaction() as session:
+        made, errors = importing.load_schools(session, (folder / "schools.csv").read_bytes(), tables.CSV, "sample")
+        if errors:
+            raise ValueError(f"schools.csv: {len(errors)} lines were refused, the first: {errors[0]}")
+        writing.recount_words(session)
+        counted = seeding.load_admissions(session, json.loads((folder / "admissions.json").read_text("utf-8")))
+    return ", ".join([f"{made} new schools", *(f"{count} new {what}" for what, count in counted.items())])
 
 
 def _load_bills(file: Path, slug: str) -> int:
@@ -67,6 +87,17 @@ def _load_bills(file: Path, slug: str) -> int:
     if done.refused:
         raise ValueError(f"{file.name}: {done.refused} lines were refused")
     return done.created + done.changed + done.unchanged
+
+
+def _load_clinics(folder: Path) -> str:
+    clinics = folder / "clinics.csv"
+    with transaction() as session:
+        told = health.import_facilities(session, read_facilities(clinics.read_bytes(), name=clinics.name))
+        health.save_services(session, json.loads((folder / "clinic_services.json").read_text(encoding="utf-8")))
+        with (folder / "holidays.csv").open(encoding="utf-8-sig", newline="") as content:
+            days = health.save_holidays(session, csv.DictReader(content))
+    services.health.flows.write_schedules()
+    return f"{told.counts['read']} facilities, {days} holidays"
 
 
 def _add_client(slug: str) -> None:

@@ -8,10 +8,20 @@ import auth.operations.authorizations
 import auth.operations.grants
 import notifications.flows
 import notifications.listeners
+import notifications.school_listeners
+import notifications.ticket_listeners
+import notifications.visit_listeners
 import payments.flows
 import payments.listeners
 import persons.holdings
 import persons.listeners
+import services.education.flows
+import services.education.listeners
+import services.health.flows
+import services.health.listeners
+import services.tourism.flows
+import services.tourism.listeners
+import services.tourism.operations
 import services.utilities.flows
 import services.utilities.listeners
 import webhooks.flows
@@ -32,6 +42,7 @@ from kit.events import Event, Flow, Listener
 from notifications.events import MessagePosted
 from payments.events import (
     BooksBroken,
+    CardRemoved,
     GatewayEventReceived,
     HoldUnwanted,
     PaymentAuthorised,
@@ -39,16 +50,43 @@ from payments.events import (
     PaymentDoubtful,
     PaymentEnded,
     PaymentRefunded,
+    RefundFailed,
     RefundRequested,
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
-from services.utilities.events import BillsPaid, BillsReturned, ImportRequested, StatementReceived
+from services.education.events import OpenDayCancelled, RoundChanged, RoundDue, SavedSchoolGone
+from services.health.events import (
+    BookingCancelledByClinic,
+    DrawLost,
+    OfferMissed,
+    PlaceOffered,
+    PlacesWithdrawn,
+    ReminderDue,
+)
+from services.tourism.events import TicketRefundDue, TicketsIssued
+from services.utilities.events import (
+    AutomaticPaymentAnnounced,
+    AutomaticPaymentLeft,
+    BillsPaid,
+    BillsReturned,
+    ImportRequested,
+    StatementReceived,
+)
 from webhooks.events import DeliveryDue
 
 # A listener works inside one transaction; a flow talks to outsiders between transactions.
 LISTENERS: dict[type[Event], list[Listener]] = {
-    PaymentEnded: [services.utilities.listeners.release_bills, notifications.listeners.tell_payment_ended],
+    PaymentEnded: [
+        services.utilities.listeners.release_bills,
+        services.utilities.listeners.leave_planned,
+        services.tourism.listeners.release_places,
+        services.health.listeners.end_deposit,
+        notifications.listeners.tell_payment_ended,
+    ],
+    CardRemoved: [services.utilities.listeners.end_with_card],
+    AutomaticPaymentAnnounced: [notifications.listeners.tell_automatic_announced],
+    AutomaticPaymentLeft: [notifications.listeners.tell_automatic_left],
     DeviceSignedIn: [notifications.listeners.tell_new_device],
     SessionEndedByReuse: [notifications.listeners.tell_session_closed],
     PasskeyAdded: [notifications.listeners.tell_passkey_added],
@@ -62,12 +100,31 @@ LISTENERS: dict[type[Event], list[Listener]] = {
         persons.listeners.follow_citizen,
         payments.listeners.follow_citizen,
         services.utilities.listeners.follow_citizen,
+        services.education.listeners.join_lists,
+        services.tourism.listeners.follow_citizen,
+        services.health.listeners.follow_citizen,
         notifications.listeners.follow_citizen,
     ],
-    PaymentRefunded: [notifications.listeners.tell_refunded],
-    PaymentCaptured: [webhooks.listeners.log_captured],
+    PaymentCaptured: [
+        services.tourism.listeners.issue_tickets,
+        services.health.listeners.book_paid,
+        webhooks.listeners.log_captured,
+    ],
+    PaymentRefunded: [services.tourism.listeners.complete_refund, notifications.listeners.tell_refunded],
+    RefundFailed: [services.tourism.listeners.reopen_refund],
+    TicketsIssued: [notifications.ticket_listeners.tell_tickets_ready],
+    TicketRefundDue: [notifications.ticket_listeners.tell_tickets_returned],
     BillsPaid: [notifications.listeners.tell_bills_paid, webhooks.listeners.log_posted],
     BillsReturned: [notifications.listeners.tell_bills_returned, webhooks.listeners.log_returned],
+    RoundChanged: [services.education.listeners.remind_of_change],
+    RoundDue: [notifications.school_listeners.tell_round_due],
+    SavedSchoolGone: [notifications.school_listeners.tell_school_gone],
+    OpenDayCancelled: [notifications.school_listeners.tell_open_day_cancelled],
+    ReminderDue: [notifications.visit_listeners.tell_reminder],
+    PlaceOffered: [notifications.visit_listeners.tell_place_offered],
+    DrawLost: [notifications.visit_listeners.tell_draw_lost],
+    OfferMissed: [notifications.visit_listeners.tell_offer_missed],
+    BookingCancelledByClinic: [notifications.visit_listeners.tell_visit_cancelled],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -76,18 +133,24 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PaymentDoubtful: [payments.flows.settle],
     HoldUnwanted: [payments.flows.release_hold],
     RefundRequested: [payments.flows.give_back],
-    PaymentAuthorised: [services.utilities.flows.recheck_and_capture],
+    PaymentAuthorised: [
+        services.utilities.flows.recheck_and_capture,
+        services.tourism.flows.capture_tickets,
+        services.health.flows.take_deposit,
+    ],
     PaymentCaptured: [services.utilities.flows.post_to_providers],
+    PlacesWithdrawn: [services.health.flows.move_people],
     ImportRequested: [services.utilities.flows.run_import],
     StatementReceived: [services.utilities.flows.compare_statement],
     BooksBroken: [notifications.flows.alarm_operator],
+    CardRemoved: [payments.flows.forget_card],
     MessagePosted: [notifications.flows.push_message],
     DeliveryDue: [webhooks.flows.deliver],
 }
 
 
 def sweep_payments() -> None:
-    """Ask the gateway about every payment whose outcome has been open for too long."""
+    """Ask the gateway about every payment and refund whose outcome has been open for too long."""
     payments.flows.sweep()
     payments.flows.sweep_refunds()
 
@@ -95,6 +158,63 @@ def sweep_payments() -> None:
 def sweep_postings() -> None:
     """Post again what no provider has confirmed."""
     services.utilities.flows.sweep_postings()
+
+
+def remind_of_schools() -> None:
+    """Tell parents what comes up for the schools they saved."""
+    services.education.flows.remind()
+
+
+def refresh_school_snapshots() -> None:
+    """Write down anew the provinces whose schools have changed much."""
+    services.education.flows.refresh_snapshots()
+
+
+def tidy_schools() -> None:
+    """Drop old tombstones of schools, and count the words of the search anew."""
+    services.education.flows.tidy()
+
+
+def publish_guides() -> None:
+    """Publish guides whose time has come, and reckon ahead when they open."""
+    services.tourism.flows.publish_due()
+    services.tourism.flows.refresh_hours()
+
+
+def build_packs() -> None:
+    """Make offline packs anew where something has changed."""
+    services.tourism.flows.build_packs()
+
+
+def check_links() -> None:
+    """Ask outside addresses in guides whether they still answer."""
+    services.tourism.flows.check_links()
+
+
+def sweep_holds() -> None:
+    """Give back places that were held for too long."""
+    services.health.flows.sweep_holds()
+
+
+def run_draws() -> None:
+    """Draw the lots of clinics' days whose ten minutes are over."""
+    services.health.flows.run_draws()
+
+
+def remind() -> None:
+    """Say what is due before visits."""
+    services.health.flows.remind()
+
+
+def close_days() -> None:
+    """After the last visit of a day write down who did not come; move those for whom no place was found before."""
+    services.health.flows.close_days()
+    services.health.flows.move_all()
+
+
+def write_schedules() -> None:
+    """Make the places of clinics up to their horizons, every night."""
+    services.health.flows.write_schedules()
 
 
 def tidy() -> None:
@@ -112,18 +232,34 @@ def tidy() -> None:
         auth.operations.grants.forget_old_grants(session)
         auth.operations.advance_signing_keys(session)
         webhooks.operations.forget_old_events(session)
+        services.tourism.operations.forget_idle_visitors(session)
 
 
 PERIODIC = {
     "* * * * * */15": sweep_payments,
     "* * * * * */5": payments.flows.seal_journal,
     "*/5 * * * *": sweep_postings,
+    "*/15 * * * *": services.utilities.flows.plan_payments,
+    "* * * * * 30": services.utilities.flows.pay_planned,
     "*/10 * * * *": payments.flows.read_movements,
     "* * * * *": payments.flows.check_books,
+    "*/2 * * * *": payments.flows.sweep_cards,
     "7 * * * *": payments.flows.sign_yesterday,
     "3-59/5 * * * *": services.utilities.flows.close_books,
     "27 * * * *": payments.flows.match_movements,
+    "37 * * * *": services.utilities.flows.compare_with_providers,
+    "* * * * * */10": sweep_holds,
+    "* * * * * 2-59/5": run_draws,
+    "* * * * * */30": remind,
+    "*/10 * * * * 20": close_days,
+    "23 19 * * *": write_schedules,  # 02:23 in Vietnam
     "17 * * * *": tidy,
+    "*/5 * * * * 20": remind_of_schools,
+    "*/10 * * * * 40": refresh_school_snapshots,
+    "41 2 * * *": tidy_schools,
+    "* * * * * 10": publish_guides,
+    "10 19 * * *": build_packs,  # at night in Vietnam
+    "40 19 * * *": check_links,
 }
 
 

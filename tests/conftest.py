@@ -98,10 +98,15 @@ def signing_key() -> str:
 
 
 @pytest.fixture(scope="session")
-def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The outside world as a program: for who asks it so often that HTTP would take most of the time."""
+    return create_sandbox(tmp_path_factory.mktemp("sandbox"), None, webhook_secret=WEBHOOK_SECRET)
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(world: Flask) -> Iterator[str]:
     """The outside world, over HTTP; it calls no webhook unless a test says where."""
-    state = tmp_path_factory.mktemp("sandbox")
-    server = serve(create_sandbox(state, None, webhook_secret=WEBHOOK_SECRET)).start()
+    server = serve(world).start()
     yield server.url
     server.stop()
 

@@ -23,14 +23,21 @@ from server.policy import POLICY
 COMMITTED = Path(__file__).parents[1] / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 PROBLEM = "application/problem+json"
-WITH_EXAMPLES = {"application/json", "application/x-www-form-urlencoded"}
+FHIR = "application/fhir+json"
+WITH_EXAMPLES = {"application/json", "application/fhir+json", "application/x-www-form-urlencoded"}
 VERBS = re.compile(
-    r"^(accept|add|answer|approve|ask|cancel|change|close|confirm|create|decline|end|erase|export|finish|get|give|hold|import"
-    r"|invite|issue|leave|link|list|lookUp|mark|narrow|offer|pay|propose|put|receive|refresh|register|remove|rename|replay"
-    r"|report|resolve|resume|review|revoke|rotate|search|send|sign|start|step|submit|suspend|test|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
+    r"^(accept|add|answer|approve|ask|cancel|change|close|confirm|create|decline|end|erase|export|extend|finish|get|give"
+    r"|hold|import|invite|issue|leave|link|list|lookUp|mark|move|narrow|offer|pay|propose|put|receive|refresh|register"
+    r"|remove|rename|replay|report|resolve|resume|review|revoke|rotate|search|send|sign|skip|start|step|submit|suspend|test"
+    r"|unlink|withdraw)(?=[A-Z])[A-Za-z]+$"
 )
 # They make money move, a message go out, or an import run.
-NEED_A_KEY = {"startPhoneSignIn", "payBills", "askRefund", "importBills", "inviteMember"}
+NEED_A_KEY = {
+    "startPhoneSignIn", "payBills", "askRefund", "importBills", "inviteMember", "addCard", "createAutomaticPayment",
+    "importGuides", "addDraft", "payTickets", "holdPlaces", "confirmHold", "cancelBooking",
+    "moveBooking", "addWait", "addWalkIn", "cancelBookingByClinic", "payDeposit", "addDrawRequest", "holdFhirPlace",
+    "confirmFhirAppointment",
+}  # fmt: skip
 # A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before;
 # and it alone knows which headings its files have.
 TOLD_WHOLE = {"putProviderBill", "putStatementLayout"}
@@ -165,10 +172,9 @@ def test_operations_are_named_by_a_verb(document: Document) -> None:
 
 
 def test_properties_are_snake_case(document: Document) -> None:
-    # WebAuthn names its members itself; the browser and the phone write them so.
-    ours = [
-        each for each in document.properties() if not each[0].startswith(("Authenticator", "Credential", "Passkey"))
-    ]
+    # WebAuthn and FHIR name their members themselves.
+    theirs = ("Authenticator", "Credential", "Passkey", "Fhir")
+    ours = [each for each in document.properties() if not each[0].startswith(theirs)]
 
     assert [f"{name}.{field}" for name, field, _ in ours if not is_snake_case(field)] == []
 
@@ -238,13 +244,14 @@ def test_refusals_are_problem_documents_with_examples(operation: Operation, docu
     assert ("404" in refusals) or not operation.named("path")
     assert ({"412", "428"} <= set(refusals)) or not is_conditional(operation)
     for status, refusal in refusals.items():
-        assert set(refusal["content"]) == {PROBLEM}
+        kind = FHIR if operation.path.startswith("/fhir/") else PROBLEM
+        assert set(refusal["content"]) == {kind}
         assert refusal["description"]
-        examples = refusal["content"][PROBLEM]["examples"]
+        examples = refusal["content"][kind]["examples"]
         assert set(examples) <= set(CODES)
-        assert {one["value"]["status"] for one in examples.values()} == {int(status)}
+        assert kind == FHIR or {one["value"]["status"] for one in examples.values()} == {int(status)}
         for example in examples.values():
-            assert document.flaws(refusal["content"][PROBLEM]["schema"], example["value"]) == []
+            assert document.flaws(refusal["content"][kind]["schema"], example["value"]) == []
 
 
 def test_requests_and_answers_come_with_examples_that_obey_their_schema(
@@ -281,6 +288,10 @@ def test_lists_are_paged_with_a_bound(operation: Operation) -> None:
 def test_paths_are_kebab_case_and_parameters_snake_case(operation: Operation) -> None:
     segments = [one for one in operation.path.split("/")[1:] if not one.startswith("{")]
     names = [*operation.named("path"), *operation.named("query")]
+    if operation.path.startswith("/fhir/"):
+        # Types, operations and parameters are spelled by FHIR; what begins with an underscore is of every search.
+        segments = [one for one in segments if not re.fullmatch(r"[A-Z][A-Za-z]+|\$[a-z-]+|[a-z{}-]+\.ndjson", one)]
+        names = [name.removeprefix("_") for name in names]
 
     # /.well-known/jwks.json is spelled by another standard.
     assert [one for one in segments if not re.fullmatch(r"\.?[a-z0-9]+(-[a-z0-9]+)*(\.json)?", one)] == []

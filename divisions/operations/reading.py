@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from divisions.errors import UnknownArea, UnknownProvince
-from divisions.models import Area, Unit, UnitLevel, UnitType
+from divisions.models import Area, Unit, UnitChange, UnitLevel, UnitType
 from divisions.names import search_fold
 from kit import clock
 from kit.errors import NotFound
@@ -104,6 +104,32 @@ def get_commune(session: Session, code: str, on: date | None = None) -> Columns:
     if found is None:
         raise NotFound
     return found
+
+
+def list_former_places(session: Session, codes: Collection[str]) -> Sequence[Columns]:
+    """What today's communes were called: rows of new_code, old_name, old_district, old_province_name (or None)."""
+    former = aliased(Unit, name="former_province")
+    return session.execute(
+        select(
+            UnitChange.new_code, UnitChange.old_name, UnitChange.old_district, former.name.label("old_province_name")
+        )
+        .outerjoin(
+            former,
+            and_(
+                former.level == UnitLevel.PROVINCE,
+                former.code == UnitChange.old_province_code,
+                former.valid_from < UnitChange.changed_on,
+                or_(former.valid_to.is_(None), former.valid_to >= UnitChange.changed_on - timedelta(days=1)),
+            ),
+        )
+        .where(UnitChange.new_code.in_(codes))
+        .order_by(UnitChange.new_code, UnitChange.old_name)
+    ).all()
+
+
+def find_communes(session: Session, codes: Collection[str]) -> Sequence[Columns]:
+    """Today's communes of these codes, with their provinces; codes that are none are left out."""
+    return session.execute(communes_of(clock.today()).where(Unit.code.in_(codes))).all()
 
 
 def province_of(session: Session, area: str) -> str:

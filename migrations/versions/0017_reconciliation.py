@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 revision = '0017'
-down_revision = '0015'
+down_revision = '0016'
 
 # A final remittance may still be tied to the bank's line and the payee's own advice, and to nothing else.
 GUARDS = (

@@ -1,5 +1,6 @@
 """Conversations with the gateway, and the periodic work around the books."""
 
+from payments.flows.cards import add_card, forget_card, sweep_cards
 from payments.flows.money import (
     cancel,
     cancel_by_citizen,
@@ -7,6 +8,7 @@ from payments.flows.money import (
     give_back,
     handle_gateway_event,
     release_hold,
+    send,
     settle,
     submit,
     sweep,
@@ -22,20 +24,24 @@ from payments.flows.settling import (
 )
 
 __all__ = [
+    "add_card",
     "cancel",
     "cancel_by_citizen",
     "capture",
     "check_books",
     "compare_with_gateway",
+    "forget_card",
     "give_back",
     "handle_gateway_event",
     "match_movements",
     "read_movements",
     "release_hold",
     "seal_journal",
+    "send",
     "settle",
     "sign_yesterday",
     "submit",
     "sweep",
+    "sweep_cards",
     "sweep_refunds",
 ]

@@ -20,6 +20,7 @@ from kit.idempotency import Outcome
 from payments import gateway, operations
 from payments.errors import PaymentNotCancellable
 from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful, RefundRequested
+from payments.flows.cards import fetch_setup
 from payments.models import ENDED, MoneyState, Payment
 from payments.operations import Told
 
@@ -41,6 +42,7 @@ def submit(
     payment_method: str | None,
     return_url: str,
     description: str,
+    card_id: UUID | None = None,
 ) -> Told:
     """Send a fresh payment to the gateway and tell what became of it; a replayed request waits until the first has.
 
@@ -54,16 +56,52 @@ def submit(
         with transaction() as session:
             told = operations.get_payment(session, payment_id, citizen_id)
         return operations.as_submitted(told)
+    told = send(
+        payment_id,
+        citizen_id,
+        amount_vnd=amount_vnd,
+        payment_method=payment_method,
+        return_url=return_url,
+        description=description,
+        card_id=card_id,
+    )
+    reach("submit: answer committed, citizen not told")
+    return operations.as_submitted(told)
+
+
+def send(
+    payment_id: UUID,
+    citizen_id: UUID,
+    *,
+    amount_vnd: int,
+    payment_method: str | None,
+    return_url: str,
+    description: str,
+    card_id: UUID | None = None,
+    off_session: bool = False,
+) -> Told:
+    """Send a payment to the gateway for the first time, or again under the same key, and write down what it says.
+
+    With `card_id` a kept card pays; `off_session` says that the citizen is not there to confirm anything.
+    """
+    kept = None
+    if card_id is not None:
+        with transaction() as session:
+            kept = operations.find_kept(session, payment_id)
     reach("submit: payment committed, gateway not asked")
     intent = doubt = None
     reason = ""
     try:
+        if card_id is not None and kept is None:
+            raise gateway.Refused("card_removed")  # noqa: TRY301 - the gateway would say the same
         intent = gateway.create_intent(
             payment_id,
             amount_vnd=amount_vnd,
             payment_method=payment_method,
             return_url=return_url,
             description=description,
+            kept=kept,
+            off_session=off_session,
         )
     except gateway.OutcomeUnknown as exc:
         doubt = exc
@@ -80,8 +118,7 @@ def submit(
             operations.fail(session, payment_id, reason)
         told = operations.get_payment(session, payment_id, citizen_id)
         reach("submit: inside the commit of the answer")
-    reach("submit: answer committed, citizen not told")
-    return operations.as_submitted(told)
+    return told
 
 
 def capture(payment_id: UUID, prepare: Callable[[Session], None] = lambda _session: None) -> None:
@@ -186,6 +223,8 @@ def handle_gateway_event(event: GatewayEventReceived) -> None:
             _fetch_dispute(told.object_id)
         elif "refund" in told.type and (told.object_id or "").startswith("re_"):
             _fetch_refund(told.object_id)
+        elif told.type.startswith("setup_intent."):
+            fetch_setup(told.object_id or "")
         elif told.intent_id is not None:
             _fetch_intent(told.intent_id)
     except gateway.Refused:

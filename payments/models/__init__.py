@@ -1,6 +1,7 @@
-"""Payments, their items and states, refunds and disputes, payouts, and the double-entry journal with its seals."""
+"""Payments and their states, refunds and disputes, kept cards, payouts, and the double-entry journal with its seals."""
 
 from payments.models.books import DailyRoot, Journal, JournalEntry, JournalKind, Seal
+from payments.models.cards import CardState, SavedCard
 from payments.models.machines import (
     DISPUTE_FROM,
     DISPUTE_OPEN,
@@ -37,6 +38,7 @@ __all__ = [
     "BalanceTransaction",
     "BankLine",
     "BankStatement",
+    "CardState",
     "DailyRoot",
     "Discrepancy",
     "DiscrepancyNote",
@@ -62,6 +64,7 @@ __all__ = [
     "Remittance",
     "RemittanceLine",
     "RemittanceState",
+    "SavedCard",
     "Seal",
     "Settlement",
     "Statement",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -142,9 +143,11 @@ CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table
 )
 
 
-def _guard(_target: Any, connection: Any, **_options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
-    for statement in GUARDS:
-        connection.exec_driver_sql(statement)
+def _guard(_target: Any, connection: Any, *, tables: Collection[Any], **_options: Any) -> None:  # noqa: ANN401
+    """SQLAlchemy tells which tables were made: a schema of some rooms only may have no journal."""
+    if Journal.__table__ in tables:
+        for statement in GUARDS:
+            connection.exec_driver_sql(statement)
 
 
 # The tables of a schema are made in the order of their references; `seal` and `daily_root` have none.

@@ -46,6 +46,7 @@ class Payment(Record):
     reason: Mapped[str | None]
     intent_id: Mapped[str | None] = mapped_column(unique=True)
     charge_id: Mapped[str | None] = mapped_column(unique=True)
+    card_id: Mapped[UUID | None] = mapped_column(ForeignKey("saved_card.id"))  # a kept one, where one is used
     # With either of these somebody else could confirm the payment at the gateway.
     redirect_url: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
     client_secret: Mapped[str | None] = mapped_column(SealedText("payment confirmation"))
@@ -111,3 +112,5 @@ class GatewayEvent(Base):
     object_id: Mapped[str | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+    # Truly signed, but of another account or mode: kept for a person to look at, and never acted upon.
+    quarantined: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

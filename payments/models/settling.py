@@ -60,9 +60,14 @@ class BankStatement(Record):
     """One file of the bank, taken in once by its hash; its sums were true when it was taken."""
 
     __tablename__ = "bank_statement"
-    __table_args__ = (CheckConstraint("opening_vnd + moved_vnd = closing_vnd", name="control_total"),)
+    __table_args__ = (
+        CheckConstraint("opening_vnd + moved_vnd = closing_vnd", name="control_total"),
+        UniqueConstraint("name", "revision"),
+    )
 
     file_hash: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str | None]  # the bank's own, where it corrects its statements
+    revision: Mapped[int] = mapped_column(default=1)
     opening_vnd: Mapped[int]
     moved_vnd: Mapped[int]
     closing_vnd: Mapped[int]
@@ -80,6 +85,7 @@ class BankLine(Record):
     booked_on: Mapped[date]
     amount_vnd: Mapped[int]
     purpose: Mapped[str]
+    withdrawn: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
 
 
 class Discrepancy(Record):

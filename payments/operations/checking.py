@@ -110,9 +110,8 @@ PROMISES: Mapping[str, str] = {
         f"SELECT b.id FROM balance_transaction b LEFT JOIN ({_sum('fee', '5110')}) j ON j.subject = b.id "
         "WHERE b.type IN ('charge', 'payment', 'stripe_fee') AND coalesce(j.vnd, 0) <> "
         "CASE b.type WHEN 'stripe_fee' THEN -b.net_vnd ELSE b.fee_vnd END "
-        # What two people have explained is booked whole, its fee within it.
-        "AND NOT EXISTS (SELECT FROM discrepancy d WHERE d.subject = b.id AND d.state = 'resolved' "
-        "AND d.kind = 'MISSING_IN_LEDGER')"
+        # What two people have explained was booked by them as a whole.
+        "AND NOT EXISTS (SELECT FROM discrepancy d WHERE d.subject = b.id AND d.state = 'resolved')"
     ),
     "no outcome is unknown for long": "SELECT id FROM payment WHERE state = 'unknown' AND state_since < :unknown",
     "no refund is without an answer for long": (

@@ -22,7 +22,7 @@ from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, Jour
 
 # Until when somebody is to have explained a difference.
 ANSWERED_WITHIN = timedelta(days=3)
-_OPEN = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
+OPEN_STATES = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
 # On which account a difference stands until two people have explained it. What is not named here is at the gateway.
 _PLACES: Mapping[str, str | None] = {
     "BANK_UNIDENTIFIED": ledger.UNIDENTIFIED,
@@ -30,8 +30,14 @@ _PLACES: Mapping[str, str | None] = {
     "BANK_SHORT": ledger.IN_TRANSIT,
     "BANK_OVER": ledger.IN_TRANSIT,
     "MISSING_AT_GATEWAY": ledger.GATEWAY_PENDING,
-    # Every movement in it is booked by itself: two people have seen why the list differs, and no money moves.
+    # The bank has taken a line back that was somebody's.
+    "ROW_WITHDRAWN": ledger.BANK,
+    # No money of ours has moved: every movement in a payout is booked by itself, of a file that was refused nothing was
+    # taken in, and what a provider wrote down twice or without us is for it to take back. Two people have seen why.
     "PAYOUT_SUM": None,
+    "FILE_REJECTED": None,
+    "UNKNOWN_AT_PROVIDER": None,
+    "DUPLICATE_POSTING": None,
 }
 
 
@@ -86,7 +92,7 @@ def close_discrepancies(session: Session, subject: str) -> None:
     """What was missing has come: nobody has to look at this subject any more."""
     session.execute(
         update(Discrepancy)
-        .where(Discrepancy.subject == subject, Discrepancy.state.in_(_OPEN))
+        .where(Discrepancy.subject == subject, Discrepancy.state.in_(OPEN_STATES))
         .values(state=DiscrepancyState.AUTO_CLOSED, closed_at=clock.now())
     )
 
@@ -116,7 +122,7 @@ def propose(
     if found is not None and account is None and _place(found) is not None and found.payee_id is None:
         raise DiscrepancyNotOpen
     values = {"proposed_by": person_id, "account": account, "explanation": explanation, "evidence_hash": evidence_hash}
-    return _move(session, discrepancy_id, _OPEN, state=DiscrepancyState.PROPOSED, **values)
+    return _move(session, discrepancy_id, OPEN_STATES, state=DiscrepancyState.PROPOSED, **values)
 
 
 def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepancy:
@@ -146,7 +152,7 @@ def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepa
 
 def list_discrepancies(session: Session, *, limit: int, cursor: str | None, payee_id: UUID | None = None) -> Page:
     """Differences that nobody has explained yet, of one payee where given, the newest first."""
-    query = select(Discrepancy).where(Discrepancy.state.in_(_OPEN))
+    query = select(Discrepancy).where(Discrepancy.state.in_(OPEN_STATES))
     if payee_id is not None:
         query = query.where(Discrepancy.payee_id == payee_id)
     question = ("discrepancies", payee_id)
@@ -198,7 +204,7 @@ def answer(
 
 def _place(found: Discrepancy) -> str | None:
     """Where a difference stands in our books; None when no money of ours moves by explaining it."""
-    if found.way in {Way.PROVIDER, Way.ADVICE}:
+    if found.kind not in _PLACES and found.way in {Way.PROVIDER, Way.ADVICE}:
         return ledger.PROVIDER_PAYABLE if found.account else None
     return _PLACES.get(found.kind, ledger.GATEWAY_AVAILABLE)
 

@@ -17,8 +17,8 @@ from kit.database import new_id
 from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import reconciliation
-from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, MatchRun, Statement, StatementRow, Way
-from payments.operations.discrepancies import ANSWERED_WITHIN, open_discrepancy
+from payments.models import Discrepancy, DiscrepancyNote, MatchRun, Statement, StatementRow, Way
+from payments.operations.discrepancies import ANSWERED_WITHIN, OPEN_STATES, open_discrepancy
 from payments.operations.settling import explain
 
 # A line of another day within these is a line on the wrong day; farther off it is another line.
@@ -114,8 +114,7 @@ def oldest_open(session: Session, way: Way, payee_id: UUID | None) -> date | Non
     # What a payee has raised by hand has no details of two sides, and any day that it likes.
     found = Discrepancy.details.is_not(None)
     own = (Discrepancy.way == way, Discrepancy.payee_id.is_not_distinct_from(payee_id), found)
-    still_open = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
-    return session.scalar(select(func.min(Discrepancy.business_day)).where(*own, Discrepancy.state.in_(still_open)))
+    return session.scalar(select(func.min(Discrepancy.business_day)).where(*own, Discrepancy.state.in_(OPEN_STATES)))
 
 
 def compare(  # noqa: PLR0917 - two sides, whose they are and over which days

@@ -64,8 +64,8 @@ class Decision:
     reason: str
 
 
-def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim]) -> UUID:
-    """Write down the intention to pay `claims`; returns the payment's id.
+def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim], *, card_id: UUID | None = None) -> UUID:
+    """Write down the intention to pay `claims`, with a kept card where one is named; returns the payment's id.
 
     At most one live payment per claim can exist: a second one violates the unique index and fails as a whole.
     """
@@ -77,6 +77,7 @@ def open_payment(session: Session, citizen_id: UUID, claims: Iterable[Claim]) ->
             "id": payment_id,
             "now": clock.now(),
             "citizen_id": citizen_id,
+            "card_id": card_id,
             "amount": sum(claim.amount_vnd for claim in claims),
             "item_ids": [new_id() for _claim in claims],
             "payees": [claim.payee_id for claim in claims],

@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from kit import export
 from kit.errors import DomainError
-from payments.models import ENDED, POSTING_OPEN, MoneyState, Payment, PaymentItem, Refund, RefundState
+from payments.models import ENDED, POSTING_OPEN, MoneyState, Payment, PaymentItem, Refund, RefundState, SavedCard
+from payments.operations import cards
 from persons.errors import PaymentUnderway
 
-TABLES = frozenset({"payment", "journal_entry"})
+TABLES = frozenset({"payment", "journal_entry", "saved_card"})
 
 
 def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
-    """Every payment, what it was for, and what was given back."""
+    """Every payment, what it was for, what was given back, and the cards that are or were kept."""
     payments = (
         select(
             Payment.id,
@@ -53,19 +54,41 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(Payment.citizen_id == citizen_id)
         .order_by(Refund.id)
     )
-    told = {"payments": payments, "items": items, "refunds": refunds}
+    kept = (
+        select(
+            SavedCard.id,
+            SavedCard.created_at,
+            SavedCard.state,
+            SavedCard.brand,
+            SavedCard.last4,
+            SavedCard.expires_month,
+            SavedCard.expires_year,
+        )
+        .where(SavedCard.citizen_id == citizen_id)
+        .order_by(SavedCard.id)
+    )
+    told = {"payments": payments, "items": items, "refunds": refunds, "cards": kept}
     return {name: export.rows(session, query) for name, query in told.items()}
 
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
-    """Forget the doors to the gateway; amounts, states and the journal are papers that the law makes us keep."""
+    """Forget the doors to the gateway and every card; what is booked are papers that the law makes us keep."""
+    own = select(SavedCard).where(SavedCard.citizen_id == citizen_id)
+    for card in session.scalars(own).all():
+        cards.remove_card(session, card)
+    session.execute(
+        update(SavedCard)
+        .where(SavedCard.citizen_id == citizen_id)
+        .values(brand=None, last4=None, expires_month=None, expires_year=None)
+    )
     session.execute(
         update(Payment).where(Payment.citizen_id == citizen_id).values(client_secret=None, redirect_url=None)
     )
 
 
 def join_citizens(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
-    """Let one citizen's payments go on as another's; the journal is never changed. Again changes nothing."""
+    """Let one citizen's payments and cards go on as another's; the journal is never changed. Again changes nothing."""
+    session.execute(update(SavedCard).where(SavedCard.citizen_id == joined_id).values(citizen_id=kept_id))
     session.execute(update(Payment).where(Payment.citizen_id == joined_id).values(citizen_id=kept_id))
 
 

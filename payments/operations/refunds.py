@@ -17,7 +17,7 @@ from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import ledger
 from payments.errors import PaymentDisputed, RefundNotWaiting, RefundTooLarge, RefundUnderway, SecondPersonNeeded
-from payments.events import PaymentRefunded, RefundRequested
+from payments.events import PaymentRefunded, RefundFailed, RefundRequested
 from payments.gateway import Returned
 from payments.models import (
     REFUND_FROM,
@@ -54,11 +54,14 @@ class Order:
     is_repeated: bool
 
 
-def refund_by_rule(session: Session, payment_id: UUID, amount_vnd: int, *, cause: str, reason: str) -> UUID | None:
+def refund_by_rule(
+    session: Session, payment_id: UUID, amount_vnd: int, *, cause: str, reason: str, item_id: UUID | None = None
+) -> UUID | None:
     """Give back what nobody may keep: refused by the payee, taken in excess, taken too late; None when it was before.
 
-    A rule decides once about each `cause` of a payment. While the payment is disputed nothing is given back: the bank
-    does that, or has found that it need not.
+    With `item_id` the payee gives back what it has posted of that item, as long as it has any; else it is the citizen's
+    own unapplied money. A rule decides once about each `cause` of a payment. While the payment is disputed nothing is
+    given back: the bank does that, or has found that it need not.
     """
     known = select(Refund.id).where(
         Refund.payment_id == payment_id, Refund.cause == cause, Refund.origin == Origin.RULE
@@ -66,7 +69,15 @@ def refund_by_rule(session: Session, payment_id: UUID, amount_vnd: int, *, cause
     if session.scalar(known) is not None:
         return None
     try:
-        return _reserve(session, payment_id, amount_vnd, item_id=None, origin=Origin.RULE, cause=cause, reason=reason)
+        return _reserve(
+            session,
+            payment_id,
+            amount_vnd,
+            item_id=_posted(session, item_id),
+            origin=Origin.RULE,
+            cause=cause,
+            reason=reason,
+        )
     except (RefundTooLarge, PaymentDisputed) as exc:
         logs.logger.error("refund_not_possible", payment_id=str(payment_id), reason=exc.code)
         return None
@@ -285,6 +296,12 @@ def _why_not(session: Session, payment_id: UUID) -> Exception:
     return RefundTooLarge(refundable_vnd=payment.captured_vnd - payment.refunded_vnd)
 
 
+def _posted(session: Session, item_id: UUID | None) -> UUID | None:
+    """The item, if its payee has anything of it left to give back."""
+    kept = (PaymentItem.posting == Posting.POSTED, PaymentItem.refunded_vnd < PaymentItem.amount_vnd)
+    return session.scalar(select(PaymentItem.id).where(PaymentItem.id == item_id, *kept))
+
+
 def _waiting(session: Session, refund_id: UUID) -> Refund:
     refund = session.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one_or_none()
     if refund is None:
@@ -325,6 +342,7 @@ def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | N
         ]
         ledger.book(session, JournalKind.REVERSED, f"{refund_id} back", legs, payment_id=payment_id)
     remember(session, payment_id, "refund_failed", reason=reason)
+    events.emit(session, RefundFailed(payment_id, holder_id, refund_id, amount))
     logs.logger.error("refund_failed", payment_id=str(payment_id), reason=reason)
 
 

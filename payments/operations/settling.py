@@ -1,4 +1,4 @@
-"""The gateway's movements, its payouts and the bank's lines, matched to the đồng or written down as differences."""
+"""The gateway's movements and its payouts, explained to the đồng or written down as differences."""
 
 from __future__ import annotations
 
@@ -6,41 +6,32 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from kit import clock
-from kit.database import new_id
 from payments import ledger
-from payments.bank_file import PART, Line, Statement
 from payments.gateway import Movement, Transfer
 from payments.models import (
     SETTLED_FROM,
     BalanceTransaction,
-    BankLine,
-    BankStatement,
     Discrepancy,
     DiscrepancyState,
     Dispute,
-    Journal,
     JournalKind,
     Payment,
     Payout,
     PayoutState,
     Refund,
     Settlement,
-    Way,
 )
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
-from payments.operations.remitting import match_debit
 from payments.operations.timeline import remember
 
 # Movements are read again this far back: one may be told late, and none is taken in twice.
 READ_AGAIN = timedelta(days=3)
 _EXPLAINED_WITHIN = timedelta(minutes=15)
-# A payout that the gateway calls paid is at the bank within so many days, weekends among them.
-ARRIVES_WITHIN = timedelta(days=4)
 _BATCH = 1_000
 _CHARGES = frozenset({"charge", "payment"})
 _REFUNDS = frozenset({"refund", "payment_refund"})
@@ -161,141 +152,8 @@ def list_payout(session: Session, payout_id: str, movements: Sequence[Movement])
     payout.listed = True
     if (total := sum(movement.net_vnd for movement in parts)) != payout.amount_vnd:
         open_discrepancy(session, "PAYOUT_SUM", payout.amount_vnd - total, subject=payout_id)
-    for payment_id in _payments_of(session, payout_id):
-        _settle(session, payment_id, Settlement.IN_PAYOUT, Settlement.IN_PAYOUT)
-
-
-def take_in_statement(session: Session, statement: Statement) -> UUID | None:
-    """Take in a file of the bank and match its credits with payouts; None when the file, or all of it, is known.
-
-    A credit is a payout when it names it and is of its amount. Any other movement is booked as not identified, and is a
-    discrepancy until two people have explained it.
-    """
-    statement_id = session.execute(
-        insert_or_skip(BankStatement)
-        .values(
-            id=new_id(),
-            created_at=clock.now(),
-            file_hash=statement.file_hash,
-            opening_vnd=statement.opening_vnd,
-            moved_vnd=statement.closing_vnd - statement.opening_vnd,
-            closing_vnd=statement.closing_vnd,
-        )
-        .on_conflict_do_nothing()
-        .returning(BankStatement.id)
-    ).scalar_one_or_none()
-    if statement_id is None:
-        return None
-    references = {form for line in statement.lines for form in _forms(line.reference)}
-    known = set(session.scalars(select(BankLine.reference).where(BankLine.reference.in_(references))))
-    for line in statement.lines:
-        if not known & _forms(line.reference):
-            _match(session, statement_id, line)
-    return statement_id
-
-
-def _forms(reference: str) -> set[str]:
-    """The names one movement may have come in under: a notification tells its parts, a statement perhaps the whole."""
-    return {reference, f"{reference}{PART}1", reference.partition(PART)[0]}
-
-
-def match_late(session: Session) -> int:
-    """Match bank lines that came before the gateway told of their payout; returns how many."""
-    waiting = session.execute(
-        select(BankLine)
-        .join(Journal, (Journal.subject == BankLine.reference) & (Journal.kind == JournalKind.BANK_UNIDENTIFIED))
-        .where(~select(Payout.id).where(Payout.bank_line_id == BankLine.id).exists())
-    ).scalars()
-    return sum(_match_payout(session, line.id, line, is_late=True) for line in waiting)
-
-
-def _match(session: Session, statement_id: UUID, line: Line) -> None:
-    line_id = new_id()
-    values = {name: getattr(line, name) for name in ("reference", "booked_on", "amount_vnd", "purpose")}
-    session.execute(
-        insert(BankLine).values(
-            id=line_id,
-            created_at=clock.now(),
-            statement_id=statement_id,
-            line=line.number,
-            **values,
-        )
-    )
-    said = f"{line.reference} {line.purpose}"
-    if line.amount_vnd < 0 and match_debit(session, line_id, amount_vnd=line.amount_vnd, said=said):
-        return
-    if not _match_payout(session, line_id, line) and not _match_inexact(session, line_id, line):
-        discrepancy = open_discrepancy(session, "BANK_UNIDENTIFIED", line.amount_vnd, subject=line.reference)
-        legs = ledger.move(ledger.BANK, ledger.UNIDENTIFIED, line.amount_vnd)
-        ledger.book(session, JournalKind.BANK_UNIDENTIFIED, line.reference, legs, discrepancy_id=discrepancy)
-
-
-def _match_payout(session: Session, line_id: UUID, line: Line | BankLine, *, is_late: bool = False) -> bool:
-    candidates = session.execute(
-        select(Payout)
-        .where(Payout.bank_line_id.is_(None), Payout.state == PayoutState.PAID, Payout.amount_vnd == line.amount_vnd)
-        .with_for_update()
-    ).scalars()
-    said = f"{line.reference} {line.purpose}"
-    for payout in candidates:
-        if payout.id in said or (payout.trace_id and payout.trace_id in said):
-            payout.bank_line_id = line_id
-            close_discrepancies(session, in_bank(payout.id))
-            legs = ledger.move(ledger.BANK, ledger.IN_TRANSIT, line.amount_vnd)
-            if is_late:
-                # The money is in the bank's account already: only what it is called changes.
-                back = ledger.move(ledger.UNIDENTIFIED, ledger.BANK, line.amount_vnd)
-                ledger.book(session, JournalKind.BANK_UNIDENTIFIED, f"{line.reference} identified", back)
-                close_discrepancies(session, line.reference)
-            ledger.book(session, JournalKind.BANKED, f"{payout.id} {line.reference}", legs)
-            for payment_id in _payments_of(session, payout.id):
-                _settle(session, payment_id, Settlement.BANK_MATCHED, Settlement.BANK_MATCHED)
-            return True
-    return False
-
-
-def _match_inexact(session: Session, line_id: UUID, line: Line) -> bool:
-    """A credit that names a payout and is of another sum: the rest stays in transit until two people explain it."""
-    if line.amount_vnd < 0:
-        return False
-    said = f"{line.reference} {line.purpose}"
-    query = select(Payout).where(Payout.bank_line_id.is_(None), Payout.state == PayoutState.PAID).with_for_update()
-    for payout in session.scalars(query):
-        if payout.id in said or (payout.trace_id and payout.trace_id in said):
-            payout.bank_line_id = line_id
-            difference = line.amount_vnd - payout.amount_vnd
-            kind = "BANK_OVER" if difference > 0 else "BANK_SHORT"
-            close_discrepancies(session, in_bank(payout.id))
-            open_discrepancy(session, kind, difference, subject=in_bank(payout.id), way=Way.BANK, day=line.booked_on)
-            legs = ledger.move(ledger.BANK, ledger.IN_TRANSIT, line.amount_vnd)
-            ledger.book(session, JournalKind.BANKED, f"{payout.id} {line.reference}", legs)
-            return True
-    return False
-
-
-def find_missing_in_bank(session: Session) -> int:
-    """Payouts that the gateway calls paid and the bank has not shown for days are differences; returns how many."""
-    late = select(Payout).where(
-        Payout.bank_line_id.is_(None),
-        Payout.state == PayoutState.PAID,
-        Payout.arrives_on < clock.today() - ARRIVES_WITHIN,
-    )
-    found = session.scalars(late).all()
-    for payout in found:
-        open_discrepancy(
-            session,
-            "PAYOUT_NOT_IN_BANK",
-            -payout.amount_vnd,
-            subject=in_bank(payout.id),
-            way=Way.BANK,
-            day=payout.arrives_on,
-        )
-    return len(found)
-
-
-def in_bank(payout_id: str) -> str:
-    """What a difference between a payout and the bank is about: not the payout's own sum."""
-    return f"{payout_id} at the bank"
+    for payment_id in payments_of(session, payout_id):
+        settle(session, payment_id, Settlement.IN_PAYOUT, Settlement.IN_PAYOUT)
 
 
 _Trouble = tuple[str, int] | None
@@ -347,19 +205,21 @@ def _trouble_with_dispute(session: Session, movement: BalanceTransaction, source
     return None
 
 
-def _payments_of(session: Session, payout_id: str) -> Sequence[UUID]:
+def payments_of(session: Session, payout_id: str) -> Sequence[UUID]:
+    """The payments whose charges are in a payout, in the order of their ids."""
     query = select(Payment.id).join(BalanceTransaction, BalanceTransaction.source == Payment.charge_id)
     return session.scalars(query.where(BalanceTransaction.payout_id == payout_id).order_by(Payment.id)).all()
 
 
 def _move_back(session: Session, payout_id: str) -> None:
-    for payment_id in _payments_of(session, payout_id):
-        _settle(session, payment_id, Settlement.UNSETTLED, "payout_failed")
+    for payment_id in payments_of(session, payout_id):
+        settle(session, payment_id, Settlement.UNSETTLED, "payout_failed")
     session.execute(update(Payout).where(Payout.id == payout_id).values(bank_line_id=None, listed=False))
     session.execute(update(BalanceTransaction).where(BalanceTransaction.payout_id == payout_id).values(payout_id=None))
 
 
-def _settle(session: Session, payment_id: UUID, to: Settlement, step: str) -> None:
+def settle(session: Session, payment_id: UUID, to: Settlement, step: str) -> None:
+    """Say how far a payment's money has come, and `step` in its timeline; nothing where it has come that far."""
     moved = session.execute(
         update(Payment)
         .where(Payment.id == payment_id, Payment.settlement.in_(SETTLED_FROM[to]))

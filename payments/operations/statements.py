@@ -47,8 +47,9 @@ _LET_GO = """items AS (
 OPEN = text(f"""
 WITH opened AS (
   INSERT INTO payment (id, created_at, citizen_id, holder_id, amount_vnd, captured_vnd, refunded_vnd, disputed,
-                       state, state_since, settlement, version)
-  VALUES (:id, :now, :citizen_id, :citizen_id, :amount, 0, 0, false, 'created', :now, 'unsettled', 1) RETURNING id),
+                       state, state_since, settlement, version, card_id)
+  VALUES (:id, :now, :citizen_id, :citizen_id, :amount, 0, 0, false, 'created', :now, 'unsettled', 1,
+          CAST(:card_id AS uuid)) RETURNING id),
 items AS (
   INSERT INTO payment_item (id, created_at, payment_id, payee_id, subject_id, amount_vnd, label_vi, label_en,
                             live, taken, posting, posting_attempts, refunded_vnd)

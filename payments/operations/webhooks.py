@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
-from kit import clock, events
+from kit import clock, events, logs
 from payments.events import GatewayEventReceived
 from payments.gateway import Notice
 from payments.models import GatewayEvent
@@ -23,6 +23,9 @@ _TELLING = frozenset(
         "processing",
     )
 ) | {
+    "setup_intent.succeeded",
+    "setup_intent.setup_failed",
+    "setup_intent.canceled",
     "charge.refunded",
     "charge.refund.updated",
     "refund.created",
@@ -37,7 +40,7 @@ _TELLING = frozenset(
 
 
 def store_webhook(session: Session, notice: Notice) -> None:
-    """Store a verified webhook once, and have it handled later."""
+    """Store a verified webhook once, and have it handled later; one that is not meant for us is set aside."""
     is_new = session.execute(
         insert_or_skip(GatewayEvent)
         .values(
@@ -46,11 +49,14 @@ def store_webhook(session: Session, notice: Notice) -> None:
             intent_id=notice.intent_id,
             object_id=notice.object_id,
             received_at=clock.now(),
+            quarantined=notice.foreign,
         )
         .on_conflict_do_nothing()
         .returning(GatewayEvent.id)
     ).scalar_one_or_none()
-    if is_new and notice.type in _TELLING:
+    if is_new and notice.foreign:
+        logs.logger.error("gateway_event_quarantined", event_type=notice.type)
+    elif is_new and notice.type in _TELLING:
         events.emit(session, GatewayEventReceived(notice.id))
 
 

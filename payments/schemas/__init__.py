@@ -1,5 +1,6 @@
 """What the payments operations take and give."""
 
+from payments.schemas.cards import CARD_EXAMPLE, AddCardSchema, SavedCardSchema, SavedCardsSchema
 from payments.schemas.clerks import (
     DISCREPANCY_EXAMPLE,
     NOTE_EXAMPLE,
@@ -8,14 +9,14 @@ from payments.schemas.clerks import (
     REFUND_EXAMPLE,
     ROOT_EXAMPLE,
     AskRefundSchema,
+    ChainPlaceSchema,
+    CorrectionSchema,
     DiscrepancyPageSchema,
     DiscrepancySchema,
     DiscussedSchema,
     NewNoteSchema,
     NoteSchema,
-    PlaceSchema,
     ProofSchema,
-    ProposalSchema,
     RefundPageSchema,
     RefundSchema,
     RootPageSchema,
@@ -23,6 +24,7 @@ from payments.schemas.clerks import (
 from payments.schemas.payment import PAYMENT_EXAMPLE, PaymentPageSchema, PaymentSchema
 
 __all__ = [
+    "CARD_EXAMPLE",
     "DISCREPANCY_EXAMPLE",
     "NOTE_EXAMPLE",
     "PAYMENT_EXAMPLE",
@@ -30,7 +32,10 @@ __all__ = [
     "PUBLIC_KEY_EXAMPLE",
     "REFUND_EXAMPLE",
     "ROOT_EXAMPLE",
+    "AddCardSchema",
     "AskRefundSchema",
+    "ChainPlaceSchema",
+    "CorrectionSchema",
     "DiscrepancyPageSchema",
     "DiscrepancySchema",
     "DiscussedSchema",
@@ -38,10 +43,10 @@ __all__ = [
     "NoteSchema",
     "PaymentPageSchema",
     "PaymentSchema",
-    "PlaceSchema",
     "ProofSchema",
-    "ProposalSchema",
     "RefundPageSchema",
     "RefundSchema",
     "RootPageSchema",
+    "SavedCardSchema",
+    "SavedCardsSchema",
 ]

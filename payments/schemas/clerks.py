@@ -102,7 +102,7 @@ class RefundSchema(ma.Schema):
         return _without_nothing(body)
 
 
-class ProposalSchema(ma.Schema):
+class CorrectionSchema(ma.Schema):
     """What a difference is, and where it belongs."""
 
     account = Line(
@@ -169,7 +169,7 @@ class DiscussedSchema(DiscrepancySchema):
         return {name: getattr(told.found, name) for name in self.fields if name != "notes"} | {"notes": told.notes}
 
 
-class PlaceSchema(ma.Schema):
+class ChainPlaceSchema(ma.Schema):
     """Where a booking stands in a sealed chain."""
 
     kind = ma.fields.String(required=True)
@@ -182,7 +182,7 @@ class PlaceSchema(ma.Schema):
 class ProofSchema(ma.Schema):
     """The places of a payment's bookings, and the key that signs the day."""
 
-    journals = ma.fields.List(ma.fields.Nested(PlaceSchema), required=True)
+    journals = ma.fields.List(ma.fields.Nested(ChainPlaceSchema), required=True)
     public_key = ma.fields.String(required=True, metadata={"description": "ed25519, hex."})
 
     @ma.pre_dump

@@ -33,12 +33,12 @@ from payments.schemas import (
     REFUND_EXAMPLE,
     ROOT_EXAMPLE,
     AskRefundSchema,
+    CorrectionSchema,
     DiscrepancyPageSchema,
     DiscrepancySchema,
     DiscussedSchema,
     NewNoteSchema,
     ProofSchema,
-    ProposalSchema,
     RefundPageSchema,
     RefundSchema,
     RootPageSchema,
@@ -213,7 +213,7 @@ class DiscrepancyNotes(MethodView):
 class Proposal(MethodView):
     """What one person says a difference is."""
 
-    @blueprint.arguments(ProposalSchema(), example={"account": "5110", "explanation": "Phí tháng 11 của cổng"})
+    @blueprint.arguments(CorrectionSchema(), example={"account": "5110", "explanation": "Phí tháng 11 của cổng"})
     @blueprint.response(200, DiscrepancySchema, example=DISCREPANCY_EXAMPLE | {"state": "proposed", "account": "5110"})
     @blueprint.raises(NotFound, DiscrepancyNotOpen)
     @blueprint.doc(operationId="proposeAdjustment")

@@ -69,6 +69,18 @@ class OlderBillOpen(DomainError):
     next_action = "pay_older_bills"
 
 
+class AlreadyAutomatic(DomainError):
+    """The bills of this account are paid by themselves already. End that first, or leave it as it is."""
+
+    vi = "Hóa đơn của mã khách hàng này đã được thanh toán tự động. Hãy kết thúc trước, hoặc giữ nguyên."
+
+
+class PlannedPaymentOver(DomainError):
+    """This payment can no longer be skipped. It has begun, or will not be made; `state` says which."""
+
+    vi = "Không thể bỏ qua khoản này nữa. Nó đã bắt đầu hoặc sẽ không diễn ra; state cho biết."
+
+
 class FileTooLarge(DomainError):
     """The file is larger than 64 MB. Send it in parts."""
 

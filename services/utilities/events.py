@@ -28,6 +28,23 @@ class BillsReturned(Event):
 
 
 @dataclass(frozen=True)
+class AutomaticPaymentAnnounced(Event):
+    """A bill will be paid by itself, in 48 hours at the earliest; the citizen may skip it until then."""
+
+    planned_id: UUID
+    citizen_id: UUID
+
+
+@dataclass(frozen=True)
+class AutomaticPaymentLeft(Event):
+    """A bill was not paid by itself, and is the citizen's to pay. `reason` is a stable slug."""
+
+    planned_id: UUID
+    citizen_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True)
 class ImportRequested(Event):
     """A provider uploaded a file of bills; it is stored and not yet read."""
 

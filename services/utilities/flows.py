@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 import payments.flows
 import payments.operations
 from kit import clock, logs
 from kit.database import transaction
+from kit.errors import DomainError
 from kit.events import TryLater
 from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState
 from services.utilities import bill_file, operations, providers
+from services.utilities.errors import BillBeingPaid
 from services.utilities.events import ImportRequested, StatementReceived
 from services.utilities.models import ImportState
 from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, Batch, Work, settlement
@@ -23,6 +27,7 @@ from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BIL
 _HOLD_AT_MOST = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 5
 _POST_AGAIN_AFTER = timedelta(minutes=5)
+DESCRIPTION = "Hóa đơn điện, nước"  # what the citizen's bank shows
 
 
 def recheck_and_capture(event: PaymentAuthorised) -> None:
@@ -32,6 +37,8 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
     on trust.
     """
     with transaction() as session:
+        if not operations.has_bills(session, event.payment_id):
+            return  # another room's: what it sells is not for us to capture
         work = operations.list_work(session, event.payment_id, taken=False)
     try:
         refused = {item.bill_id: told for item in work if (told := _why_not(item)) is not None}
@@ -44,6 +51,8 @@ def recheck_and_capture(event: PaymentAuthorised) -> None:
 def post_to_providers(event: PaymentCaptured) -> None:
     """Have every provider of a captured payment write it to its customer's account, until each has answered."""
     with transaction() as session:
+        if not operations.has_bills(session, event.payment_id):
+            return
         if event.late:
             operations.revive_bills(session, event.payment_id, event.amount_vnd)
         work = operations.list_work(session, event.payment_id, taken=True)
@@ -51,6 +60,7 @@ def post_to_providers(event: PaymentCaptured) -> None:
     reach("posting: call committed, provider not asked")
     answers: list[tuple[Work, providers.Receipt | providers.PostingRefused]] = []
     silent: set[str] = set()
+    strange: list[Work] = []
     for item in work:
         # A provider that is silent about one bill would only keep the others waiting.
         if item.item_id not in calls_before or item.slug in silent:
@@ -59,14 +69,17 @@ def post_to_providers(event: PaymentCaptured) -> None:
             answers.append((item, _post(event.payment_id, item, calls_before[item.item_id])))
         except providers.ProviderUnreachable as exc:
             silent.add(item.slug)
+            if isinstance(exc, providers.AnswerForAnother):
+                strange.append(item)
             logs.logger.warning("provider_unreachable", provider=item.slug, error=str(exc))
     reach("posting: provider has posted, not committed")
     with transaction() as session:
         for item, answer in answers:
-            if isinstance(answer, providers.Receipt):
-                operations.record_posted(session, item, receipt_no=answer.receipt_no, posted_at=answer.posted_at)
-            else:
-                operations.record_rejected(session, item, answer.reason)
+            _write_down(session, event.payment_id, item, answer, is_repeated=calls_before[item.item_id] > 0)
+        for item in strange:
+            # It may have posted our money to somebody else's bill: it is asked again, and a person sees it meanwhile.
+            subject = operations.subject_of(event.payment_id, item.bill_no)
+            payments.operations.open_discrepancy(session, "UNKNOWN_AT_PROVIDER", item.amount_vnd, subject=subject)
         operations.tell_when_settled(session, event.payment_id)
     reach("posting: committed, job not finished")
     if silent:
@@ -83,6 +96,60 @@ def sweep_postings() -> None:
             post_to_providers(PaymentCaptured(payment_id, 0))
         except TryLater:
             logs.logger.warning("posting_still_unknown", payment_id=str(payment_id))
+
+
+def compare_with_providers(day: date | None = None) -> None:
+    """Hold our postings of a day, of yesterday where none is named, against each provider's own books.
+
+    A provider that does not answer, or has no statement to read, is asked again the next time.
+    """
+    day = day or clock.today() - timedelta(days=1)
+    with transaction() as session:
+        slugs = operations.list_slugs(session)
+    for slug in slugs:
+        try:
+            lines = providers.read_statement(slug, day)
+        except providers.ProviderUnreachable as exc:
+            logs.logger.warning("provider_unreachable", provider=slug, error=str(exc))
+            continue
+        with transaction() as session:
+            operations.compare_postings(session, slug, day, lines)
+
+
+def plan_payments() -> None:
+    """Announce the bills that will be paid by themselves."""
+    with transaction() as session:
+        operations.plan(session)
+
+
+def pay_planned() -> None:
+    """Pay what was announced and is due; what cannot be paid is left to the citizen, who is told."""
+    with transaction() as session:
+        due = operations.list_due(session)
+    for planned_id in due:
+        try:
+            with transaction() as session:
+                started = operations.start_planned(session, planned_id)
+        except BillBeingPaid:
+            # Somebody is paying it at this moment: whether that succeeds will be known the next time.
+            continue
+        except DomainError as refusal:
+            with transaction() as session:
+                operations.leave_planned(session, planned_id, refusal.code)
+            continue
+        if started is None:
+            continue
+        reach("automatic: payment committed, gateway not asked")
+        payments.flows.send(
+            started.payment_id,
+            started.citizen_id,
+            amount_vnd=started.amount_vnd,
+            payment_method=None,
+            return_url="",
+            description=DESCRIPTION,
+            card_id=started.card_id,
+            off_session=True,
+        )
 
 
 def run_import(event: ImportRequested) -> None:
@@ -174,6 +241,22 @@ def _post(payment_id: UUID, work: Work, calls_before: int) -> providers.Receipt 
         return receipt or providers.post(work.slug, payment_id, work.bill_no, work.amount_vnd, work.paid_at)
     except providers.PostingRefused as refusal:
         return refusal
+
+
+def _write_down(
+    session: Session,
+    payment_id: UUID,
+    item: Work,
+    answer: providers.Receipt | providers.PostingRefused,
+    *,
+    is_repeated: bool,
+) -> None:
+    if isinstance(answer, providers.Receipt):
+        operations.record_posted(session, item, receipt_no=answer.receipt_no, posted_at=answer.posted_at)
+    else:
+        operations.record_rejected(session, item, answer.reason)
+    if is_repeated:
+        payments.operations.close_discrepancies(session, operations.subject_of(payment_id, item.bill_no))
 
 
 def _batches(

@@ -6,14 +6,25 @@ from sqlalchemy.orm import Session
 
 import auth.operations
 from auth.events import CitizensJoined
-from payments.events import PaymentEnded
+from payments.events import CardRemoved, PaymentEnded
 from services.utilities import operations
+from services.utilities.models import AutomaticPayment
 from services.utilities.operations import personal
 
 
 def release_bills(session: Session, event: PaymentEnded) -> None:
     """A payment that took no money gives its bills back."""
     operations.release_bills(session, event.payment_id)
+
+
+def leave_planned(session: Session, event: PaymentEnded) -> None:
+    """A payment that had begun by itself took no money: its bill is the citizen's to pay, and they are told."""
+    operations.leave_started(session, event.payment_id, event.reason)
+
+
+def end_with_card(session: Session, event: CardRemoved) -> None:
+    """What was to be paid by a card that is gone is not paid by itself any more."""
+    operations.end_automatic(session, AutomaticPayment.card_id == event.card_id)
 
 
 def follow_citizen(session: Session, event: CitizensJoined) -> None:

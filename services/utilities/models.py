@@ -139,6 +139,64 @@ class Bill(Record):
     provider: Mapped[Provider] = relationship(lazy="raise")
 
 
+class AutomaticPayment(Record):
+    """A citizen's wish that the bills of an account be paid by themselves, each up to a ceiling."""
+
+    __tablename__ = "automatic_payment"
+    __table_args__ = (
+        CheckConstraint("ceiling_vnd BETWEEN 1 AND 99999999999", name="ceiling"),
+        CheckConstraint("days_before BETWEEN 0 AND 30", name="days_before"),
+        CheckConstraint("version > 0", name="version_is_positive"),
+        Index("uq_automatic_payment_account", "account_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("ix_automatic_payment_citizen", "citizen_id", "id"),
+        Index("ix_automatic_payment_card", "card_id", postgresql_where=text("ended_at IS NULL")),
+    )
+
+    citizen_id: Mapped[UUID]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    card_id: Mapped[UUID]
+    ceiling_vnd: Mapped[int]
+    days_before: Mapped[int]
+    ended_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class PlannedState(StrEnum):
+    """What becomes of a bill that is to be paid by itself.
+
+    STARTED: its payment says how it goes on. LEFT: the citizen has to pay it. DROPPED: there is nothing to pay, or
+    another sum was announced in its place.
+    """
+
+    ANNOUNCED = "announced"
+    SKIPPED = "skipped"
+    STARTED = "started"
+    LEFT = "left"
+    DROPPED = "dropped"
+
+
+class PlannedPayment(Record):
+    """One bill, of the amount that was announced, and when it is to be paid by itself."""
+
+    __tablename__ = "planned_payment"
+    __table_args__ = (
+        # Once announced, an amount of a bill is never announced again, whatever became of it.
+        UniqueConstraint("automatic_id", "bill_id", "amount_vnd"),
+        Index("uq_planned_payment_bill", "bill_id", unique=True, postgresql_where=text("state = 'announced'")),
+        Index("ix_planned_payment_due", "pay_at", postgresql_where=text("state = 'announced'")),
+        Index("uq_planned_payment_payment", "payment_id", unique=True, postgresql_where=text("payment_id IS NOT NULL")),
+        CheckConstraint("(state = 'started') <= (payment_id IS NOT NULL)", name="started_is_paid"),
+    )
+
+    automatic_id: Mapped[UUID] = mapped_column(ForeignKey("automatic_payment.id", ondelete="CASCADE"))
+    bill_id: Mapped[UUID] = mapped_column(ForeignKey("bill.id"))
+    amount_vnd: Mapped[int]
+    pay_at: Mapped[datetime]
+    state: Mapped[PlannedState]
+    reason: Mapped[str | None]
+    payment_id: Mapped[UUID | None]
+
+
 class ImportState(StrEnum):
     """How far a file of bills has come. FAILED: the file as a whole cannot be read."""
 

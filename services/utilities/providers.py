@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,10 @@ _OK, _CREATED, _NOT_FOUND, _CONFLICT = 200, 201, 404, 409
 
 class ProviderUnreachable(Exception):
     """The provider did not answer, or not in a way that can be relied on: nothing may be concluded from it."""
+
+
+class AnswerForAnother(ProviderUnreachable):
+    """The provider says that it has posted something else than it was asked for: which, has to be found out."""
 
 
 class PostingRefused(Exception):
@@ -45,6 +49,16 @@ class Receipt:
 
     receipt_no: str
     posted_at: datetime
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One posting as it stands in a provider's own books."""
+
+    payment_ref: str
+    bill_no: str
+    amount_vnd: int
+    receipt_no: str
 
 
 class _Connections:
@@ -103,6 +117,26 @@ def post(slug: str, payment_ref: UUID, bill_no: str, amount_vnd: int, paid_at: d
     return _receipt(status, body, (str(payment_ref), bill_no, amount_vnd))
 
 
+def read_statement(slug: str, day: date) -> list[Posted]:
+    """Everything a provider has posted for us on one day in Vietnam, its count and sum checked.
+
+    Raises ProviderUnreachable also when the sums are not those of the lines: half a statement is none.
+    """
+    status, body = _ask(slug, f"statements/{day.isoformat()}", None)
+    if status != _OK:
+        raise ProviderUnreachable(f"status {status}")
+    try:
+        lines = [
+            Posted(str(line["payment_ref"]), str(line["bill_no"]), _amount(line), str(line["receipt_no"]))
+            for line in body["items"]
+        ]
+        if (body["count"], body["sum_vnd"]) != (len(lines), sum(line.amount_vnd for line in lines)):
+            raise ProviderUnreachable("sums of the statement differ")
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ProviderUnreachable("statement not understood") from exc
+    return lines
+
+
 _STATUSES = frozenset({"open", "paid", "withdrawn"})
 # Only these end the matter. A bare 404 may come from a gate in between that has never heard of the provider.
 _REASONS = frozenset({"already_paid", "amount_differs", "withdrawn", "unknown_bill"})
@@ -125,7 +159,7 @@ def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  
         raise ProviderUnreachable(f"status {status}")
     try:
         if (body["payment_ref"], body["bill_no"], _amount(body)) != posted:
-            raise ProviderUnreachable("answer for another posting")
+            raise AnswerForAnother("answer for another posting")
         posted_at = datetime.fromisoformat(body["posted_at"])
         if posted_at.tzinfo is None:
             posted_at = posted_at.replace(tzinfo=clock.ZONE)
@@ -134,7 +168,7 @@ def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  
         raise ProviderUnreachable("answer not understood") from exc
 
 
-def _ask(slug: str, what: str, body: dict[str, Any]) -> tuple[int, Any]:
+def _ask(slug: str, what: str, body: dict[str, Any] | None) -> tuple[int, Any]:
     endpoint = _connections.endpoints.get(slug)
     if endpoint is None and _connections.sandbox:
         endpoint = {"url": f"{_connections.sandbox}/providers/{slug}", "key": f"sandbox-{slug}"}
@@ -143,8 +177,14 @@ def _ask(slug: str, what: str, body: dict[str, Any]) -> tuple[int, Any]:
     headers = {"Authorization": f"Bearer {endpoint['key']}"}
     url = f"{endpoint['url']}/{what}"
     try:
-        with _connections.http.post(
-            url, json=body, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True
+        with _connections.http.request(
+            "GET" if body is None else "POST",
+            url,
+            json=body,
+            headers=headers,
+            timeout=_TIMEOUT_SECONDS,
+            allow_redirects=False,
+            stream=True,
         ) as answer:
             raw = b""
             for piece in answer.iter_content(65_536):

@@ -213,6 +213,15 @@ class PaySchema(ma.Schema):
         },
     )
 
+    card_id = ma.fields.UUID(
+        load_default=None, metadata={"description": "A card of the caller that is kept; in place of `payment_method`."}
+    )
+
+    @ma.validates_schema
+    def _one_card(self, data: dict[str, Any], **_options: object) -> None:
+        if data.get("payment_method") and data.get("card_id"):
+            raise ma.ValidationError("Must be one of: payment_method, card_id.", "card_id")
+
     @ma.validates("bill_ids")
     def _each_once(self, value: list[Any], data_key: str) -> None:  # noqa: ARG002 - the library's signature
         if len(set(value)) != len(value):

@@ -1,4 +1,4 @@
-"""A phone in someone's hands, and a clock that can be moved."""
+"""A phone in someone's hands, an app of others, and a clock that can be moved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from flask.testing import FlaskClient
 
 from auth import budgets
 from kit import clock
+from server.settings import Settings
+from tests.auth.app_stories import Browser, ThirdParty, allow, register
 from tests.auth.people import Phone
+from tests.auth.served import Homecoming, serve_homecoming, serve_house
 
 
 @pytest.fixture
@@ -46,3 +49,33 @@ def later() -> Iterator[Callable[[timedelta], None]]:
 
     yield pass_time
     clock.move(timedelta())
+
+
+@pytest.fixture
+def app_of_others(client: Callable[[], FlaskClient]) -> ThirdParty:
+    return register(client())
+
+
+@pytest.fixture
+def code(client: Callable[[], FlaskClient], app_of_others: ThirdParty) -> str:
+    """A code An has just allowed."""
+    return allow(client, app_of_others)
+
+
+@pytest.fixture
+def browser(client: Callable[[], FlaskClient]) -> Browser:
+    return Browser(client())
+
+
+@pytest.fixture
+def house(client: Callable[[], FlaskClient], settings: Settings) -> Iterator[str]:
+    """The address of a running web server."""
+    with serve_house(settings) as url:
+        yield url
+
+
+@pytest.fixture
+def home() -> Iterator[Homecoming]:
+    """The page of an app that people come back to."""
+    with serve_homecoming() as page:
+        yield page

@@ -13,22 +13,9 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from auth.app_models import Review
 from tests.auth.app_stories import decide, register
-from tests.auth.served import serve_homecoming, serve_house
 
 PHONE = "+84912345678"
 VERIFIER = "a-verifier-of-the-app-that-nobody-else-has-ever-seen"
-
-
-@pytest.fixture
-def house(client, settings):
-    with serve_house(settings) as url:
-        yield url
-
-
-@pytest.fixture
-def home():
-    with serve_homecoming() as page:
-        yield page
 
 
 def visit(person: requests.Session, url: str, page: str, button: str, **typed: str) -> str:

@@ -12,23 +12,10 @@ import pytest
 from tests.auth.app_stories import Browser as Reader, code_sent, register
 from tests.auth.chromium import Browser, browse, find_chromium
 from tests.auth.people import AN
-from tests.auth.served import serve_homecoming, serve_house
 
 chromium = find_chromium()
 pytestmark = pytest.mark.skipif(chromium is None, reason="Chromium is not installed here (apt install chromium)")
 _PATIENCE_SECONDS = 30
-
-
-@pytest.fixture
-def house(client, settings):
-    with serve_house(settings) as url:
-        yield url
-
-
-@pytest.fixture
-def home():
-    with serve_homecoming() as page:
-        yield page
 
 
 @pytest.fixture

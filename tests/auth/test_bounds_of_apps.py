@@ -21,11 +21,6 @@ BILLS = "/v1/utilities/bills"
 CANCEL = f"/v1/payments/{uuid4()}/cancellation"
 
 
-@pytest.fixture
-def app_of_others(client):
-    return register(client())
-
-
 # -- what a token may do -----------------------------------------------------------------------------------------------
 
 

@@ -20,16 +20,6 @@ from tests.auth.people import AN, BINH
 from tests.people import all_at_once
 
 
-@pytest.fixture
-def app_of_others(client):
-    return register(client())
-
-
-@pytest.fixture
-def browser(client):
-    return Browser(client())
-
-
 def grants() -> int:
     with transaction() as session:
         return session.execute(select(func.count()).select_from(AppGrant)).scalar_one()

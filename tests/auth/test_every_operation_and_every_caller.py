@@ -234,7 +234,10 @@ def ask(http: FlaskClient, method: str, path: str, token: str | None, **more: st
 
 def verdict(answer: TestResponse) -> str:
     """Whether the guard has let a request through, or in which words it has not."""
-    code = (answer.get_json(silent=True) or {}).get("code") if answer.status_code >= 400 else None
+    said = (answer.get_json(silent=True) or {}) if answer.status_code >= 400 else {}
+    code = said.get("code")
+    if said.get("resourceType") == "OperationOutcome":
+        code = said["issue"][0]["details"]["coding"][0]["code"]
     return code if code in DENIED else ADMITTED
 
 

@@ -12,16 +12,6 @@ from kit.database import transaction
 from tests.auth.app_stories import BACK, Browser, register, told_by
 
 
-@pytest.fixture
-def app_of_others(client):
-    return register(client())
-
-
-@pytest.fixture
-def browser(client):
-    return Browser(client())
-
-
 def assert_nobody_was_sent_anywhere(page, status: int = 400) -> None:
     assert (page.status_code, page.location, page.mimetype) == (status, None, "text/html")
     assert "Refresh" not in page.headers

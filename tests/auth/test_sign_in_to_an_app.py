@@ -22,16 +22,6 @@ from tests.auth.people import AN, BINH
 from tests.people import Person
 
 
-@pytest.fixture
-def app_of_others(client):
-    return register(client())
-
-
-@pytest.fixture
-def browser(client):
-    return Browser(client())
-
-
 def test_a_citizen_allows_an_app_and_it_sees_what_was_allowed_and_nothing_else(client, app_of_others, browser):
     first = browser.open(app_of_others.question())
     second = browser.submit("number", phone=AN)

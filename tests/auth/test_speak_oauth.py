@@ -13,21 +13,10 @@ from auth import operations
 from auth.app_models import Review
 from auth.operations import apps
 from kit.database import transaction
-from tests.auth.app_stories import allow, assert_refused, decide, register, sign_in
+from tests.auth.app_stories import assert_refused, decide, register, sign_in
 from tests.people import Person, make_organisation
 
 BILLS = "/v1/utilities/bills"
-
-
-@pytest.fixture
-def app_of_others(client):
-    return register(client())
-
-
-@pytest.fixture
-def code(client, app_of_others):
-    """A code An has just allowed."""
-    return allow(client, app_of_others)
 
 
 # -- who the app is ----------------------------------------------------------------------------------------------------

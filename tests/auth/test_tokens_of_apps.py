@@ -15,17 +15,6 @@ from tests.people import all_at_once
 BILLS = "/v1/utilities/bills"
 
 
-@pytest.fixture
-def app_of_others(client):
-    return register(client())
-
-
-@pytest.fixture
-def code(client, app_of_others):
-    """A code An has just allowed."""
-    return allow(client, app_of_others)
-
-
 def how_it_ended() -> GrantEnd | None:
     with transaction() as session:
         return session.scalars(select(AppGrant.ended_by).order_by(AppGrant.id.desc()).limit(1)).one()

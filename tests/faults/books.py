@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 
 from tests.faults.citizens import SLUG, Town
-from tests.faults.house import House, wait_until
+from tests.faults.house import ROOT, House, wait_until
 
 # A periodic job may fail: the next one does the same.
 _ONCE = "NOT EXISTS (SELECT FROM procrastinate_periodic_defers d WHERE d.task_name = j.task_name)"
@@ -84,6 +86,13 @@ def check(house: House, town: Town) -> None:
     assert dict(rows(house, booked)) == dict.fromkeys(wanted, 1)
     booked = "SELECT payment_id::text, count(*) FROM journal WHERE kind = 'posted' GROUP BY 1"
     assert dict(rows(house, booked)) == {done.id: len(done.bills) for _citizen, done in paid}
+
+    # Every promise of the books, as an operator asks for them.
+    asked = [sys.executable, "-m", "server.cli", "payments", "check"]
+    told = subprocess.run(
+        asked, cwd=ROOT, env=house.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert told.returncode == 0, told.stderr[-2000:]
 
     kinds = "SELECT subject_id::text, count(*) FROM message WHERE kind = 'bills_paid' GROUP BY 1"
     assert dict(rows(house, kinds)) == dict.fromkeys(wanted, 1)

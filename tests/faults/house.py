@@ -200,7 +200,7 @@ class House:
     def cut_connections(self, chance: random.Random) -> int:
         """End some of the connections that others have to the database; returns how many."""
         with psycopg.connect(self.database_url) as connection:
-            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            others = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
             found = connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {others} ORDER BY pid").fetchall()
             chosen = [pid for (pid,) in found if chance.random() < 0.5]
             for pid in chosen:

@@ -247,10 +247,9 @@ def test_what_never_works_is_parked_in_sight(
 
     (job,) = jobs()
     assert (job.task_name.rpartition(".")[2], job.status) == ("write_it_down:BillSeen", "failed")
-    parked = [json.loads(record.message) for record in caplog.records if record.name == "citizen"]
-    assert [(line["event"], line["task"].rpartition(".")[2]) for line in parked] == [
-        ("job_parked", "write_it_down:BillSeen")
-    ]
+    said = [json.loads(record.message) for record in caplog.records if record.name == "citizen"]
+    parked = [line["task"].rpartition(".")[2] for line in said if line["event"] == "job_parked"]
+    assert parked == ["write_it_down:BillSeen"]
 
 
 def test_a_job_whose_worker_died_goes_back_to_the_queue(database_url: str) -> None:

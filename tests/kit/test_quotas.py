@@ -40,6 +40,13 @@ def test_when_the_minute_is_over_everyone_begins_anew(monkeypatch: pytest.Monkey
     assert [quota.reset_seconds for quota in told] == [60, 1, 1, 60]
 
 
+def test_nobody_is_told_to_wait_longer_than_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    # From 32,768 on floats are coarser: sixty seconds added here and taken away again are a little more than sixty.
+    monkeypatch.setattr("time.monotonic", lambda: 32_747.095578363)
+
+    assert Quotas(3).spend("an").reset_seconds == 60
+
+
 def test_of_many_requests_at_once_exactly_the_quota_passes() -> None:
     quotas = Quotas(10)
 

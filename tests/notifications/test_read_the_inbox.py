@@ -75,6 +75,7 @@ def test_an_inbox_is_read_with_one_query_however_long_it_is(an: Person) -> None:
     with database.transaction() as session:
         engine = session.get_bind()
     assert isinstance(engine, Engine)
+    an.get("/v1/messages")  # who asks, and with which key they signed in, is known from here on
     database.count_statements(engine, statements)
 
     answer = an.get("/v1/messages")

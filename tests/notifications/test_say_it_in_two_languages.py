@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from notifications import messages
+from notifications import messages, school_messages
 from notifications.models import MessageKind
 
 LANGUAGES = ("vi", "en")
 BILLS = [{"vi": "Tiền điện 10/2026, Công ty Điện lực Bắc Ninh", "en": "Electricity 10/2026, Bac Ninh Power Company"}]
 PAID = {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-05"}
+VISIT = {"place": {"vi": "Tràng An", "en": "Trang An"}, "visit_on": "2026-11-25"}
 EXPECTED_REASONS = {
     MessageKind.PAYMENT_ENDED: {
         "card_declined", "bill_changed", "bill_paid_elsewhere", "expired", "cancelled_by_citizen",
@@ -24,16 +25,36 @@ EXPECTED_REASONS = {
     MessageKind.BILLS_RETURNED: {"already_paid", "amount_differs", "withdrawn", "unknown_bill", "taken_in_excess"},
     MessageKind.MANDATE_ACCEPTED: {"principal", "agent"},
     MessageKind.MANDATE_REVOKED: {"principal", "agent"},
+    MessageKind.TICKETS_RETURNED: {"returned_in_time", "place_closed", "places_released"},
+    MessageKind.AUTOMATIC_LEFT: {"over_ceiling", "too_late", "authentication_needed", "card_declined"},
 }  # fmt: skip
 
+CLINIC = {"place": "Bệnh viện Mắt", "starts_at": "2026-12-01T00:30:00+00:00"}
 
-def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
+
+Told = Iterator[tuple[MessageKind, dict[str, Any]]]
+
+
+def every_message() -> Told:
+    yield from of_bills()
+    yield from of_ways_in()
+    yield from of_schools()
+    yield from of_tickets()
+    yield from of_visits()
+
+
+def of_bills() -> Told:
     yield MessageKind.BILLS_PAID, PAID
     for state in (*messages.OUTCOMES, "never_heard_of"):
         for reason in (*messages.REASONS[MessageKind.PAYMENT_ENDED], "never_heard_of"):
             yield MessageKind.PAYMENT_ENDED, {"bills": BILLS, "state": state, "reason": reason}
-    for reason in (*messages.REASONS[MessageKind.BILLS_RETURNED], "never_heard_of"):
-        yield MessageKind.BILLS_RETURNED, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    for kind in (MessageKind.BILLS_RETURNED, MessageKind.AUTOMATIC_LEFT):
+        for reason in (*messages.REASONS[kind], "never_heard_of"):
+            yield kind, {"bills": BILLS, "amount_vnd": 1_235_000, "reason": reason}
+    yield MessageKind.AUTOMATIC_ANNOUNCED, {"bills": BILLS, "amount_vnd": 1_235_000, "posted_on": "2026-11-22"}
+
+
+def of_ways_in() -> Told:
     for kind in (MessageKind.MANDATE_ACCEPTED, MessageKind.MANDATE_REVOKED):
         for side in (*messages.REASONS[kind], "never_heard_of"):
             yield kind, {"reason": side}
@@ -44,6 +65,31 @@ def every_message() -> Iterator[tuple[MessageKind, dict[str, Any]]]:
         MessageKind.APP_ALLOWED,
     ):
         yield kind, {}
+
+
+def of_schools() -> Told:
+    dates = {"opens_at": "2027-07-01T01:00:00+00:00", "closes_at": "2027-07-03T17:00:00+00:00", "school_year": 2027}
+    for milestone in (*school_messages.MILESTONES, "never_heard_of"):
+        for grade in (1, None):
+            yield MessageKind.SCHOOL_ROUND, {"milestone": milestone, "grade": grade, **dates}
+    for successor in ("Trường Tiểu học Lê Lợi", None):
+        yield MessageKind.SCHOOL_GONE, {"school": "Trường Tiểu học Kim Đồng", "successor": successor}
+    yield MessageKind.OPEN_DAY_CANCELLED, {"school": "Trường Tiểu học Kim Đồng", "day": "2027-05-15"}
+
+
+def of_tickets() -> Told:
+    for number in (1, 2):
+        yield MessageKind.TICKETS_READY, {**VISIT, "count": number}
+    for reason in (*messages.REASONS[MessageKind.TICKETS_RETURNED], "never_heard_of"):
+        yield MessageKind.TICKETS_RETURNED, {**VISIT, "amount_vnd": 100_000, "reason": reason}
+
+
+def of_visits() -> Told:
+    for kind in (MessageKind.VISIT_REMINDER, MessageKind.PLACE_MISSED, MessageKind.VISIT_CANCELLED):
+        yield kind, CLINIC
+    for kind in (MessageKind.TURN_NEAR, MessageKind.DRAW_LOST):
+        yield kind, {"place": CLINIC["place"]}
+    yield MessageKind.PLACE_OFFERED, CLINIC | {"until_at": "2026-11-30T02:15:00+00:00"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -134,3 +180,15 @@ def test_a_sign_in_code_fits_into_one_text_message() -> None:
     assert "09:10" in en
     assert en.isascii()
     assert len(en) <= 160
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_milestone_of_a_round_has_words_of_its_own_and_hours_of_vietnam(language: str) -> None:
+    told = [
+        messages.inbox_words(kind, params, language)
+        for kind, params in every_message()
+        if kind is MessageKind.SCHOOL_ROUND and params["grade"] and params["milestone"] in school_messages.MILESTONES
+    ]
+
+    assert len({words.title for words in told}) == len({words.body for words in told}) == len(told)
+    assert all("08:00 01/07/2027 – 00:00 04/07/2027" in words.body for words in told)

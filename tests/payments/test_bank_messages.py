@@ -78,7 +78,7 @@ def test_an_entry_of_300_details_is_300_lines_and_its_sum_must_be_true() -> None
 
     assert (len(read.lines), sum(line.amount_vnd for line in read.lines)) == (300, total)
     assert len({line.reference for line in read.lines}) == 300
-    assert refused.value.members == {"reason": "details_sum", "line": 1}
+    assert refused.value.members == {"reason": "details", "line": 1}
 
 
 def test_a_message_that_is_not_true_in_itself_is_refused_whole() -> None:
@@ -92,17 +92,17 @@ def test_a_message_that_is_not_true_in_itself_is_refused_whole() -> None:
         (statement(one, one, closing=10), "reference_twice"),
         (statement(one, closing=5, summary=count), "declared_count"),
         (statement(one, closing=5, summary=total), "declared_sum"),
-        (statement(one, closing=5, head=bomb), "xml"),
-        (statement(one, closing=5, head=file), "xml"),
-        (statement(one, closing=5)[:-20], "xml"),
+        (statement(one, closing=5, head=bomb), "document_type"),
+        (statement(one, closing=5, head=file), "document_type"),
+        (statement(one, closing=5)[:-20], "not_xml"),
         (statement(entry("FT1", "5.50"), closing=5), "amount"),
         (statement(entry("FT1", "1.23E+06"), closing=5), "amount"),
         (statement(entry("FT1", "9223372036854775808"), closing=5), "amount"),
         (statement(entry("FT1", "5", currency="USD"), closing=5), "amount"),
         (statement(entry("FT1", "5", way="BOTH"), closing=5), "direction"),
         (statement(entry("", "5"), closing=5), "reference"),
-        (b"<Document><Other/></Document>", "not_one_statement"),
-        (b"<html>", "xml"),
+        (b"<Document><Other/></Document>", "incomplete"),
+        (b"<html>", "not_xml"),
     ]
 
     for number, (raw, reason) in enumerate(cases):

@@ -82,8 +82,9 @@ def test_from_the_hold_to_the_posting_takes_five_commits(
 
     figure(f"taking: {taking}; posting: {posting}")
     assert (taking["commits"], posting["commits"]) == (3, 2)
-    assert taking["statements"] <= 6
-    assert posting["statements"] <= 6
+    # Each listener of an event is a job, and each job a statement.
+    assert taking["statements"] <= 10
+    assert posting["statements"] <= 8
 
 
 def test_no_transaction_is_open_while_the_gateway_or_a_provider_thinks(

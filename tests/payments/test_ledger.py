@@ -12,6 +12,7 @@ from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger
 from payments.models import Journal, JournalEntry, JournalKind
+from payments.operations import personal
 from tests.factories import AMOUNT_VND, owe
 from tests.payments.stories import journals, pay, rows
 from tests.people import Outside, Person, Work
@@ -138,3 +139,20 @@ def test_an_entry_that_the_chart_does_not_draw_is_refused() -> None:
 
     with pytest.raises(ValueError, match="captured does not move money from"), transaction() as session:
         ledger.book(session, JournalKind.CAPTURED, "nothing", legs)
+
+
+def test_money_on_its_way_when_two_citizens_turn_out_to_be_one_is_booked_under_whom_it_began(
+    an: Person, binh: Person, outside: Outside, work: Work
+) -> None:
+    outside.spoil("provider", "down", match={"path": "/postings"}, count=10)
+    pay(an, owe(an, outside))
+    work()
+    with transaction() as session:
+        personal.join_citizens(session, kept_id=binh.id, joined_id=an.id)
+    outside.mend()
+
+    work()
+
+    assert rows("SELECT citizen_id FROM payment") == [(binh.id,)]
+    with transaction() as session:
+        assert [ledger.balance(session, "2120", citizen_id=whose.id) for whose in (an, binh)] == [0, 0]

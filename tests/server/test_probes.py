@@ -114,9 +114,9 @@ def test_payments_are_counted_by_state_and_the_doubtful_by_age(
 ) -> None:
     with transaction() as session:
         for state in (MoneyState.UNKNOWN, MoneyState.UNKNOWN, MoneyState.FAILED):
-            session.add(
-                Payment(citizen_id=new_id(), amount_vnd=50_000, captured_vnd=0, state=state, state_since=clock.now())
-            )
+            who = new_id()
+            held = {"citizen_id": who, "holder_id": who, "amount_vnd": 50_000, "captured_vnd": 0}
+            session.add(Payment(**held, state=state, state_since=clock.now()))
     later(timedelta(minutes=20))
 
     figures = gauges(client)

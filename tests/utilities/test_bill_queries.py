@@ -104,8 +104,8 @@ _PROVINCE = (
     FROM customer, unnest(ARRAY['2026-08', '2026-09', '2026-10']) AS p WHERE code LIKE 'X%'
     """,
     """
-    INSERT INTO payment (id, created_at, citizen_id, amount_vnd, captured_vnd, state, state_since, version)
-    SELECT id, now(), gen_random_uuid(), 50000, 50000, 'captured', now() - interval '1 day', 1
+    INSERT INTO payment (id, created_at, citizen_id, holder_id, amount_vnd, captured_vnd, state, state_since, version)
+    SELECT id, now(), gen_random_uuid(), gen_random_uuid(), 50000, 50000, 'captured', now() - interval '1 day', 1
     FROM bill WHERE state = 'paid' AND period = '2026-10'
     """,
     """
@@ -115,8 +115,8 @@ _PROVINCE = (
     FROM bill WHERE state = 'paid' AND period = '2026-10'
     """,
     """
-    INSERT INTO payment (id, created_at, citizen_id, amount_vnd, captured_vnd, state, state_since, version)
-    SELECT gen_random_uuid(), now(), :me, 50000, 0, 'unknown', now() - interval '1 hour', 1
+    INSERT INTO payment (id, created_at, citizen_id, holder_id, amount_vnd, captured_vnd, state, state_since, version)
+    SELECT gen_random_uuid(), now(), :me, :me, 50000, 0, 'unknown', now() - interval '1 hour', 1
     FROM generate_series(1, 20)
     """,
 )

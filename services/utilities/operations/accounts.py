@@ -18,8 +18,9 @@ from kit.database import new_id
 from kit.errors import DomainError, NotFound
 from kit.text import fold
 from services.utilities.errors import CustomerCodeMalformed, CustomerNotMatched, TooManyLookups
-from services.utilities.models import Account, Bill, BillState, Customer, Lookup
+from services.utilities.models import Account, AutomaticPayment, Bill, BillState, Customer, Lookup
 from services.utilities.operations.directory import get_provider
+from services.utilities.operations.endings import end_automatic
 
 GRANT = timedelta(days=1)
 _WINDOW = timedelta(days=1)
@@ -134,6 +135,7 @@ def unlink_account(session: Session, account: Account) -> None:
         .where(Account.id == account.id, Account.unlinked_at.is_(None))
         .values(unlinked_at=clock.now(), version=Account.version + 1)
     )
+    end_automatic(session, AutomaticPayment.account_id == account.id)
     # A look-up of today would keep the door open.
     session.execute(
         update(Lookup)

@@ -77,12 +77,20 @@ def get_bill(session: Session, bill_id: UUID, citizen_id: UUID) -> Bill:
 
 
 def start_payment(
-    session: Session, citizen_id: UUID, bill_ids: Collection[UUID], amount_vnd: int, *, proof: Proof
+    session: Session,
+    citizen_id: UUID,
+    bill_ids: Collection[UUID],
+    amount_vnd: int,
+    *,
+    proof: Proof,
+    card_id: UUID | None = None,
+    payer_id: UUID | None = None,
 ) -> UUID:
     """Claim bills for a payment of exactly `amount_vnd`, the sum the citizen has seen; returns the payment's id.
 
     Of any number of concurrent callers one gets a bill; one citizen's payments are opened one after the other, so that
-    together they stay within what `proof` allows for a day. Raises NotFound, BillBeingPaid, BillAlreadyPaid,
+    together they stay within what `proof` allows for a day. `card_id` names a kept card of the one who pays, who may
+    be another than the citizen (`payer_id`). Raises NotFound, CardNotReady, BillBeingPaid, BillAlreadyPaid,
     BillWithdrawn, BillChanged, OlderBillOpen, InsufficientUserAuthentication and DayLimitReached.
     """
     bills = (
@@ -104,7 +112,10 @@ def start_payment(
         raise BillChanged(amount_vnd=owed)
     paid = payments.operations.sum_of_day(session, citizen_id, clock.today())
     allow_payment(proof, paid_vnd=paid, amount_vnd=owed)
-    payment_id = payments.operations.open_payment(session, citizen_id, [_claim(bill) for bill in bills])
+    if card_id is not None:
+        payments.operations.check_card(session, card_id, payer_id or citizen_id)
+    claims = [claim_for(bill) for bill in bills]
+    payment_id = payments.operations.open_payment(session, citizen_id, claims, card_id=card_id)
     session.execute(update(Bill).where(Bill.id.in_(bill_ids)).values(state=BillState.PAYING, payment_id=payment_id))
     return payment_id
 
@@ -117,6 +128,17 @@ def release_bills(session: Session, payment_id: UUID) -> None:
     session.execute(update(Bill).where(*held).values(state=BillState.OPEN, payment_id=None))
 
 
+def has_bills(session: Session, payment_id: UUID) -> bool:
+    """Whether a payment pays for bills, and not for what another room sells."""
+    return session.execute(_BILLS_OF, {"of_payment": payment_id}).first() is not None
+
+
+_BILLS_OF = (
+    select(PaymentItem.id)
+    .join(Bill, Bill.id == PaymentItem.subject_id)
+    .where(PaymentItem.payment_id == bindparam("of_payment"))
+    .limit(1)
+)
 _WORK = (
     select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd, Payment.state_since)
     .join(Payment, Payment.id == PaymentItem.payment_id)
@@ -272,7 +294,8 @@ def _check_older(session: Session, bills: Iterable[Bill]) -> None:
         raise OlderBillOpen(bill_ids=[str(bill_id) for bill_id in skipped])
 
 
-def _claim(bill: Bill) -> Claim:
+def claim_for(bill: Bill) -> Claim:
+    """What a payment is asked for: the bill, whom it is owed, and what the citizen calls it."""
     vi, en = _SUBJECT[bill.provider.kind]
     year, month = bill.period.split("-")
     return Claim(

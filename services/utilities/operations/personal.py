@@ -9,13 +9,14 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from kit import clock, export
-from services.utilities.models import Account, Customer, Lookup, Provider
+from services.utilities.models import Account, AutomaticPayment, Bill, Customer, Lookup, PlannedPayment, Provider
+from services.utilities.operations.endings import end_automatic
 
-TABLES = frozenset({"account", "lookup"})
+TABLES = frozenset({"account", "lookup", "automatic_payment"})
 
 
 def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
-    """Linked accounts, with the code the citizen typed in, and when bills were looked up."""
+    """Linked accounts, with the code the citizen typed in, when bills were looked up, and what pays itself."""
     accounts = (
         select(
             Account.id,
@@ -34,11 +35,41 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(Lookup.citizen_id == citizen_id)
         .order_by(Lookup.id)
     )
-    return {"accounts": export.rows(session, accounts), "lookups": export.rows(session, lookups)}
+    wishes = (
+        select(
+            AutomaticPayment.id,
+            AutomaticPayment.created_at,
+            AutomaticPayment.ended_at,
+            AutomaticPayment.account_id,
+            AutomaticPayment.ceiling_vnd,
+            AutomaticPayment.days_before,
+        )
+        .where(AutomaticPayment.citizen_id == citizen_id)
+        .order_by(AutomaticPayment.id)
+    )
+    planned = (
+        select(
+            PlannedPayment.id,
+            PlannedPayment.automatic_id,
+            Bill.bill_no,
+            PlannedPayment.amount_vnd,
+            PlannedPayment.pay_at,
+            PlannedPayment.state,
+            PlannedPayment.reason,
+            PlannedPayment.payment_id,
+        )
+        .join(AutomaticPayment, AutomaticPayment.id == PlannedPayment.automatic_id)
+        .join(Bill, Bill.id == PlannedPayment.bill_id)
+        .where(AutomaticPayment.citizen_id == citizen_id)
+        .order_by(PlannedPayment.id)
+    )
+    told = {"accounts": accounts, "lookups": lookups, "automatic_payments": wishes, "planned_payments": planned}
+    return {name: export.rows(session, query) for name, query in told.items()}
 
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
     """Cut every link between the citizen and a household's code; the provider's own records stay the provider's."""
+    session.execute(delete(AutomaticPayment).where(AutomaticPayment.citizen_id == citizen_id))
     session.execute(delete(Account).where(Account.citizen_id == citizen_id))
     session.execute(delete(Lookup).where(Lookup.citizen_id == citizen_id))
 
@@ -51,6 +82,10 @@ def join_citizens(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
     """
     linked = select(Account.customer_id).where(Account.citizen_id == kept_id, Account.unlinked_at.is_(None))
     theirs = Account.citizen_id == joined_id
+    # Of an account that both have, the kept one's own wish goes on, and no other.
+    twice = select(Account.id).where(theirs, Account.unlinked_at.is_(None), Account.customer_id.in_(linked))
+    end_automatic(session, AutomaticPayment.account_id.in_(twice))
+    session.execute(update(AutomaticPayment).where(AutomaticPayment.citizen_id == joined_id).values(citizen_id=kept_id))
     session.execute(
         update(Account)
         .where(theirs, Account.unlinked_at.is_(None), Account.customer_id.in_(linked))

@@ -10,13 +10,13 @@ from flask.views import MethodView
 
 import payments.flows
 from auth.errors import DayLimitReached, InsufficientUserAuthentication
-from auth.guard import current_citizen, current_proof, current_provider
+from auth.guard import current_caller, current_citizen, current_proof, current_provider
 from kit.database import transaction
 from kit.errors import InvalidRequest, NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page
 from kit.web import Blueprint, note, public, request_key, require_match, tag
-from payments.errors import AmountTooSmall, CardDeclined, PaymentMethodInvalid
+from payments.errors import AmountTooSmall, CardDeclined, CardNotReady, PaymentMethodInvalid
 from payments.operations import Told
 from payments.schemas import PAYMENT_EXAMPLE, PaymentSchema
 from services.utilities import operations, upload
@@ -33,6 +33,7 @@ from services.utilities.errors import (
     ProviderUnknown,
     TooManyLookups,
 )
+from services.utilities.flows import DESCRIPTION
 from services.utilities.models import Account, Bill, BillState
 from services.utilities.operations import Found, Progress, Proof
 from services.utilities.schemas import (
@@ -211,7 +212,7 @@ class BillPayments(MethodView):
     )
     @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
     @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
-    @blueprint.raises(CardDeclined, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
+    @blueprint.raises(CardDeclined, CardNotReady, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
     @blueprint.raises(InsufficientUserAuthentication, DayLimitReached)
     @blueprint.doc(operationId="payBills")
     def post(self, asked: dict[str, Any]) -> tuple[Told, dict[str, str]]:
@@ -229,7 +230,13 @@ class BillPayments(MethodView):
                 session,
                 key,
                 lambda: operations.start_payment(
-                    session, current_citizen(), asked["bill_ids"], asked["amount_vnd"], proof=current_proof()
+                    session,
+                    current_citizen(),
+                    asked["bill_ids"],
+                    asked["amount_vnd"],
+                    proof=current_proof(),
+                    card_id=asked["card_id"],
+                    payer_id=current_caller().subject,
                 ),
             )
         note(outcome)
@@ -240,7 +247,8 @@ class BillPayments(MethodView):
             amount_vnd=asked["amount_vnd"],
             payment_method=asked["payment_method"],
             return_url=url_for("site.paid", _external=True),
-            description="Hóa đơn điện, nước",
+            description=DESCRIPTION,
+            card_id=asked["card_id"],
         )
         return told, {"Location": location}
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ _ROOT = Path(__file__).parents[3]
 
 
 def die_at(failpoint: str, settings: Any, person: Person, bill: Bill, *also: str) -> None:
-    """Another process pays a bill, delivers the gateway's events when `webhooks` is asked for, works, and is killed."""
+    """Another process pays a bill, delivers the gateway's events when `webhooks` is asked for, works, and is killed.
+
+    With `card` it has a card kept instead, under the key "one"; with `planned` it pays what is due in two days.
+    """
     with tempfile.TemporaryDirectory() as folder:
         order = Path(folder) / "order"
         paying = {"bill_ids": [str(bill.id)], "amount_vnd": bill.amount_vnd, "payment_method": "pm_card_visa"}
@@ -32,7 +36,8 @@ def die_at(failpoint: str, settings: Any, person: Person, bill: Bill, *also: str
 
 
 def _live(order: Path) -> None:
-    from kit import failpoints  # noqa: PLC0415 - only in the child
+    import services.utilities.flows  # noqa: PLC0415 - only in the child
+    from kit import clock, failpoints  # noqa: PLC0415
     from server import create_app  # noqa: PLC0415
     from tests.payments.stories import events_of, knock  # noqa: PLC0415
     from tests.people import Caller, Outside, Work  # noqa: PLC0415
@@ -40,7 +45,13 @@ def _live(order: Path) -> None:
     settings, failpoint, token, paying, also = pickle.loads(order.read_bytes())
     caller = Caller(create_app(settings).test_client(), token)
     failpoints.arm(failpoint)
-    caller.post("/v1/utilities/payments", json=paying)
+    if "card" in also:
+        caller.post("/v1/payments/cards", json={"payment_method": "pm_card_visa"}, headers={"Idempotency-Key": "one"})
+    elif "planned" in also:
+        clock.move(timedelta(days=2, hours=1))
+        services.utilities.flows.pay_planned()
+    else:
+        caller.post("/v1/utilities/payments", json=paying)
     if "webhooks" in also:
         for event in events_of(Outside(settings.sandbox_url)):
             knock(caller, event)

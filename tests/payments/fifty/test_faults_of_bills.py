@@ -10,9 +10,12 @@ import pytest
 from requests import HTTPError
 
 import services.utilities.flows
-from kit.database import transaction
-from payments import ledger
+from kit import clock
+from kit.database import new_id, transaction
+from payments import ledger, operations
 from services.utilities.models import Bill, BillState
+from services.utilities.operations import compare_postings
+from services.utilities.providers import Posted, read_statement
 from tests.factories import AMOUNT_VND, POWER, bill_now, owe
 from tests.payments.stories import inbox, journals, pay, rows, told
 from tests.people import Outside, Person, Work, all_at_once
@@ -105,6 +108,24 @@ def test_22_a_posting_whose_answer_was_lost_is_looked_for_and_not_made_again(
     assert len(outside.postings(POWER)) == 1
 
 
+def test_23_a_provider_that_answers_for_another_bill_is_named_and_asked_what_it_has_done(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    outside.spoil("provider", "other_bill", match={"path": "/postings"}, count=1)
+    payment_id = pay(an, bill).json["id"]
+    work()
+    differences = "SELECT kind, subject, amount_vnd, state FROM discrepancy"
+    subject = f"{payment_id} {bill.bill_no}"
+    assert rows(differences) == [("UNKNOWN_AT_PROVIDER", subject, AMOUNT_VND, "open")]
+    assert (told(an, payment_id)["items"][0]["posting"], _unapplied(an)) == ("unknown", AMOUNT_VND)
+
+    work()
+
+    # Its own books say that it was our bill after all: posted once, and nothing is left to explain.
+    assert rows(differences) == [("UNKNOWN_AT_PROVIDER", subject, AMOUNT_VND, "auto_closed")]
+    assert (told(an, payment_id)["items"][0]["posting"], len(outside.postings(POWER))) == ("posted", 1)
+
+
 def test_24_a_provider_that_is_down_for_two_days_loses_nothing_and_a_person_is_told(
     an: Person, bill: Bill, outside: Outside, work: Work, later: Later
 ) -> None:
@@ -121,3 +142,49 @@ def test_24_a_provider_that_is_down_for_two_days_loses_nothing_and_a_person_is_t
     outside.mend()
     services.utilities.flows.sweep_postings()
     assert (told(an, payment_id)["items"][0]["posting"], _unapplied(an)) == ("posted", 0)
+
+
+def test_25_a_provider_that_posts_twice_is_found_out_by_its_own_books(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    good = owe(an, outside)
+    outside.spoil("provider", "posts_twice", match={"path": "/postings"}, count=1)
+    payment_id = pay(an, bill).json["id"]
+    work()
+    pay(an, good)
+    work()
+
+    for _time in range(2):
+        services.utilities.flows.compare_with_providers(clock.today())
+
+    (found,) = rows("SELECT id, kind, subject, amount_vnd FROM discrepancy")
+    assert (found.kind, found.subject) == ("DUPLICATE_POSTING", f"{payment_id} {bill.bill_no}")
+    assert (found.amount_vnd, told(an, payment_id)["items"][0]["posting"]) == (AMOUNT_VND, "posted")
+    with transaction() as session:
+        assert -ledger.balance(session, ledger.PROVIDER_PAYABLE) == 2 * AMOUNT_VND
+        operations.propose(session, found.id, new_id(), account=ledger.SUSPENSE, explanation="Gạch nợ hai lần")
+        operations.approve(session, found.id, new_id())
+    assert rows("SELECT count(*) FROM journal WHERE kind = 'adjustment'") == [(0,)]
+
+
+def test_what_a_provider_has_and_we_have_not_is_named_and_the_other_way_round(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    pay(an, bill)
+    work()
+    strange = Posted("somebody else's", "B-1", 5_000, "R-1")
+
+    with transaction() as session:
+        found = compare_postings(session, POWER, clock.today(), [strange])
+
+    assert found == 2
+    assert {tuple(row) for row in rows("SELECT kind, amount_vnd FROM discrepancy")} == {
+        ("MISSING_AT_PROVIDER", -AMOUNT_VND),
+        ("UNKNOWN_AT_PROVIDER", 5_000),
+    }
+    with transaction() as session:
+        assert compare_postings(session, POWER, clock.today(), read_statement(POWER, clock.today())) == 0
+    with transaction() as session:
+        for difference in rows("SELECT id FROM discrepancy WHERE state = 'open'"):
+            operations.propose(session, difference.id, new_id(), account=ledger.SUSPENSE, explanation="Seen")
+            operations.approve(session, difference.id, new_id())

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import payments.flows
 from kit.database import new_id, transaction
 from payments import ledger, operations
 from payments.bank_file import read_amount, read_statement
+from payments.bank_message import read_message
+from payments.cli import commands
 from payments.errors import StatementRefused
 from tests.factories import AMOUNT_VND, owe
 from tests.payments.stories import pay, rows
@@ -138,6 +142,104 @@ def test_39_the_same_file_twice_renamed_or_in_another_order_has_no_effect(captur
     for found in rows("SELECT id FROM discrepancy"):
         _explain(found.id, ledger.FEE_INCOME)
     assert balances("2910", "4110") == [0, -3_000]
+
+
+def test_40_a_corrected_statement_with_one_row_less_explains_the_difference(captured: str) -> None:
+    lines = [("FT1", 1_000, "An unknown sender"), ("FT2", 2_000, "Never was")]
+    take_in(b"statement;BANK-2026-11-25;1\n" + statement(*lines))
+    assert balances("1210", "2910") == [3_000, -3_000]
+
+    for _time in range(2):
+        take_in(b"statement;BANK-2026-11-25;2\n" + statement(lines[0]))
+
+    # The books are the corrected statement, and the row that is gone is told by name.
+    assert balances("1210", "2910") == [1_000, -1_000]
+    assert [tuple(row) for row in rows("SELECT subject, state FROM discrepancy ORDER BY subject")] == [
+        ("FT1", "open"),
+        ("FT2", "auto_closed"),
+    ]
+    assert rows("SELECT reference FROM bank_line WHERE withdrawn") == [("FT2",)]
+    assert rows("SELECT count(*) FROM journal WHERE subject = 'FT2 withdrawn'") == [(1,)]
+    with pytest.raises(StatementRefused):
+        take_in(b"statement;BANK-2026-11-25;2\n" + statement(lines[1]))
+    for found in rows("SELECT id FROM discrepancy WHERE state = 'open'"):
+        _explain(found.id, ledger.FEE_INCOME)
+
+
+def test_40_a_row_that_was_a_payout_is_for_two_people(captured: str, outside: Outside, later: Later) -> None:
+    payout_id = _pay_out(outside, later)
+    take_in(b"statement;BANK-1;1\n" + statement(("FT1", NET, f"STRIPE {payout_id}")))
+
+    take_in(b"statement;BANK-1;2\nopening_vnd;0\nclosing_vnd;0\nreference;booked_on;amount_vnd;purpose")
+
+    (found,) = rows("SELECT id, kind, amount_vnd FROM discrepancy")
+    assert (found.kind, found.amount_vnd) == ("ROW_WITHDRAWN", -NET)
+    _explain(found.id, ledger.IN_TRANSIT)
+    assert balances("1130", "1210") == [NET, 0]
+
+
+def camt(*details: int, total: int | None = None, closing: int | None = None, extra: str = "") -> bytes:
+    """A camt.053 message with one entry of these details."""
+    total = sum(details) if total is None else total
+    parts = "".join(
+        f"<TxDtls><Refs><EndToEndId>E2E-{place}</EndToEndId></Refs><Amt Ccy='VND'>{amount}</Amt>"
+        f"<RmtInf><Ustrd>Thu ho {place}</Ustrd></RmtInf></TxDtls>"
+        for place, amount in enumerate(details)
+    )
+    way = "<CdtDbtInd>CRDT</CdtDbtInd>"
+    bals = "".join(
+        f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy='VND'>{amount}</Amt>{way}</Bal>"
+        for code, amount in (("OPBD", 0), ("CLBD", total if closing is None else closing))
+    )
+    entry = (
+        f"<Ntry><Amt Ccy='VND'>{total}</Amt>{way}<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-25</Dt></BookgDt>"
+        f"<AcctSvcrRef>BATCH-1</AcctSvcrRef><NtryDtls>{parts}</NtryDtls></Ntry>"
+    )
+    space = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
+    body = f"<BkToCstmrStmt><Stmt><Id>S1</Id>{bals}{entry}{extra}</Stmt></BkToCstmrStmt>"
+    return f"<?xml version='1.0' encoding='UTF-8'?><Document xmlns='{space}'>{body}</Document>".encode()
+
+
+def test_42_three_hundred_details_whose_sum_is_not_their_entry_are_refused_as_a_whole(
+    captured: str, tmp_path: Path
+) -> None:
+    amounts = list(range(1_000, 1_300))
+    bad, good = tmp_path / "bad.xml", tmp_path / "good.xml"
+    bad.write_bytes(camt(*amounts, total=sum(amounts) + 1))
+    good.write_bytes(camt(*amounts))
+
+    refused = CliRunner().invoke(commands, ["import-bank", str(bad)])
+
+    assert (refused.exit_code, "details, line 1" in refused.output) == (1, True)
+    assert (rows("SELECT count(*) FROM bank_line"), balances("1210")) == ([(0,)], [0])
+    (found,) = rows("SELECT id, kind FROM discrepancy")
+    assert found.kind == "FILE_REJECTED"
+    _explain(found.id, ledger.SUSPENSE)
+    taken = CliRunner().invoke(commands, ["import-bank", str(good)])
+    assert (taken.exit_code, balances("1210", "2910")) == (0, [sum(amounts), -sum(amounts)])
+    for line in rows("SELECT id FROM discrepancy WHERE state = 'open'"):
+        _explain(line.id, ledger.FEE_INCOME)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (camt(5, closing=6), "control_total"),
+        (camt(5).replace(b"VND", b"USD"), "amount"),
+        (camt(5).replace(b">5<", b">5.5<"), "amount"),
+        (camt(5).replace(b">5<", b">1E+30<"), "amount"),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + camt(5), "document_type"),
+        (camt(5)[:-20], "not_xml"),
+        (b"<Document/>", "incomplete"),
+        (b"\xff" + camt(5), "not_utf8"),
+    ],
+    ids=["control_total", "currency", "half a dong", "huge", "document type", "cut", "empty", "not utf8"],
+)
+def test_42_a_message_that_does_not_add_up_is_refused(raw: bytes, reason: str) -> None:
+    with pytest.raises(StatementRefused) as refused:
+        read_message(raw)
+
+    assert refused.value.members["reason"] == reason
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 import payments.flows
 from kit.database import transaction
-from payments import ledger
+from payments import ledger, operations
 from payments.events import RefundRequested
 from services.utilities.models import Bill, BillState
 from tests.factories import AMOUNT_VND, bill_now, owe
@@ -151,6 +151,35 @@ def test_31_what_a_bank_takes_for_good_is_netted_from_the_provider_and_what_it_g
         assert ledger.balance(session, ledger.DISPUTED) == 0
     assert told(an, bought.id)["timeline"][-1]["step"] == f"dispute_{outcome}"
     assert bought.refund(1_000).status_code == (201 if outcome == "won" else 409)
+
+
+def test_31_a_dispute_lost_after_the_remittance_is_netted_from_the_next_one(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid("pm_card_createDispute")
+    commission = 1_000
+    with transaction() as session:
+        operations.remit(session, bought.bill.provider_id, AMOUNT_VND, commission_vnd=commission, remittance="R-1")
+        operations.remit(session, bought.bill.provider_id, AMOUNT_VND, commission_vnd=commission, remittance="R-1")
+    assert _payable() == 0
+    _hear(an, outside, work, "charge.dispute.created")
+    (dispute,) = rows("SELECT gateway_id FROM dispute")
+
+    outside.at_gateway(f"disputes/{dispute.gateway_id}/decide", outcome="lost")
+    _hear(an, outside, work, "charge.dispute.closed")
+
+    # The provider has had the money: it owes it, until the next remittance takes it along.
+    assert _payable() == -AMOUNT_VND
+    next_bill = owe(an, outside, amount_vnd=900_000)
+    pay(an, next_bill)
+    work()
+    with transaction() as session:
+        due = operations.payable(session, next_bill.provider_id)
+        assert due == 900_000 - AMOUNT_VND
+        operations.remit(session, next_bill.provider_id, due, commission_vnd=0, remittance="R-2")
+        assert ledger.sum_of_all(session) == 0
+        assert -ledger.balance(session, ledger.BANK) == AMOUNT_VND - commission + due
+    assert _payable() == 0
 
 
 def test_a_large_refund_waits_for_a_second_person_and_a_declined_one_is_undone(

@@ -11,7 +11,7 @@ import pytest
 from kit import clock
 from services.utilities.models import Bill
 from tests.factories import AMOUNT_VND, owe
-from tests.payments.stories import events_of, journals, knock, knock_with, pay, rows, signed, sweep
+from tests.payments.stories import answer_bank, events_of, journals, knock, knock_with, pay, rows, signed, sweep, told
 from tests.people import Outside, Person, Work, all_at_once
 
 _YEAR = 365 * 24 * 3600
@@ -108,14 +108,20 @@ def test_15_a_signature_of_another_time_is_refused_in_both_directions(
     assert (answer.status_code, answer.json["code"]) == (400, "webhook_refused")
 
 
-def test_16_an_event_of_the_other_mode_is_refused(an: Person, bill: Bill, outside: Outside) -> None:
-    pay(an, bill)
+@pytest.mark.parametrize("fault", ["livemode", "other_account"])
+def test_16_a_valid_event_of_another_account_or_mode_is_quarantined(
+    an: Person, bill: Bill, outside: Outside, work: Work, fault: str
+) -> None:
+    payment_id = pay(an, bill, card="pm_card_authenticationRequired").json["id"]
+    answer_bank(told(an, payment_id)["next_action"]["redirect_url"], "complete")
     (event,) = events_of(outside, "payment_intent.amount_capturable_updated")
 
-    answer = knock(an, event | {"livemode": True})
+    answer = knock(an, event | ({"livemode": True} if fault == "livemode" else {"account": "acct_other"}))
+    work()
 
-    assert answer.status_code == 400
-    assert rows("SELECT count(*) FROM gateway_event") == [(0,)]
+    assert answer.status_code == 200
+    assert rows("SELECT quarantined, handled_at FROM gateway_event") == [(True, None)]
+    assert (told(an, payment_id)["state"], journals(payment_id)) == ("requires_action", [])
 
 
 def test_17_an_event_with_another_amount_is_only_a_reason_to_ask_the_gateway(

@@ -6,14 +6,20 @@ import ast
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 import payments.flows
 import services.utilities.flows
-from tests.factories import AMOUNT_VND, POWER, owe
+from kit import clock
+from kit.database import transaction
+from services.utilities import operations
+from services.utilities.models import Bill, BillState
+from tests.factories import AMOUNT_VND, POWER, bill_now, link, make_bill, owe
 from tests.payments.fifty.mortals import die_at
-from tests.payments.stories import pay, rows, sweep
+from tests.payments.stories import at_gateway, inbox, pay, rows, sweep
 from tests.people import Outside, Person, Work
 
 _ROOT = Path(__file__).parents[3]
@@ -33,10 +39,13 @@ def _all_failpoints() -> list[str]:
 def test_there_is_a_failpoint_at_each_boundary_of_paying() -> None:
     kinds = {name.partition(":")[0] for name in _all_failpoints()}
 
-    assert kinds == {"submit", "capture", "cancel", "posting", "refund", "webhook"}
+    assert kinds == {"submit", "capture", "cancel", "posting", "refund", "webhook", "card", "automatic"}
 
 
-@pytest.mark.parametrize("failpoint", _all_failpoints())
+_APART = ("card:", "automatic:")
+
+
+@pytest.mark.parametrize("failpoint", [name for name in _all_failpoints() if not name.startswith(_APART)])
 def test_a_process_killed_there_leaves_one_effect(
     failpoint: str,
     an: Person,
@@ -78,3 +87,37 @@ def test_a_process_killed_there_leaves_one_effect(
             assert (taken, posted) == ([], [])
         case _:
             assert (payment, taken, posted) == (("captured", AMOUNT_VND, 0), [AMOUNT_VND], [AMOUNT_VND])
+
+
+@pytest.mark.parametrize("failpoint", [name for name in _all_failpoints() if name.startswith("card:")])
+def test_a_card_whose_process_was_killed_is_kept_once_by_the_same_request(
+    failpoint: str, an: Person, outside: Outside, settings: object
+) -> None:
+    die_at(failpoint, settings, an, owe(an, outside), "card")
+
+    asked = {"json": {"payment_method": "pm_card_visa"}, "headers": {"Idempotency-Key": "one"}}
+    again = an.post("/v1/payments/cards", **asked)
+
+    assert (again.status_code, again.json["state"]) == (201, "kept")
+    assert [len(at_gateway(outside, what)["data"]) for what in ("customers", "setup_intents")] == [1, 1]
+
+
+def test_an_automatic_payment_whose_process_was_killed_takes_nothing_and_is_left_to_the_citizen(
+    an: Person, outside: Outside, work: Work, later: Callable[[timedelta], None], settings: object
+) -> None:
+    bill = make_bill(outside)
+    (account,) = link(an, bill)
+    card = an.post("/v1/payments/cards", json={"payment_method": "pm_card_visa"}).json
+    wish = {"account_id": UUID(account["id"]), "card_id": UUID(card["id"]), "ceiling_vnd": AMOUNT_VND}
+    with transaction() as session:
+        session.execute(update(Bill).where(Bill.id == bill.id).values(due_on=clock.today() + timedelta(days=3)))
+        operations.start_automatic(session, an.id, **wish, days_before=3)
+    services.utilities.flows.plan_payments()
+
+    die_at("automatic: payment committed, gateway not asked", settings, an, bill, "planned")
+    later(timedelta(days=2, hours=2))
+    sweep(work)
+
+    assert rows("SELECT state, reason FROM planned_payment") == [("left", "never_sent")]
+    assert (outside.intents(), bill_now(bill).state) == ([], BillState.OPEN)
+    assert inbox(an)[0]["kind"] == "automatic_left"

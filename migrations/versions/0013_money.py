@@ -6,8 +6,14 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = '0015'
-down_revision = '0011'
+revision = '0013'
+down_revision = '0012'
+
+KINDS = (
+    'bills_paid', 'payment_ended', 'bills_returned', 'new_device', 'session_closed', 'passkey_added', 'app_allowed',
+    'mandate_accepted', 'mandate_revoked', 'school_round', 'school_gone', 'open_day_cancelled',
+    'automatic_announced', 'automatic_left',
+)
 
 
 def upgrade() -> None:
@@ -35,6 +41,8 @@ def upgrade() -> None:
     op.create_index('ix_balance_transaction_unexplained', 'balance_transaction', ['id'], unique=False, postgresql_where=sa.text('NOT explained'))
     op.create_table('bank_statement',
     sa.Column('file_hash', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('revision', sa.BigInteger(), nullable=False),
     sa.Column('opening_vnd', sa.BigInteger(), nullable=False),
     sa.Column('moved_vnd', sa.BigInteger(), nullable=False),
     sa.Column('closing_vnd', sa.BigInteger(), nullable=False),
@@ -42,7 +50,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('opening_vnd + moved_vnd = closing_vnd', name=op.f('ck_bank_statement_control_total')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_bank_statement')),
-    sa.UniqueConstraint('file_hash', name=op.f('uq_bank_statement_file_hash'))
+    sa.UniqueConstraint('file_hash', name=op.f('uq_bank_statement_file_hash')),
+    sa.UniqueConstraint('name', 'revision', name=op.f('uq_bank_statement_name_revision'))
     )
     op.create_table('books_alarm',
     sa.Column('promises', sa.Text(), nullable=False),
@@ -78,6 +87,7 @@ def upgrade() -> None:
     sa.Column('booked_on', sa.Date(), nullable=False),
     sa.Column('amount_vnd', sa.BigInteger(), nullable=False),
     sa.Column('purpose', sa.Text(), nullable=False),
+    sa.Column('withdrawn', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('amount_vnd <> 0', name=op.f('ck_bank_line_amount')),
@@ -159,6 +169,7 @@ def upgrade() -> None:
     op.create_index('ix_refund_payment', 'refund', ['payment_id', 'id'], unique=False)
     op.create_index('uq_refund_cause', 'refund', ['payment_id', 'cause'], unique=True, postgresql_where=sa.text("origin = 'rule'"))
     op.add_column('gateway_event', sa.Column('object_id', sa.Text(), nullable=True))
+    op.add_column('gateway_event', sa.Column('quarantined', sa.Boolean(), server_default=sa.text('false'), nullable=False))
 
     # Payments: what was given back, what is disputed, how far the money has come.
     for table in ('payment', 'payment_item'):
@@ -180,6 +191,76 @@ def upgrade() -> None:
     op.create_check_constraint(op.f('ck_payment_item_posting'), 'payment_item', "posting IN ('pending', 'unknown', 'parked', 'posted', 'rejected', 'not_taken')")
     op.drop_index('ix_payment_item_pending', table_name='payment_item')
     op.create_index('ix_payment_item_pending', 'payment_item', ['payment_id'], unique=False, postgresql_where=sa.text("taken AND posting IN ('pending', 'unknown', 'parked')"))
+
+    # Cards that are kept, and bills that are paid by themselves.
+    op.create_table('saved_card',
+    sa.Column('citizen_id', sa.Uuid(), nullable=False),
+    sa.Column('state', sa.Enum('adding', 'kept', 'failed', 'removed', name='cardstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('state_since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('customer_id', sa.Text(), nullable=True),
+    sa.Column('setup_id', sa.Text(), nullable=True),
+    sa.Column('method_id', sa.Text(), nullable=True),
+    sa.Column('brand', sa.Text(), nullable=True),
+    sa.Column('last4', sa.Text(), nullable=True),
+    sa.Column('expires_month', sa.BigInteger(), nullable=True),
+    sa.Column('expires_year', sa.BigInteger(), nullable=True),
+    sa.Column('redirect_url', sa.LargeBinary(), nullable=True),
+    sa.Column('client_secret', sa.LargeBinary(), nullable=True),
+    sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('version > 0', name=op.f('ck_saved_card_version_is_positive')),
+    sa.CheckConstraint("state <> 'kept' OR method_id IS NOT NULL", name=op.f('ck_saved_card_kept_can_pay')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_saved_card')),
+    sa.UniqueConstraint('customer_id', name=op.f('uq_saved_card_customer_id')),
+    sa.UniqueConstraint('setup_id', name=op.f('uq_saved_card_setup_id')),
+    sa.UniqueConstraint('method_id', name=op.f('uq_saved_card_method_id'))
+    )
+    op.create_index('ix_saved_card_citizen', 'saved_card', ['citizen_id', 'id'], unique=False)
+    op.create_index('ix_saved_card_adding', 'saved_card', ['created_at'], unique=False, postgresql_where=sa.text("state = 'adding'"))
+    op.add_column('payment', sa.Column('card_id', sa.Uuid(), nullable=True))
+    op.create_foreign_key(op.f('fk_payment_card_id'), 'payment', 'saved_card', ['card_id'], ['id'])
+    op.create_table('automatic_payment',
+    sa.Column('citizen_id', sa.Uuid(), nullable=False),
+    sa.Column('account_id', sa.Uuid(), nullable=False),
+    sa.Column('card_id', sa.Uuid(), nullable=False),
+    sa.Column('ceiling_vnd', sa.BigInteger(), nullable=False),
+    sa.Column('days_before', sa.BigInteger(), nullable=False),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('ceiling_vnd BETWEEN 1 AND 99999999999', name=op.f('ck_automatic_payment_ceiling')),
+    sa.CheckConstraint('days_before BETWEEN 0 AND 30', name=op.f('ck_automatic_payment_days_before')),
+    sa.CheckConstraint('version > 0', name=op.f('ck_automatic_payment_version_is_positive')),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_automatic_payment_account_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_automatic_payment'))
+    )
+    op.create_index('uq_automatic_payment_account', 'automatic_payment', ['account_id'], unique=True, postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_index('ix_automatic_payment_citizen', 'automatic_payment', ['citizen_id', 'id'], unique=False)
+    op.create_index('ix_automatic_payment_card', 'automatic_payment', ['card_id'], unique=False, postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_table('planned_payment',
+    sa.Column('automatic_id', sa.Uuid(), nullable=False),
+    sa.Column('bill_id', sa.Uuid(), nullable=False),
+    sa.Column('amount_vnd', sa.BigInteger(), nullable=False),
+    sa.Column('pay_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('state', sa.Enum('announced', 'skipped', 'started', 'left', 'dropped', name='plannedstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('payment_id', sa.Uuid(), nullable=True),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("(state = 'started') <= (payment_id IS NOT NULL)", name=op.f('ck_planned_payment_started_is_paid')),
+    sa.ForeignKeyConstraint(['automatic_id'], ['automatic_payment.id'], name=op.f('fk_planned_payment_automatic_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['bill_id'], ['bill.id'], name=op.f('fk_planned_payment_bill_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_planned_payment')),
+    sa.UniqueConstraint('automatic_id', 'bill_id', 'amount_vnd', name=op.f('uq_planned_payment_automatic_id_bill_id_amount_vnd'))
+    )
+    op.create_index('uq_planned_payment_bill', 'planned_payment', ['bill_id'], unique=True, postgresql_where=sa.text("state = 'announced'"))
+    op.create_index('ix_planned_payment_due', 'planned_payment', ['pay_at'], unique=False, postgresql_where=sa.text("state = 'announced'"))
+    op.create_index('uq_planned_payment_payment', 'planned_payment', ['payment_id'], unique=True, postgresql_where=sa.text('payment_id IS NOT NULL'))
+    op.drop_constraint(op.f('ck_message_messagekind'), 'message', type_='check')
+    op.create_check_constraint(op.f('ck_message_messagekind'), 'message', f'kind IN {KINDS}')
 
     # The journal: a subject instead of an item, an order that does not come from clocks.
     op.drop_constraint(op.f('ck_journal_journalkind'), 'journal', type_='check')

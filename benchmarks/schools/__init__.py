@@ -1,0 +1,1 @@
+"""The list of schools side by side: ours, FastAPI with SQLAlchemy (async), and Django REST framework."""

@@ -1,0 +1,71 @@
+"""The tables of the room, by noun: the directory, admissions, parents' lists, the school office."""
+
+from services.education.models.admissions import (
+    AdmissionQuota,
+    AdmissionRound,
+    CatchmentZone,
+    Channel,
+    Parity,
+    ZoneKind,
+)
+from services.education.models.directory import (
+    ChangeKind,
+    Level,
+    NearWord,
+    Ownership,
+    Programme,
+    School,
+    SchoolChange,
+    SchoolFeed,
+    SchoolName,
+    SchoolSnapshot,
+    SchoolState,
+    SearchWord,
+)
+from services.education.models.lists import (
+    OpenDay,
+    ReminderKind,
+    RoundReminder,
+    SavedSchool,
+    Visit,
+)
+from services.education.models.office import (
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    SchoolImport,
+    SchoolOffice,
+    SchoolRevision,
+)
+
+__all__ = [
+    "AdmissionQuota",
+    "AdmissionRound",
+    "CatchmentZone",
+    "ChangeKind",
+    "Channel",
+    "Level",
+    "NearWord",
+    "OpenDay",
+    "Ownership",
+    "Parity",
+    "Programme",
+    "Proposal",
+    "ProposalKind",
+    "ProposalState",
+    "ReminderKind",
+    "RoundReminder",
+    "SavedSchool",
+    "School",
+    "SchoolChange",
+    "SchoolFeed",
+    "SchoolImport",
+    "SchoolName",
+    "SchoolOffice",
+    "SchoolRevision",
+    "SchoolSnapshot",
+    "SchoolState",
+    "SearchWord",
+    "Visit",
+    "ZoneKind",
+]

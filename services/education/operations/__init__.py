@@ -1,0 +1,1 @@
+"""All SQL and rules of schools, by noun: writing, reading, searching, syncing, admissions, lists, the office."""

@@ -1,0 +1,1 @@
+"""What the operations of clinics take and give."""

@@ -1,0 +1,116 @@
+"""The gate: a code opens once, also when the gate was offline and tells of it later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from kit import clock
+from kit.database import new_id
+from services.tourism import signing
+from services.tourism.errors import TicketCodeInvalid
+from services.tourism.models import GateScan, Guide, OrderState, PackKey, Ticket, TicketOrder, TicketState
+from services.tourism.operations.revisions import Desk, get_own_guide
+from services.tourism.operations.tickets import SEAL
+
+ADMITTED, USED, OTHER_DAY, CANCELLED, UNPAID = "admitted", "already_used", "other_day", "cancelled", "not_paid"
+
+
+def check_ticket(session: Session, desk: Desk, code: str, gate: str) -> dict[str, Any]:
+    """Let the holder of a code in, once. Raises TicketCodeInvalid for what is no ticket of this office."""
+    return _scan(session, desk, code, gate=gate, at=clock.now())
+
+
+def take_scans(session: Session, desk: Desk, gate: str, scans: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Book what a gate has scanned while it was offline, in the order of time; sent again it changes nothing.
+
+    A code that was let in at two gates stands there as `already_used` the second time: the visitor is in, and the
+    office knows of it. A code that is no ticket is told as `invalid`.
+    """
+    told = []
+    for scan in sorted(scans, key=lambda one: one["scanned_at"]):
+        claims = _open(session, scan["code"])
+        if claims is None or not _is_ours(session, desk, UUID(claims["g"])):
+            told.append({"code": scan["code"], "outcome": "invalid", "ticket_id": None, "used_at": None})
+            continue
+        told.append({"code": scan["code"], **_scan(session, desk, scan["code"], gate=gate, at=scan["scanned_at"])})
+    return told
+
+
+def list_gate_tickets(session: Session, desk: Desk, guide_id: UUID, on: date) -> dict[str, Any]:
+    """What a gate loads before it goes offline: the ids of the day's tickets and which of them cannot be used."""
+    get_own_guide(session, desk, guide_id)
+    rows = session.execute(
+        select(Ticket.id, Ticket.state)
+        .join(TicketOrder, TicketOrder.id == Ticket.order_id)
+        .where(Ticket.guide_id == guide_id, Ticket.visit_on == on, TicketOrder.state == OrderState.PAID)
+        .order_by(Ticket.id)
+    ).all()
+    return {
+        "guide_id": guide_id,
+        "visit_on": on,
+        "valid": [row.id for row in rows if row.state is TicketState.VALID],
+        "used": [row.id for row in rows if row.state is TicketState.USED],
+    }
+
+
+def _scan(session: Session, desk: Desk, code: str, *, gate: str, at: datetime) -> dict[str, Any]:
+    claims = _open(session, code)
+    if claims is None or not _is_ours(session, desk, UUID(claims["g"])):
+        raise TicketCodeInvalid
+    ticket_id = UUID(claims["t"])
+    earlier = session.execute(
+        select(GateScan.outcome).where(
+            GateScan.ticket_id == ticket_id, GateScan.scanned_at == at, GateScan.gate == gate
+        )
+    ).scalar_one_or_none()
+    outcome = earlier or _admit(session, ticket_id, at)
+    session.execute(
+        insert(GateScan)
+        .values(id=new_id(), created_at=clock.now(), ticket_id=ticket_id, gate=gate, scanned_at=at, outcome=outcome)
+        .on_conflict_do_nothing()
+    )
+    used_at = session.execute(select(Ticket.used_at).where(Ticket.id == ticket_id)).scalar_one()
+    return {"outcome": outcome, "ticket_id": ticket_id, "visitor_class": claims["c"], "used_at": used_at}
+
+
+def _admit(session: Session, ticket_id: UUID, at: datetime) -> str:
+    day = clock.local(at).date()
+    paid = select(TicketOrder.id).where(TicketOrder.id == Ticket.order_id, TicketOrder.state == OrderState.PAID)
+    # Of two gates that scan the same code at once, one update finds it valid.
+    admitted = session.execute(
+        update(Ticket)
+        .where(Ticket.id == ticket_id, Ticket.state == TicketState.VALID, Ticket.visit_on == day, paid.exists())
+        .values(state=TicketState.USED, used_at=at)
+        .returning(Ticket.id)
+    ).scalar_one_or_none()
+    if admitted is not None:
+        return ADMITTED
+    ticket = session.execute(select(Ticket.state, Ticket.visit_on).where(Ticket.id == ticket_id)).one_or_none()
+    if ticket is None:
+        raise TicketCodeInvalid
+    if ticket.state is TicketState.USED:
+        return USED
+    if ticket.state is TicketState.CANCELLED:
+        return CANCELLED
+    return OTHER_DAY if ticket.visit_on != day else UNPAID
+
+
+def _open(session: Session, code: str) -> dict[str, Any] | None:
+    present = signing.public_jwk()
+    claims = signing.open_sealed(present, code, SEAL)
+    if claims is not None:
+        return claims
+    older = session.execute(select(PackKey.public_jwk).where(PackKey.kid != present["kid"])).scalars()
+    return next((found for jwk in older if (found := signing.open_sealed(jwk, code, SEAL)) is not None), None)
+
+
+def _is_ours(session: Session, desk: Desk, guide_id: UUID) -> bool:
+    owner = select(Guide.id).where(Guide.id == guide_id, Guide.organisation_id == desk.organisation_id)
+    return session.execute(owner).first() is not None

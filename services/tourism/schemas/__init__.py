@@ -1,0 +1,1 @@
+"""What the operations of guides take and give, one file a noun."""
