@@ -30,7 +30,7 @@ def own_engine(settings: Settings, clean: None) -> Iterator[Callable[..., Engine
         )
 
     yield connect
-    connect(pool_size=settings.pool_size)
+    patience.connect(settings)
 
 
 def add_citizen(session: Session) -> Citizen:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from werkzeug.exceptions import HTTPException, abort, default_exceptions
 from werkzeug.test import TestResponse
 
-import server
+import server.app
 from auth.models import Assurance
 from kit import database
 from kit.database import transaction
@@ -49,7 +49,7 @@ def check_problem(answer: TestResponse, status: int, code: str) -> None:
 @pytest.fixture
 def other_app(app: Flask, settings: Settings, clean: None) -> Callable[..., Flask]:
     """Makes the application anew, beside the one of all tests: `other_app(requests_per_minute=3)`."""
-    return lambda **changes: server.assemble(replace(settings, **changes))
+    return lambda **changes: server.app.assemble(replace(settings, **changes))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def reconnect(app: Flask, settings: Settings, clean: None) -> Iterator[Callable[
         database.connect(url, pool_size=pool_size)
 
     yield connect
-    connect(settings.database_url, pool_size=settings.pool_size)
+    patience.connect(settings)
 
 
 # -- what HTTP itself refuses ------------------------------------------------------------------------------------------
