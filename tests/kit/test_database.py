@@ -17,6 +17,7 @@ from kit import clock, database
 from kit.database import count_statements, new_id, transaction
 from kit.idempotency import IdempotencyKey
 from server.settings import Settings
+from tests import patience
 
 
 @pytest.fixture

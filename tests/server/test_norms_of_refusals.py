@@ -23,6 +23,7 @@ from kit.database import transaction
 from kit.errors import CODES
 from kit.web import refuse
 from server.settings import Settings
+from tests import patience
 from tests.people import Person
 
 ME, START, AREAS = "/v1/me", "/v1/auth/phone-challenges", "/v1/divisions/areas"
