@@ -69,15 +69,17 @@ def refund_by_rule(
     if session.scalar(known) is not None:
         return None
     try:
-        return _reserve(
-            session,
-            payment_id,
-            amount_vnd,
-            item_id=_posted(session, item_id),
-            origin=Origin.RULE,
-            cause=cause,
-            reason=reason,
-        )
+        # What was reserved before it turned out that there is too little is free again.
+        with session.begin_nested():
+            return _reserve(
+                session,
+                payment_id,
+                amount_vnd,
+                item_id=_posted(session, item_id),
+                origin=Origin.RULE,
+                cause=cause,
+                reason=reason,
+            )
     except (RefundTooLarge, PaymentDisputed) as exc:
         logs.logger.error("refund_not_possible", payment_id=str(payment_id), reason=exc.code)
         return None
