@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select, text, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
@@ -21,6 +21,8 @@ from payments.events import PaymentRefunded, RefundFailed, RefundRequested
 from payments.gateway import Returned
 from payments.models import (
     REFUND_FROM,
+    Dispute,
+    DisputeState,
     JournalKind,
     MoneyState,
     Origin,
@@ -191,6 +193,16 @@ def refuse_refund(session: Session, refund_id: UUID, reason: str) -> None:
     _fail(session, refund_id, reason)
 
 
+def void_waiting(session: Session, payment_id: UUID) -> None:
+    """The citizen's bank has taken the money back: what the gateway was not asked for yet is not given back as well.
+
+    The payment has to be locked by the caller.
+    """
+    waiting = select(Refund.id).where(Refund.payment_id == payment_id, Refund.state == R.REQUESTED)
+    for refund_id in session.scalars(waiting.order_by(Refund.id).with_for_update()).all():
+        _fail(session, refund_id, "disputed")
+
+
 def list_doubtful_refunds(session: Session, *, limit: int = 100) -> Sequence[UUID]:
     """Refunds that should have been answered long ago, the oldest first."""
     query = select(Refund.id).where(
@@ -305,6 +317,7 @@ def _posted(session: Session, item_id: UUID | None) -> UUID | None:
 
 
 def _waiting(session: Session, refund_id: UUID) -> Refund:
+    _lock_payment(session, refund_id)
     refund = session.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one_or_none()
     if refund is None:
         raise NotFound
@@ -313,17 +326,32 @@ def _waiting(session: Session, refund_id: UUID) -> Refund:
     return refund
 
 
+def _lock_payment(session: Session, refund_id: UUID) -> None:
+    """Whoever changes a payment and its refund locks the payment first."""
+    own = select(Payment.id).join(Refund, Refund.payment_id == Payment.id).where(Refund.id == refund_id)
+    session.execute(own.with_for_update(of=Payment))
+
+
 def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | None = None) -> None:
+    _lock_payment(session, refund_id)
     before = session.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
     was_done, payment_id, amount, item_id = (
         before.state is R.SUCCEEDED, before.payment_id, before.amount_vnd, before.item_id,
     )  # fmt: skip
     if _move(session, refund_id, R.FAILED, failure=reason, gateway_id=gateway_id or before.gateway_id) is None:
         return
+    # Counted anew: of what a dispute has taken as well, a refund that failed frees nothing.
+    standing = select(func.coalesce(func.sum(Refund.amount_vnd), 0)).where(
+        Refund.payment_id == payment_id, Refund.state != R.FAILED
+    )
+    lost = select(func.coalesce(func.sum(Dispute.amount_vnd), 0)).where(
+        Dispute.payment_id == payment_id, Dispute.state == DisputeState.LOST
+    )
+    decided = standing.scalar_subquery() + lost.scalar_subquery()
     holder_id = session.execute(
         update(Payment)
         .where(Payment.id == payment_id)
-        .values(refunded_vnd=Payment.refunded_vnd - amount)
+        .values(refunded_vnd=func.least(Payment.captured_vnd, decided))
         .returning(Payment.holder_id)
     ).scalar_one()
     # After a success the money is at the gateway again and the citizen's. Before one, the decision is void as a whole.

@@ -173,7 +173,8 @@ def revive_bills(session: Session, payment_id: UUID, amount_vnd: int) -> None:
         .with_for_update(of=Bill)
     )
     found = session.execute(bills).all()
-    left = amount_vnd - sum(item.amount_vnd for item in payments.operations.list_items(session, payment_id) if item.taken)
+    applied = [item.amount_vnd for item in payments.operations.list_items(session, payment_id) if item.taken]
+    left = amount_vnd - sum(applied)
     for bill, owed in found:
         is_free = bill.state is BillState.OPEN or (bill.state is BillState.PAYING and bill.payment_id == payment_id)
         if not is_free or bill.amount_vnd != owed or owed > left:
