@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select, text, update
+from sqlalchemy import case, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
@@ -92,9 +92,9 @@ def ask_refund(
 ) -> UUID:
     """A payee's clerk gives back all or part of what the payee has posted.
 
-    The money is reserved at once. Above SECOND_PERSON_ABOVE_VND it waits for a second person. Raises NotFound,
-    RefundTooLarge, PaymentDisputed, and RefundUnderway while another refund of the payment has no answer: that may be
-    the very one the clerk means.
+    The money is reserved at once. Once the payment's refunds by clerks are above SECOND_PERSON_ABOVE_VND together, it
+    waits for a second person: many small ones are a large one. Raises NotFound, RefundTooLarge, PaymentDisputed, and
+    RefundUnderway while another refund of the payment has no answer: that may be the very one the clerk means.
     """
     session.execute(select(Payment.id).where(Payment.id == payment_id).with_for_update())
     own = select(PaymentItem.id).where(
@@ -105,6 +105,9 @@ def ask_refund(
     underway = select(Refund.id).where(Refund.payment_id == payment_id, Refund.state.in_(_UNDERWAY)).limit(1)
     if session.scalar(underway) is not None:
         raise RefundUnderway(retry_after=30)
+    before = select(func.coalesce(func.sum(Refund.amount_vnd), 0)).where(
+        Refund.payment_id == payment_id, Refund.origin == Origin.CLERK, Refund.state != R.FAILED
+    )
     return _reserve(
         session,
         payment_id,
@@ -114,7 +117,7 @@ def ask_refund(
         cause="clerk",
         reason=reason,
         asked_by=clerk_id,
-        needs_second=amount_vnd > SECOND_PERSON_ABOVE_VND,
+        needs_second=session.scalars(before).one() + amount_vnd > SECOND_PERSON_ABOVE_VND,
     )
 
 
@@ -204,13 +207,13 @@ def void_waiting(session: Session, payment_id: UUID) -> None:
 
 
 def list_doubtful_refunds(session: Session, *, limit: int = 100) -> Sequence[UUID]:
-    """Refunds that should have been answered long ago, the oldest first."""
+    """Refunds that should have been answered long ago, in any order: so that none can keep others waiting."""
     query = select(Refund.id).where(
         Refund.state.in_([R.REQUESTED, *_UNDERWAY]),
         Refund.state_since < clock.now() - _SILENT_AFTER,
         or_(~Refund.needs_second, Refund.approved_by.is_not(None)),
     )
-    return session.execute(query.order_by(Refund.state_since).limit(limit)).scalars().all()
+    return session.execute(query.order_by(func.random()).limit(limit)).scalars().all()
 
 
 def list_refunds(session: Session, payment_id: UUID) -> Sequence[Refund]:
@@ -377,9 +380,13 @@ def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | N
 
 
 def _move(session: Session, refund_id: UUID, to: R, **values: object) -> UUID | None:
+    # Asking again does not make the silence any younger: it is counted from the first time.
+    since = clock.now()
+    if to in _UNDERWAY:
+        values["state_since"] = case((Refund.state.in_(_UNDERWAY), Refund.state_since), else_=since)
     return session.execute(
         update(Refund)
         .where(Refund.id == refund_id, Refund.state.in_(REFUND_FROM[to]))
-        .values(state=to, state_since=clock.now(), **values)
+        .values({"state": to, "state_since": since, **values})
         .returning(Refund.payment_id)
     ).scalar_one_or_none()

@@ -89,6 +89,40 @@ def test_27_a_refund_without_an_answer_is_not_made_again_by_a_second_click(
     assert rows("SELECT state FROM refund") == [("succeeded",)]
 
 
+def test_27_a_refund_that_is_asked_about_again_and_again_is_told_of_after_a_quarter_of_an_hour(
+    paid: Callable[..., Paid], outside: Outside, work: Work, later: Later, hasty: None
+) -> None:
+    bought = paid()
+    outside.spoil("gateway", "down", match={"path": "/refunds"}, count=10_000)
+    bought.refund(100_000)
+    work()
+
+    for _minute in range(16):
+        later(timedelta(minutes=1))
+        payments.flows.sweep_refunds()
+
+    assert rows("SELECT state FROM refund") == [("unknown",)]
+    with transaction() as session:
+        found = {breach.promise for breach in operations.find_breaches(session)}
+    assert "no refund is without an answer for long" in found
+
+
+def test_27_a_stored_failure_of_the_gateway_keeps_the_key_of_a_refund_and_is_no_failure_of_it(
+    paid: Callable[..., Paid], outside: Outside, work: Work, later: Later
+) -> None:
+    bought = paid()
+    outside.spoil("gateway", "error", match={"path": "/refunds", "method": "POST"}, count=1)
+    bought.refund(100_000)
+    work()
+    payments.flows.sweep_refunds()
+    assert rows("SELECT state FROM refund") == [("unknown",)]
+
+    later(timedelta(hours=25))
+    payments.flows.sweep_refunds()
+
+    assert (outside.refunds(), rows("SELECT state FROM refund")) == ([100_000], [("succeeded",)])
+
+
 def test_28_a_refund_that_fails_days_after_its_success_is_the_citizens_again(
     an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, later: Later
 ) -> None:
@@ -274,3 +308,17 @@ def test_a_large_refund_waits_for_a_second_person_and_a_declined_one_is_undone(
 
     assert approved.status_code == 200
     assert (outside.refunds(), _payable()) == ([2_500_000], 2_500_000)
+
+
+def test_many_small_refunds_of_a_payment_wait_for_a_second_person_like_a_large_one(
+    paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid(amount_vnd=5_000_000)
+
+    waits = []
+    for _time in range(2):
+        waits.append(bought.refund(1_500_000).json["awaits_approval"])
+        work()
+
+    assert waits == [False, True]
+    assert outside.refunds() == [1_500_000]
