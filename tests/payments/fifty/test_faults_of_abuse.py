@@ -107,6 +107,9 @@ def test_46_nobody_approves_their_own_adjustment_or_refund(
         found = open_discrepancy(session, "UNKNOWN_TYPE", -7_000, subject="txn_test")
     auditor = staff("province", "clerk", "approver")
     path = f"/v1/payments/discrepancies/{found}"
+    # What stands on these is somebody's by name.
+    for account in ("1310", "2110", "2120", "2130"):
+        assert auditor.post(f"{path}/proposal", json={"account": account, "explanation": "?"}).status_code == 422
     auditor.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
 
     alone = [both.post(f"/v1/payments/refunds/{refund['id']}/approval"), auditor.post(f"{path}/approval")]
