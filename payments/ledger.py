@@ -33,6 +33,9 @@ ACCOUNTS = frozenset({
     PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, REFUND_IN_FLIGHT, UNIDENTIFIED,
     FEE_INCOME, GATEWAY_FEE, DISPUTE_FEE, LOSS,
 })  # fmt: skip
+# What an adjustment may name. The others are kept for somebody or something by name, which an adjustment does not have:
+# a sum that stands there for nobody could be neither given nor explained.
+ADJUSTABLE = ACCOUNTS - {DISPUTED, PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, REFUND_IN_FLIGHT}
 
 _K = JournalKind
 # Which accounts an entry may debit and credit. A sum that moves the other way (a negative movement of the gateway's
@@ -58,7 +61,7 @@ ENTRIES: Mapping[JournalKind, tuple[frozenset[str], frozenset[str]]] = {
         (_K.DISPUTE_WON, {GATEWAY_AVAILABLE}, {DISPUTED}),
         (_K.DISPUTE_LOST, {PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, LOSS}, {DISPUTED}),
         (_K.REFUND_RETURNED, {GATEWAY_AVAILABLE}, {CITIZEN_UNAPPLIED}),
-        (_K.ADJUSTMENT, ACCOUNTS, ACCOUNTS),
+        (_K.ADJUSTMENT, ADJUSTABLE, ADJUSTABLE),
     )
 }
 

@@ -58,10 +58,10 @@ def close_discrepancies(session: Session, subject: str) -> None:
 def propose(session: Session, discrepancy_id: UUID, person_id: UUID, *, account: str, explanation: str) -> Discrepancy:
     """One person says what a difference is, and which account of the chart it belongs to.
 
-    Raises NotFound, DiscrepancyNotOpen, and ValueError for an account that the chart does not have.
+    Raises NotFound, DiscrepancyNotOpen, and ValueError for an account that an adjustment may not name.
     """
-    if account not in ledger.ACCOUNTS:
-        raise ValueError(f"there is no account {account}")
+    if account not in ledger.ADJUSTABLE:
+        raise ValueError(f"nothing is adjusted to an account {account}")
     proposed = session.execute(
         update(Discrepancy)
         .where(Discrepancy.id == discrepancy_id, Discrepancy.state.in_(_OPEN))

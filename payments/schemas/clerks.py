@@ -89,7 +89,7 @@ class CorrectionSchema(ma.Schema):
     """What a difference is, and where it belongs."""
 
     account = Line(
-        4, required=True, also=[ma.validate.OneOf(sorted(ledger.ACCOUNTS))], metadata={"description": "Of the chart."}
+        4, required=True, also=[ma.validate.OneOf(sorted(ledger.ADJUSTABLE))], metadata={"description": "Of the chart."}
     )
     explanation = Line(500, required=True)
 
