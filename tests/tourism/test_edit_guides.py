@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from kit import clock
 from kit.database import new_id, transaction
 from services.tourism import flows, links, operations
-from services.tourism.models import Revision
+from services.tourism.models import Revision, RevisionState
 from tests.kit.refusals import as_refusal
 from tests.people import Person, StaffMember
 from tests.tourism.guides import content, make_categories, make_guide, make_office
@@ -101,6 +102,24 @@ def test_a_scheduled_guide_is_published_when_its_time_comes(
     flows.publish_due()
 
     assert (early, chi.get(path).status_code) == (404, 200)
+
+
+def test_one_that_cannot_be_published_any_more_goes_back_and_keeps_no_other_waiting(
+    writer: StaffMember, approver: StaffMember, chi: Person, later: Any
+) -> None:
+    at = clock.local(clock.now() + timedelta(hours=2)).isoformat()
+    late, other = draft(writer, title="Sau", slug="hoi-xuan"), draft(writer, title="Khác")
+    for made in (late, other):
+        assert approve(approver, writer, made, publish_at=at).json["state"] == "scheduled"
+    approve(approver, writer, draft(writer, title="Trước", slug="hoi-xuan"))
+
+    later(timedelta(hours=2, minutes=1))
+    flows.publish_due()
+
+    with transaction() as session:
+        back = session.get_one(Revision, UUID(late["id"]))
+    assert (back.state, back.publish_at, bool(back.note)) == (RevisionState.SENT_BACK, None, True)
+    assert chi.get(f"{T}/guides/{other['guide_id']}").status_code == 200
 
 
 def test_an_older_revision_is_restored_as_a_new_draft(writer: StaffMember, approver: StaffMember, chi: Person) -> None:
@@ -245,6 +264,18 @@ def test_nothing_is_published_without_a_licence(writer: StaffMember, approver: S
     assert (part.status_code, part.data) == (206, PNG[:8])
     (shown,) = chi.get(f"{T}/guides/{guide}").json["media"]
     assert (shown["author"], shown["licence"], shown["alt"]) == ("Hoa", "CC-BY-4.0", "Thuyền")
+
+
+def test_another_picture_of_the_same_length_is_another_wish(writer: StaffMember) -> None:
+    path = f"{T}/office/guides/{make_guide('Tam Cốc')}/media"
+    headers = {"Content-Type": "image/png", "Idempotency-Key": "one-picture"}
+
+    first = writer.post(path, data=PNG, headers=headers)
+    again = writer.post(path, data=PNG, headers=headers)
+    other = writer.post(path, data=PNG[:-1] + b"E", headers=headers)
+
+    assert (first.status_code, again.json["id"]) == (201, first.json["id"])
+    assert as_refusal(other)[:2] == (422, "idempotency_key_reused")
 
 
 def test_a_file_that_is_not_what_it_says_is_refused(writer: StaffMember) -> None:
