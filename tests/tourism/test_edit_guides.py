@@ -42,7 +42,12 @@ def draft(writer: StaffMember, guide_id: str | None = None, **changes: Any) -> d
 
 def approve(approver: StaffMember, writer: StaffMember, revision: dict[str, Any], **more: Any) -> Any:
     assert writer.post(f"{T}/drafts/{revision['id']}/submission").status_code == 200
-    return approver.post(f"{T}/drafts/{revision['id']}/review", json={"verdict": "approve", **more})
+    return review(approver, revision, verdict="approve", **more)
+
+
+def review(approver: StaffMember, revision: dict[str, Any], **said: Any) -> Any:
+    path = f"{T}/drafts/{revision['id']}"
+    return approver.post(f"{path}/review", json=said, headers={"If-Match": approver.get(path).headers["ETag"]})
 
 
 def test_the_public_reads_what_another_person_has_approved(
@@ -63,7 +68,7 @@ def test_nobody_reviews_what_they_wrote(approver: StaffMember) -> None:
     mine = draft(approver, title="Của tôi")
     approver.post(f"{T}/drafts/{mine['id']}/submission")
 
-    refused = approver.post(f"{T}/drafts/{mine['id']}/review", json={"verdict": "approve"})
+    refused = review(approver, mine, verdict="approve")
 
     assert as_refusal(refused)[:2] == (409, "reviewed_by_author")
     with pytest.raises(IntegrityError, match="reviewed_by_another"), transaction() as session:
@@ -75,7 +80,7 @@ def test_what_is_sent_back_can_be_mended_and_handed_in_again(writer: StaffMember
     path = f"{T}/drafts/{made['id']}"
     writer.post(f"{path}/submission")
 
-    back = approver.post(f"{path}/review", json={"verdict": "send_back", "note": "Thiếu dấu."}).json
+    back = review(approver, made, verdict="send_back", note="Thiếu dấu.").json
     etag = writer.get(path).headers["ETag"]
     mended = writer.ask(
         "PUT", path, {"If-Match": etag}, json={"content": content("Tam Cốc", slug=made["content"]["slug"])}
@@ -85,6 +90,25 @@ def test_what_is_sent_back_can_be_mended_and_handed_in_again(writer: StaffMember
     assert (back["state"], back["note"]) == ("sent_back", "Thiếu dấu.")
     assert (mended.json["state"], mended.json["title"], stale.status_code) == ("draft", "Tam Cốc", 412)
     assert approve(approver, writer, made).json["state"] == "published"
+
+
+def test_nobody_approves_what_they_have_not_read(writer: StaffMember, approver: StaffMember, chi: Person) -> None:
+    made = draft(writer, title="Đã đọc")
+    path = f"{T}/drafts/{made['id']}"
+    writer.post(f"{path}/submission")
+    read = approver.get(path).headers["ETag"]
+    review(approver, made, verdict="send_back", note="Thiếu dấu.")
+    mended = {"content": content("Chưa đọc", slug=made["content"]["slug"])}
+    writer.ask("PUT", path, {"If-Match": writer.get(path).headers["ETag"]}, json=mended)
+    writer.post(f"{path}/submission")
+
+    answers = [
+        approver.post(f"{path}/review", json={"verdict": "approve"}, headers=headers)
+        for headers in ({}, {"If-Match": read})
+    ]
+
+    assert [answer.status_code for answer in answers] == [428, 412]
+    assert chi.get(f"{T}/guides/{made['guide_id']}").status_code == 404
 
 
 def test_a_scheduled_guide_is_published_when_its_time_comes(
