@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import payments.flows
@@ -19,9 +18,7 @@ _ASK_AGAIN_SECONDS = 15
 
 def move_people(event: PlacesWithdrawn) -> None:
     """Offer everybody whose place of this service is gone the nearest other one."""
-    with transaction() as session:
-        due = operations.list_moves_due(session, event.service_id)
-    _move(due)
+    _move(event.service_id)
 
 
 def take_deposit(event: PaymentAuthorised) -> None:
@@ -41,9 +38,7 @@ def take_deposit(event: PaymentAuthorised) -> None:
 
 def move_all() -> None:
     """The same for everybody for whom no place was found before."""
-    with transaction() as session:
-        due = operations.list_moves_due(session)
-    _move(due)
+    _move(None)
 
 
 def sweep_holds() -> None:
@@ -111,10 +106,17 @@ def write_schedules() -> None:
             operations.write_slots(session, service_id)
 
 
-def _move(due: Sequence[UUID]) -> None:
-    for task_id in due:
-        try:
-            with transaction() as session:
-                operations.offer_place(session, task_id)
-        except operations.NoPlaceYet:
-            logs.logger.info("no_place_to_move_to")
+def _move(service_id: UUID | None) -> None:
+    after: UUID | None = None
+    while True:  # ends: each round begins after the last task of the one before
+        with transaction() as session:
+            due = operations.list_moves_due(session, service_id, after=after)
+        if not due:
+            return
+        for task_id in due:
+            try:
+                with transaction() as session:
+                    operations.offer_place(session, task_id)
+            except operations.NoPlaceYet:
+                logs.logger.info("no_place_to_move_to")
+        after = due[-1]

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from kit import clock, lunar
 from kit.database import transaction
 from services.health import flows, operations
-from services.health.models import BookingState, MoveState, MoveTask, ScheduleRule, Slot, SlotState
+from services.health.models import BookingState, Facility, MoveState, MoveTask, ScheduleRule, Slot, SlotState
+from services.health.operations import moves
 from services.health.timetable import usual_holidays
 from tests.health.clinics import BOOKINGS, DESK, any_place, at, book, hold, make_service, make_slot, slot_now, states
 from tests.people import all_at_once
@@ -140,6 +141,23 @@ def test_who_cannot_be_moved_yet_keeps_the_booking_until_there_is_a_place(an, nu
     (offer,) = an.get(BOOKINGS, query_string={"live": "true"}).json["items"]
     assert before == [BookingState.BOOKED]
     assert (offer["slot_id"], offer["state"]) == (str(free.id), "held")
+
+
+def test_people_without_a_place_never_keep_those_behind_them_from_theirs(an, binh, nurse, monkeypatch):
+    monkeypatch.setattr(moves, "_BATCH", 1)
+    stuck = make_service_of(nurse)
+    with transaction() as session:
+        other = make_service(session.get_one(Facility, stuck.facility_id), code="other")
+    waiting = book(an, make_slot(stuck, at(MONDAY, 8)))
+    book(binh, make_slot(other, at(MONDAY, 10)))
+    close(nurse)
+    free = make_slot(other, at(MONDAY + timedelta(days=2), 8))
+
+    flows.move_all()
+
+    (offer,) = binh.get(BOOKINGS, query_string={"live": "true"}).json["items"]
+    assert (offer["slot_id"], offer["state"]) == (str(free.id), "held")
+    assert states(waiting["id"]) == [BookingState.BOOKED]
 
 
 def make_service_of(nurse):

@@ -183,6 +183,23 @@ def test_another_offices_gate_lets_nobody_in_with_our_ticket(an: Person, office:
     assert as_refusal(refused)[:2] == (422, "ticket_code_invalid")
 
 
+def test_a_ticket_of_one_place_does_not_open_the_gate_of_another(
+    an: Person, office: StaffMember, outside: Any, work: Work, later: Any
+) -> None:
+    cheap, dear = Place(office), Place(office)
+    code = buy(an, cheap, work)["tickets"][0]["code"]
+    later(timedelta(days=3))
+    gate = StaffMember(an.http, "tourism_office", "front_desk", organisation_id=office.organisation_id)
+
+    def scan(place: Place) -> Any:
+        return gate.post(f"{T}/gate/checks", json={"code": code, "gate": "cong", "guide_id": str(place.id)}).json
+
+    refused, admitted = scan(dear), scan(cheap)
+
+    assert (refused["outcome"], refused["guide_id"]) == ("other_place", str(cheap.id))
+    assert admitted["outcome"] == "admitted"
+
+
 def test_two_gates_that_scan_one_code_at_once_let_one_visitor_in(
     an: Person, office: StaffMember, later: Any, staff: Any
 ) -> None:

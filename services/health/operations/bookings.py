@@ -37,6 +37,7 @@ from services.health.operations.holds import list_nearest
 from services.health.operations.leaving import end_bookings, release
 from services.health.operations.moves import close_task_for, close_task_of, displaced, is_displaced, open_tasks
 from services.health.operations.patients import Told, lock_patient, unseal
+from services.health.operations.reconfirming import reconfirm_by
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import Columns, Window, claim_slot, lock_slots, told_in_words
 from services.health.operations.timeline import remember
@@ -278,6 +279,10 @@ def _targets(session: Session, booking: Booking, slot_id: UUID | None, window: W
 def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *, counts: bool) -> None:  # noqa: ANN401
     old_slot, service_id = booking.slot_id, booking.service_id
     is_offer = booking.offer is not None and booking.state is BookingState.HELD
+    # Whoever picks another place instead of one that was offered has picked: it is theirs.
+    state = BookingState.BOOKED if is_offer else booking.state
+    # What was asked for by an hour before the old time is asked for by an hour before the new one.
+    again_by = reconfirm_by(session, citizen_id, place.starts_at) if state is BookingState.BOOKED else None
     with told_in_words():
         moved = session.scalar(
             update(Booking)
@@ -292,8 +297,8 @@ def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *
                 day=place.day,
                 starts_at=place.starts_at,
                 ends_at=place.ends_at,
-                # Whoever picks another place instead of one that was offered has picked: it is theirs.
-                state=BookingState.BOOKED if is_offer else booking.state,
+                state=state,
+                reconfirm_by=again_by,
                 moves=Booking.moves + (1 if counts and not is_offer else 0),
                 sequence=Booking.sequence + 1,
                 version=Booking.version + 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -175,7 +176,7 @@ class OwnMedia(MethodView):
         """
         content = read_body(request, LARGEST_MEDIA_BYTES)
         kind, media_type = kind_of_media(request.mimetype, content), request.mimetype
-        key = request_key({"guide_id": guide_id, "type": media_type, "bytes": len(content)})
+        key = request_key({"guide_id": guide_id, "type": media_type, "digest": hashlib.sha256(content).hexdigest()})
         with transaction() as session:
             outcome = once(
                 session,
