@@ -19,8 +19,8 @@ from tests.faults.house import House, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 # What is proved is the same for fifty kills within 200 payments: KILLS=50.
-KILLS = int(os.environ.get("KILLS", "20"))
-PAYMENTS, CITIZENS = 4 * KILLS, 20 if KILLS < 50 else 25
+KILLS = int(os.environ.get("KILLS", "10"))
+PAYMENTS, CITIZENS = 4 * KILLS, KILLS // 2
 EACH = PAYMENTS // CITIZENS
 HOUSEHOLDS = 4  # twelve bills, so that every second payment pays two
 SEED = 20_261_121

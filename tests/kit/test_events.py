@@ -17,9 +17,11 @@ import pytest
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from kit import events
+from kit import database, events
 from kit.database import transaction
 from kit.errors import ServiceUnavailable
+from server.settings import Settings
+from tests import patience
 
 PERSON = UUID("019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f")
 ROOM = __name__.partition(".")[0]  # the package, or this module where the tests are none
@@ -287,13 +289,16 @@ def test_a_job_whose_worker_died_goes_back_to_the_queue(database_url: str) -> No
     }
 
 
-def test_a_queue_that_cannot_be_written_to_in_time_is_a_busy_service(database_url: str) -> None:
+def test_a_queue_that_cannot_be_written_to_in_time_is_a_busy_service(database_url: str, settings: Settings) -> None:
+    database.disconnect()
+    database.connect(database_url, statement_timeout_ms=200)
     with psycopg.connect(database_url) as rogue:
         rogue.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
 
         with pytest.raises(ServiceUnavailable) as refused:
             announce()
 
+    patience.connect(settings)
     assert refused.value.headers == {"Retry-After": "1"}
     assert jobs() == []
 

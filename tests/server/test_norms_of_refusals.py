@@ -287,7 +287,10 @@ def test_when_every_connection_is_taken_callers_are_asked_to_come_back(
     assert chi.get(AREAS).status_code == 200
 
 
-def test_a_lock_that_somebody_holds_ends_in_a_refusal_in_time(an: Person, database_url: str) -> None:
+def test_a_lock_that_somebody_holds_ends_in_a_refusal_in_time(
+    an: Person, database_url: str, reconnect: Callable[..., None]
+) -> None:
+    reconnect(database_url)
     with psycopg.connect(database_url) as rogue:
         rogue.execute("LOCK TABLE citizen IN ACCESS EXCLUSIVE MODE")
 
