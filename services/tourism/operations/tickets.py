@@ -200,6 +200,11 @@ def code_of(order: TicketOrder, ticket: _Columns) -> str:
     return signing.seal(claims, SEAL)
 
 
+def lock_tickets(session: Session, *where: ColumnElement[bool]) -> None:
+    """Let nobody else change these tickets until the transaction ends; always in the same order."""
+    session.execute(select(Ticket.id).where(*where).order_by(Ticket.id).with_for_update(key_share=True))
+
+
 def is_of_tickets(session: Session, payment_id: UUID) -> bool:
     """Whether a payment pays for tickets."""
     return session.execute(select(TicketOrder.id).where(TicketOrder.payment_id == payment_id)).first() is not None
@@ -261,13 +266,9 @@ def _check_limit(session: Session, citizen_id: UUID, guide_id: UUID, visit_on: d
     """Raises TicketLimitReached; what is not paid yet counts, and what was given back does not."""
     # Two orders of one citizen at once would both find room: one at a time.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tickets:{citizen_id}", 0))))
-    mine = select(func.coalesce(func.sum(TicketOrder.places), 0)).where(
-        TicketOrder.citizen_id == citizen_id,
-        TicketOrder.guide_id == guide_id,
-        TicketOrder.visit_on == visit_on,
-        TicketOrder.state.in_(LIVE_ORDERS),
-    )
-    left = MOST_PER_DAY - session.execute(mine).scalar_one()
+    mine = (TicketOrder.citizen_id == citizen_id, TicketOrder.guide_id == guide_id, TicketOrder.visit_on == visit_on)
+    taken = select(func.coalesce(func.sum(TicketOrder.places), 0)).where(*mine, TicketOrder.state.in_(LIVE_ORDERS))
+    left = MOST_PER_DAY - session.execute(taken).scalar_one()
     if places > left:
         raise TicketLimitReached(most=MOST_PER_DAY, left=max(0, left))
 
@@ -345,6 +346,7 @@ def _let_go(session: Session, where: ColumnElement[bool], to: OrderState, source
     ).one_or_none()
     if order is None:
         return False
+    lock_tickets(session, Ticket.order_id == order.id)
     cancelled = session.execute(
         update(Ticket)
         .where(Ticket.order_id == order.id, Ticket.state == TicketState.VALID)
