@@ -97,7 +97,8 @@ def _prepare(house: House, *, people: int = ATTEMPTS) -> tuple[UUID, str, list[s
     from auth.guard import Role  # noqa: PLC0415
     from kit import clock  # noqa: PLC0415
     from kit.database import transaction  # noqa: PLC0415
-    from server import compose, settings  # noqa: PLC0415
+    from server import settings  # noqa: PLC0415
+    from server.composition import compose  # noqa: PLC0415
 
     compose(settings.load())
     day = clock.today() + timedelta(days=1)

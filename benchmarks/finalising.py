@@ -57,7 +57,7 @@ def finalise(house: House, *, clients: int, each: int) -> Finalised:
     Nobody else may be connected to the house's database.
     """
     os.environ.update(house.environment, DATABASE_POOL_SIZE=str(clients))
-    from server import create_app  # noqa: PLC0415 - it reads the environment
+    from server.app import create_app  # noqa: PLC0415 - it reads the environment
 
     create_app()
     logging.disable(logging.WARNING)

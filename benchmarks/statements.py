@@ -48,7 +48,7 @@ class InProcess:
 
     def __init__(self, house: House) -> None:
         os.environ.update(house.environment)
-        from server import create_app  # noqa: PLC0415 - it reads the environment
+        from server.app import create_app  # noqa: PLC0415 - it reads the environment
 
         self._http: FlaskClient = create_app().test_client()
         logging.disable(logging.WARNING)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import sqlalchemy.exc
 from flask import Flask, Response, g, request
 from werkzeug.http import parse_etags
 
@@ -84,9 +85,12 @@ class Front:
 
     def _find(self, environ: WSGIEnvironment) -> Whole | None:
         question = question_of(environ)
-        for store in self._stores if question is not None else ():
-            if question in store and (answer := store.find(question)[1]) is not None:
-                return answer
+        try:
+            for store in self._stores if question is not None else ():
+                if question in store and (answer := store.find(question)[1]) is not None:
+                    return answer
+        except sqlalchemy.exc.SQLAlchemyError:
+            return None  # the application inside knows how to say that the database is away
         return None
 
 

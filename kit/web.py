@@ -6,13 +6,12 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
 import flask
 import flask_smorest
-import marshmallow as ma
 import orjson
 import sqlalchemy.exc
 from flask import Flask, Response, g, request
@@ -36,9 +35,12 @@ from kit.errors import (
 )
 from kit.idempotency import Outcome, RequestKey
 from kit.parsing import MOST_FLAWS, Flaw, StrictParser, unknown_parameter
+from kit.problems import PROBLEM, ProblemSchema, spell_out_refusals
 from kit.text import clean
 
-PROBLEM = "application/problem+json"
+if TYPE_CHECKING:
+    from apispec import APISpec
+
 _TOLD_IN_A_LANGUAGE = frozenset({"application/json", PROBLEM, "text/html"})
 LANGUAGES = ("vi", "en")
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"})
@@ -46,37 +48,6 @@ _LONGEST_KEY = 255
 _KEY = re.compile(rf"[ -~]{{1,{_LONGEST_KEY}}}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _View = TypeVar("_View", bound=Callable[..., Any])
-
-
-class FlawSchema(ma.Schema):
-    """One thing wrong with a request."""
-
-    pointer = ma.fields.String(metadata={"description": "JSON pointer into the body, or the parameter's name."})
-    code = ma.fields.String(metadata={"description": "Stable slug, never translated.", "example": "required"})
-    detail = ma.fields.String(metadata={"description": "What to change, in the caller's language."})
-
-
-class ProblemSchema(ma.Schema):
-    """A refusal (RFC 9457).
-
-    `code` is stable; `title` and `detail` follow Accept-Language. More members may stand beside these, named in the
-    text of the code.
-    """
-
-    class Meta:
-        """A refusal may carry members of its own."""
-
-        unknown = ma.INCLUDE
-
-    type = ma.fields.URL(required=True, metadata={"description": "A page that explains the code."})
-    title = ma.fields.String(required=True)
-    status = ma.fields.Integer(required=True)
-    detail = ma.fields.String(required=True)
-    instance = ma.fields.String(required=True, metadata={"description": "The request id; quote it when you ask us."})
-    code = ma.fields.String(required=True)
-    errors = ma.fields.List(ma.fields.Nested(FlawSchema))
-    retryable = ma.fields.Boolean(metadata={"description": "Whether the very same request may succeed later."})
-    next_action = ma.fields.String(metadata={"description": "What the app should do next."})
 
 
 class Json(JSONProvider):
@@ -98,23 +69,21 @@ class Blueprint(flask_smorest.Blueprint):
     # Types of which an Accept must take one; a room that answers in the JSON of a standard adds its own.
     speaks: tuple[str, ...] = ("application/json", PROBLEM)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever flask-smorest takes
+        super().__init__(*args, **kwargs)
+        # Decorators copy what was told before them; so refusals are spelled out only where the document is made.
+        self._prepare_doc_cbks.insert(0, spell_out_refusals)
+
+    def register_views_in_doc(self, api: Api, app: Flask, spec: APISpec, **more: Any) -> None:  # noqa: ANN401
+        """Describe the operations once somebody asks for the document: a server starts without it."""
+        api.undescribed.append(partial(super().register_views_in_doc, api, app, spec, **more))
+
     def raises(self, *errors: type[DomainError]) -> Callable[[_View], _View]:
         """Document that the operation may answer with these refusals."""
-        by_status: dict[int, list[type[DomainError]]] = {}
-        for error in errors:
-            by_status.setdefault(error.status, []).append(error)
 
         def decorate(view: _View) -> _View:
-            view._refusals = [*getattr(view, "_refusals", []), *errors]  # type: ignore[attr-defined]  # noqa: SLF001
-            for status, group in by_status.items():
-                described = self.alt_response(
-                    status,
-                    schema=ProblemSchema,
-                    content_type=PROBLEM,
-                    description=" · ".join(f"`{e.code}`: {' '.join((e.__doc__ or '').split())}" for e in group),
-                    examples={e.code: {"summary": e.text("en")[0], "value": example_of(e)} for e in group},
-                )
-                view = described(view)
+            told = view.__dict__.setdefault("_apidoc", {})
+            told["refusals"] = [*told.get("refusals", ()), errors]
             return view
 
         return decorate
@@ -163,6 +132,7 @@ class Api(flask_smorest.Api):
         self.operations: dict[tuple[str, str], str] = {}  # (endpoint, method) -> operationId
         self._querying: set[str] = set()  # the operations that take parameters in the query string
         self._speaks: dict[str, tuple[str, ...]] = {}  # operationId -> the types it answers in
+        self.undescribed: list[Callable[[], None]] = []  # rooms that the document does not have yet
         super().__init__(app, **kwargs)
         # "//" is another path, not one to be redirected to: the policy holds for what was asked, or it is not found.
         app.url_map.merge_slashes = False
@@ -183,6 +153,13 @@ class Api(flask_smorest.Api):
                 if any(taken["in"] == "query" for taken in doc.get("arguments", {}).get("parameters", ())):
                     self._querying.add(operation)
         super().register_blueprint(blp, **kwargs)
+
+    def describe(self) -> dict[str, Any]:
+        """What flask-smorest says of every operation, as OpenAPI."""
+        while self.undescribed:
+            self.undescribed.pop(0)()
+        described: dict[str, Any] = self.spec.to_dict()
+        return described
 
     def operation(self) -> str | None:
         """The operationId of the current request, None outside of the API."""
@@ -254,20 +231,6 @@ def problem(
         **members,
     }
     return Response(flask.json.dumps(body), status, headers, content_type=PROBLEM)
-
-
-def example_of(error: type[DomainError]) -> dict[str, Any]:
-    """What a refusal looks like, for the API document."""
-    title, detail = error.text("vi")
-    return {
-        "type": f"https://api.citizen.example/problems/{error.code}",
-        "title": title,
-        "status": error.status,
-        "detail": detail,
-        "instance": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f",
-        "code": error.code,
-        "retryable": error.retryable,
-    }
 
 
 def speak(language: str) -> None:

@@ -58,8 +58,13 @@ def read_statement(raw: bytes) -> Statement:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise StatementRefused(reason="not_utf8") from exc
+    if "\0" in text:
+        raise StatementRefused(reason="not_csv")
     separator = ";" if text.partition("\n")[0].count(";") else ","
-    rows = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), 1) if row]
+    try:
+        rows = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), 1) if row]
+    except csv.Error as exc:
+        raise StatementRefused(reason="not_csv") from exc
     name, revision = _identity(rows)
     if len(rows) < len(_TOTALS) + 1:
         raise StatementRefused(reason="incomplete")

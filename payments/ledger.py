@@ -33,6 +33,10 @@ ACCOUNTS = frozenset({
     PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, REFUND_IN_FLIGHT, UNIDENTIFIED,
     FEE_INCOME, GATEWAY_FEE, DISPUTE_FEE, LOSS,
 })  # fmt: skip
+# What an adjustment may name. The others are kept for somebody or something by name, which an adjustment does not have:
+# a sum that stands there for nobody could be neither given nor explained. What a provider's own difference moves, it
+# moves beside that for this provider.
+ADJUSTABLE = ACCOUNTS - {DISPUTED, PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, REFUND_IN_FLIGHT}
 
 _K = JournalKind
 # Which accounts an entry may debit and credit. A sum that moves the other way (a negative movement of the gateway's
@@ -58,7 +62,7 @@ ENTRIES: Mapping[JournalKind, tuple[frozenset[str], frozenset[str]]] = {
         (_K.DISPUTE_WON, {GATEWAY_AVAILABLE}, {DISPUTED}),
         (_K.DISPUTE_LOST, {PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, LOSS}, {DISPUTED}),
         (_K.REFUND_RETURNED, {GATEWAY_AVAILABLE}, {CITIZEN_UNAPPLIED}),
-        (_K.ADJUSTMENT, ACCOUNTS, ACCOUNTS),
+        (_K.ADJUSTMENT, ADJUSTABLE | {PROVIDER_PAYABLE}, ADJUSTABLE | {PROVIDER_PAYABLE}),
     )
 }
 
@@ -151,3 +155,5 @@ def _check(kind: JournalKind, legs: Sequence[Leg]) -> None:
     credited = {leg.account for leg in legs if leg.amount_vnd < 0}
     if not (debited <= debit and credited <= credit) and not (debited <= credit and credited <= debit):
         raise ValueError(f"{kind} does not move money from {sorted(credited)} to {sorted(debited)}")
+    if kind is _K.ADJUSTMENT and any(leg.account == PROVIDER_PAYABLE and leg.payee_id is None for leg in legs):
+        raise ValueError("what is owed to providers is owed to each by name")

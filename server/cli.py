@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-import auth.cli
-import divisions.cli
-import payments.cli
-import persons.cli
-import services.education.cli
-import services.health.cli
-import services.tourism.cli
-import services.utilities.cli
 from kit.errors import DomainError
 from server import settings as environment
 
 _SAMPLE = Path(__file__).parent.parent / "sample"
-_ROOMS: dict[str, click.Group] = {
-    "auth": auth.cli.commands,
-    "persons": persons.cli.commands,
-    "divisions": divisions.cli.commands,
-    "payments": payments.cli.commands,
-    "utilities": services.utilities.cli.commands,
-    "education": services.education.cli.commands,
-    "tourism": services.tourism.cli.commands,
-    "health": services.health.cli.commands,
+# Each room's own commands; a room is imported when one of them is asked for.
+_ROOMS = {
+    "auth": "auth",
+    "persons": "persons",
+    "divisions": "divisions",
+    "payments": "payments",
+    "utilities": "services.utilities",
+    "education": "services.education",
+    "tourism": "services.tourism",
+    "health": "services.health",
 }
 _PATIENCE_MS = 60_000  # a batch of an import on a busy machine
 _EXPLAINS = f"{__name__}.explains"  # help needs no database
@@ -36,7 +30,16 @@ _SPEC = Path(__file__).parent.parent / "openapi.yaml"
 
 
 class _House(click.Group):
-    """Tells what a person at the terminal can mend, without a traceback."""
+    """Knows the rooms' commands, and tells what a person at the terminal can mend, without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ROOMS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ROOMS:
+            return super().get_command(ctx, cmd_name)
+        group: click.Group = importlib.import_module(f"{_ROOMS[cmd_name]}.cli").commands
+        return group
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command gives
         ctx.meta[_EXPLAINS] = "--help" in ctx.args
@@ -53,7 +56,7 @@ class _House(click.Group):
 def main(ctx: click.Context) -> None:
     """Bills, clinics, schools and guides of Vietnamese provinces: the server and its tools."""
     if ctx.invoked_subcommand in _ROOMS and not ctx.meta[_EXPLAINS]:
-        from server import compose  # noqa: PLC0415
+        from server.composition import compose  # noqa: PLC0415
 
         compose(environment.load(), statement_timeout_ms=_PATIENCE_MS)
 
@@ -70,7 +73,7 @@ def run(host: str, port: int, workers: int, threads: int) -> None:
 
     environment.load()
     Granian(
-        "server:create_app",
+        "server.app:create_app",
         factory=True,
         address=host,
         port=port,
@@ -100,7 +103,8 @@ def demo(port: int, sandbox_port: int, *, once: bool, journey: bool) -> None:
 def worker(concurrency: int) -> None:
     """Work through the queues."""
     from kit import events  # noqa: PLC0415 - a worker alone needs it
-    from server import compose, sandbox_clock  # noqa: PLC0415
+    from server import sandbox_clock  # noqa: PLC0415
+    from server.composition import compose  # noqa: PLC0415
 
     settings = environment.load()
     compose(settings, pool_size=concurrency, statement_timeout_ms=_PATIENCE_MS)
@@ -131,7 +135,7 @@ def migrate(*, check: bool) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=_SAMPLE)
 def seed(folder: Path) -> None:
     """Load the sample province. Repeating it changes nothing."""
-    from server import compose  # noqa: PLC0415
+    from server.composition import compose  # noqa: PLC0415
     from server.seed import load  # noqa: PLC0415
 
     settings = environment.load()
@@ -165,9 +169,6 @@ def journey(url: str, sandbox: str) -> None:
     except Astray as exc:
         raise click.ClickException(str(exc)) from exc
 
-
-for room in _ROOMS.values():
-    main.add_command(room)
 
 if __name__ == "__main__":
     main()

@@ -27,7 +27,8 @@ from kit.errors import (
     TooManyRequests,
     UnsupportedMediaType,
 )
-from kit.web import PROBLEM, Api, example_of
+from kit.problems import PROBLEM, example_of
+from kit.web import Api
 from persons.errors import PurposeMissing
 from server.policy import POLICY
 
@@ -137,7 +138,7 @@ _NAMED = (*_COMMON, *_SIGNED_IN, *_READING, NotFound)
 def document(app: Flask) -> dict[str, Any]:
     """The whole OpenAPI 3.1 document as a dictionary."""
     api: Api = app.extensions["api"]
-    spec: dict[str, Any] = api.spec.to_dict()
+    spec = api.describe()
     components = spec.setdefault("components", {})
     components["securitySchemes"] = _SECURITY
     components.setdefault("schemas", {})["FhirOutcome"] = _FHIR_OUTCOME

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -19,8 +20,11 @@ from auth.assurance import PayingLimits
 from kit import clock, database, embedded
 from kit.database import transaction
 from sandbox import create_sandbox, serve
-from server import connect_outside, create_app, migrations
+from server import migrations
+from server.app import create_app
+from server.composition import connect_outside
 from server.settings import Settings
+from tests import patience
 from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
 
@@ -87,6 +91,7 @@ def database_url(postgres: embedded.EmbeddedServer) -> str:
     """A database with every table of the house, made by the migrations."""
     url = postgres.database("citizen")
     migrations.upgrade(url)
+    _make_emptying(url)
     return url
 
 
@@ -147,6 +152,7 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     """The whole application, as it is served."""
     app = create_app(settings)
+    patience.connect(settings)
     yield app
     database.disconnect()
 
@@ -160,21 +166,34 @@ def clean(app: Flask) -> Iterator[None]:
 
 
 def _empty() -> None:
-    queue = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
-    tables = [table.name for table in reversed(database.Base.metadata.sorted_tables)]
     with transaction() as session:
-        journals = _GUARDED if session.execute(text("SELECT 1 FROM journal LIMIT 1")).first() else ()
-        # Only for the tests' owner of the tables: the journal refuses to be emptied, and its owner has no right to.
-        off = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only" for table in journals]
-        off += ["ALTER TABLE remittance DISABLE TRIGGER remittance_append_only"] if journals else []
-        off += [f"GRANT UPDATE, DELETE ON {table} TO CURRENT_USER" for table in journals]
-        on = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only" for table in journals]
-        on += [f"REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER" for table in journals]
-        on += ["ALTER TABLE remittance ENABLE TRIGGER remittance_append_only"] if journals else []
-        on += ["GRANT UPDATE (number) ON journal TO CURRENT_USER"] if journals else []
-        gone = [f'DELETE FROM "{table}"' for table in (*queue, *tables) if table not in _GUARDED or journals]
-        for statement in (*off, *gone, *on):
-            session.execute(text(statement))
+        session.execute(text("SELECT tests.empty_tables()"))
+
+
+def _make_emptying(url: str) -> None:
+    """A function in the database that empties every table: planned once, it takes a tenth of as many statements."""
+    queue = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
+    # Only for the tests' owner of the tables: the journal refuses to be emptied, and its owner has no right to.
+    off = "ALTER TABLE remittance DISABLE TRIGGER remittance_append_only; " + "".join(
+        f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only; GRANT UPDATE, DELETE ON {table} TO CURRENT_USER; "
+        for table in _GUARDED
+    )
+    on = "ALTER TABLE remittance ENABLE TRIGGER remittance_append_only; " + "".join(
+        f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only; REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER; "
+        for table in _GUARDED
+    )
+    tables = [*queue, *(table.name for table in reversed(database.Base.metadata.sorted_tables))]
+    gone = " ".join(
+        f'IF journals THEN DELETE FROM "{table}"; END IF;' if table in _GUARDED else f'DELETE FROM "{table}";'
+        for table in tables
+    )
+    body = (
+        f"DECLARE journals bool := EXISTS (SELECT FROM journal); BEGIN IF journals THEN {off} END IF; {gone} "
+        f"IF journals THEN {on} GRANT UPDATE (number) ON journal TO CURRENT_USER; END IF; END"
+    )
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE SCHEMA tests")
+        connection.execute(f"CREATE FUNCTION tests.empty_tables() RETURNS void LANGUAGE plpgsql AS $body${body}$body$")
 
 
 @pytest.fixture

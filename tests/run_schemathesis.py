@@ -30,7 +30,8 @@ from auth.models import Language
 from kit import database, embedded
 from kit.database import transaction
 from sandbox import create_sandbox, serve
-from server import compose, migrations, settings
+from server import migrations, settings
+from server.composition import compose
 from server.policy import POLICY
 from server.seed import load, sandbox_client
 

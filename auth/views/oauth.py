@@ -20,7 +20,8 @@ from auth.views.credentials import client_credentials
 from auth.views.door import SIGN_IN_EXAMPLE, apps as blueprint, unless_refused
 from kit.database import transaction
 from kit.errors import MalformedRequest
-from kit.web import LANGUAGES, PROBLEM, public
+from kit.problems import PROBLEM
+from kit.web import LANGUAGES, public
 
 TOKEN, REVOKE = "/token", "/revoke"
 _CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]

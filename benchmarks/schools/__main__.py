@@ -149,7 +149,7 @@ def servers(url: str, folder: Path, their_python: Path) -> dict[str, Callable[[]
             factory=True,
         ),
         OURS: lambda: running(
-            Path(sys.executable), "server:create_app", "wsgi", "/v1/education/schools", mine, factory=True
+            Path(sys.executable), "server.app:create_app", "wsgi", "/v1/education/schools", mine, factory=True
         ),
         FASTAPI: lambda: running(their_python, "fastapi_app:app", "asgi", "/schools", theirs),
         DJANGO: lambda: running(their_python, "django_app:application", "wsgi", "/schools", theirs),

@@ -185,7 +185,7 @@ def servers(url: str, folder: Path, their_python: Path) -> dict[str, Server]:
     mine = os.environ | settings(url, folder) | {"PYTHONPATH": str(ROOT)}
     here, ours = Path(sys.executable), "/v1/tourism/guides"
 
-    def our_own(app: str = "server:create_app", *, knows: bool = False) -> Server:
+    def our_own(app: str = "server.app:create_app", *, knows: bool = False) -> Server:
         return Server(lambda: running(here, app, "wsgi", mine, factory=True), ours, knows=knows)
 
     return {

@@ -2,11 +2,11 @@
 
 from flask import Flask
 
-import server
+import server.app
 from kit import kept
 
 
 def create_app() -> Flask:
     """The application, with room for no answer."""
     kept.MOST_BYTES = 0
-    return server.create_app()
+    return server.app.create_app()

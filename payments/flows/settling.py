@@ -20,7 +20,7 @@ def read_movements() -> None:
         since = operations.read_since(session)
     try:
         movements = list(gateway.list_movements(since=since))
-        transfers = list(gateway.list_transfers(since=since))
+        transfers = list(gateway.list_transfers(since=since - operations.PAYOUTS_READ_AGAIN))
     except gateway.OutcomeUnknown:
         logs.logger.warning("gateway_movements_unread")
         return

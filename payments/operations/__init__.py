@@ -122,6 +122,7 @@ from payments.operations.sealing import (
     verify,
 )
 from payments.operations.settling import (
+    PAYOUTS_READ_AGAIN,
     balance_at_gateway,
     explain,
     list_payout,
@@ -139,6 +140,7 @@ __all__ = [
     "FORGOTTEN_AFTER",
     "GIVEN_UP_AFTER",
     "NEVER_SENT_AFTER",
+    "PAYOUTS_READ_AGAIN",
     "PROMISES",
     "SECOND_PERSON_ABOVE_VND",
     "Breach",

@@ -114,10 +114,10 @@ def propose(
     """One person says what a difference is, and which account of the chart it belongs to.
 
     Without an account no money moves; only a difference that stands on no account of ours may be explained so. Raises
-    NotFound, DiscrepancyNotOpen, and ValueError for an account that the chart does not have.
+    NotFound, DiscrepancyNotOpen, and ValueError for an account that an adjustment may not name.
     """
-    if account is not None and account not in ledger.ACCOUNTS:
-        raise ValueError(f"there is no account {account}")
+    if account is not None and account not in ledger.ADJUSTABLE:
+        raise ValueError(f"nothing is adjusted to an account {account}")
     found = session.get(Discrepancy, discrepancy_id)
     if found is not None and account is None and _place(found) is not None and found.payee_id is None:
         raise DiscrepancyNotOpen

@@ -23,7 +23,7 @@ from payments.models import (
     PaymentItem,
     Posting,
 )
-from payments.operations.refunds import unapplied
+from payments.operations.refunds import refund_by_rule, unapplied, void_waiting
 from payments.operations.timeline import remember
 
 # The gateway knows more states than move money: an inquiry (`warning_…`) and a dispute that was prevented are none.
@@ -33,15 +33,17 @@ _KNOWN = frozenset(state.value for state in D)
 def apply_dispute(session: Session, told: Contested) -> None:
     """Bring a dispute to what the gateway says of it; safe in any order and any number of times.
 
-    From the first word of it nothing can be refunded; the bill stays paid. What is lost is first taken from what is the
+    From the first word of it nothing can be refunded, and a refund that the gateway has not been asked for is void; the
+    bill stays paid. What is lost is first taken from what is the
     citizen's anyway, then from the payees who had posted it, in their order: they claw it back from the next
     remittance. What nobody can be asked for is our loss.
     """
     if told.status not in _KNOWN:
         logs.logger.info("dispute_without_money", status=told.status)
         return
+    # One without an intent is of a charge that no payment of ours made, and must not meet a payment that has none yet.
     payment = session.execute(
-        select(Payment).where(Payment.intent_id == told.intent_id).with_for_update()
+        select(Payment).where(Payment.intent_id.is_not(None), Payment.intent_id == told.intent_id).with_for_update()
     ).scalar_one_or_none()
     if payment is None:
         logs.logger.error("dispute_of_a_stranger")
@@ -63,9 +65,11 @@ def apply_dispute(session: Session, told: Contested) -> None:
         _lose(session, payment, dispute_id, moved)
     remember(session, payment.id, f"dispute_{to}", reason=told.reason)
     still_open = select(Dispute.id).where(Dispute.payment_id == payment.id, Dispute.state.in_(DISPUTE_OPEN)).limit(1)
-    session.execute(
-        update(Payment).where(Payment.id == payment.id).values(disputed=session.scalar(still_open) is not None)
-    )
+    is_disputed = session.scalar(still_open) is not None
+    session.execute(update(Payment).where(Payment.id == payment.id).values(disputed=is_disputed))
+    # Rules that had to wait for the bank are not asked again: what is the citizen's by now goes back after all.
+    if to is D.WON and not is_disputed and (own := unapplied(session, payment.id)) > 0:
+        refund_by_rule(session, payment.id, own, cause=f"dispute {dispute_id}", reason="dispute_won")
 
 
 def list_disputes(session: Session, payment_id: UUID) -> Sequence[Dispute]:
@@ -94,6 +98,7 @@ def _open(session: Session, payment: Payment, told: Contested) -> UUID:
     if dispute_id is None:
         return session.execute(select(Dispute.id).where(Dispute.gateway_id == told.id)).scalar_one()
     session.execute(update(Payment).where(Payment.id == payment.id).values(disputed=True))
+    void_waiting(session, payment.id)
     legs = ledger.move(ledger.DISPUTED, ledger.GATEWAY_AVAILABLE, told.amount_vnd)
     ledger.book(session, JournalKind.DISPUTE_OPENED, dispute_id, legs, payment_id=payment.id)
     remember(session, payment.id, "dispute_opened", reason=told.reason)

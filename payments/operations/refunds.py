@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select, text, update
+from sqlalchemy import case, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
@@ -21,6 +21,8 @@ from payments.events import PaymentRefunded, RefundFailed, RefundRequested
 from payments.gateway import Returned
 from payments.models import (
     REFUND_FROM,
+    Dispute,
+    DisputeState,
     JournalKind,
     MoneyState,
     Origin,
@@ -69,15 +71,17 @@ def refund_by_rule(
     if session.scalar(known) is not None:
         return None
     try:
-        return _reserve(
-            session,
-            payment_id,
-            amount_vnd,
-            item_id=_posted(session, item_id),
-            origin=Origin.RULE,
-            cause=cause,
-            reason=reason,
-        )
+        # What was reserved before it turned out that there is too little is free again.
+        with session.begin_nested():
+            return _reserve(
+                session,
+                payment_id,
+                amount_vnd,
+                item_id=_posted(session, item_id),
+                origin=Origin.RULE,
+                cause=cause,
+                reason=reason,
+            )
     except (RefundTooLarge, PaymentDisputed) as exc:
         logs.logger.error("refund_not_possible", payment_id=str(payment_id), reason=exc.code)
         return None
@@ -88,9 +92,9 @@ def ask_refund(
 ) -> UUID:
     """A payee's clerk gives back all or part of what the payee has posted.
 
-    The money is reserved at once. Above SECOND_PERSON_ABOVE_VND it waits for a second person. Raises NotFound,
-    RefundTooLarge, PaymentDisputed, and RefundUnderway while another refund of the payment has no answer: that may be
-    the very one the clerk means.
+    The money is reserved at once. Once the payment's refunds by clerks are above SECOND_PERSON_ABOVE_VND together, it
+    waits for a second person: many small ones are a large one. Raises NotFound, RefundTooLarge, PaymentDisputed, and
+    RefundUnderway while another refund of the payment has no answer: that may be the very one the clerk means.
     """
     session.execute(select(Payment.id).where(Payment.id == payment_id).with_for_update())
     own = select(PaymentItem.id).where(
@@ -101,6 +105,9 @@ def ask_refund(
     underway = select(Refund.id).where(Refund.payment_id == payment_id, Refund.state.in_(_UNDERWAY)).limit(1)
     if session.scalar(underway) is not None:
         raise RefundUnderway(retry_after=30)
+    before = select(func.coalesce(func.sum(Refund.amount_vnd), 0)).where(
+        Refund.payment_id == payment_id, Refund.origin == Origin.CLERK, Refund.state != R.FAILED
+    )
     return _reserve(
         session,
         payment_id,
@@ -110,7 +117,7 @@ def ask_refund(
         cause="clerk",
         reason=reason,
         asked_by=clerk_id,
-        needs_second=amount_vnd > SECOND_PERSON_ABOVE_VND,
+        needs_second=session.scalars(before).one() + amount_vnd > SECOND_PERSON_ABOVE_VND,
     )
 
 
@@ -189,14 +196,24 @@ def refuse_refund(session: Session, refund_id: UUID, reason: str) -> None:
     _fail(session, refund_id, reason)
 
 
+def void_waiting(session: Session, payment_id: UUID) -> None:
+    """The citizen's bank has taken the money back: what the gateway was not asked for yet is not given back as well.
+
+    The payment has to be locked by the caller.
+    """
+    waiting = select(Refund.id).where(Refund.payment_id == payment_id, Refund.state == R.REQUESTED)
+    for refund_id in session.scalars(waiting.order_by(Refund.id).with_for_update()).all():
+        _fail(session, refund_id, "disputed")
+
+
 def list_doubtful_refunds(session: Session, *, limit: int = 100) -> Sequence[UUID]:
-    """Refunds that should have been answered long ago, the oldest first."""
+    """Refunds that should have been answered long ago, in any order: so that none can keep others waiting."""
     query = select(Refund.id).where(
         Refund.state.in_([R.REQUESTED, *_UNDERWAY]),
         Refund.state_since < clock.now() - _SILENT_AFTER,
         or_(~Refund.needs_second, Refund.approved_by.is_not(None)),
     )
-    return session.execute(query.order_by(Refund.state_since).limit(limit)).scalars().all()
+    return session.execute(query.order_by(func.random()).limit(limit)).scalars().all()
 
 
 def list_refunds(session: Session, payment_id: UUID) -> Sequence[Refund]:
@@ -303,6 +320,7 @@ def _posted(session: Session, item_id: UUID | None) -> UUID | None:
 
 
 def _waiting(session: Session, refund_id: UUID) -> Refund:
+    _lock_payment(session, refund_id)
     refund = session.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one_or_none()
     if refund is None:
         raise NotFound
@@ -311,17 +329,32 @@ def _waiting(session: Session, refund_id: UUID) -> Refund:
     return refund
 
 
+def _lock_payment(session: Session, refund_id: UUID) -> None:
+    """Whoever changes a payment and its refund locks the payment first."""
+    own = select(Payment.id).join(Refund, Refund.payment_id == Payment.id).where(Refund.id == refund_id)
+    session.execute(own.with_for_update(of=Payment))
+
+
 def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | None = None) -> None:
+    _lock_payment(session, refund_id)
     before = session.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
     was_done, payment_id, amount, item_id = (
         before.state is R.SUCCEEDED, before.payment_id, before.amount_vnd, before.item_id,
     )  # fmt: skip
     if _move(session, refund_id, R.FAILED, failure=reason, gateway_id=gateway_id or before.gateway_id) is None:
         return
+    # Counted anew: of what a dispute has taken as well, a refund that failed frees nothing.
+    standing = select(func.coalesce(func.sum(Refund.amount_vnd), 0)).where(
+        Refund.payment_id == payment_id, Refund.state != R.FAILED
+    )
+    lost = select(func.coalesce(func.sum(Dispute.amount_vnd), 0)).where(
+        Dispute.payment_id == payment_id, Dispute.state == DisputeState.LOST
+    )
+    decided = standing.scalar_subquery() + lost.scalar_subquery()
     holder_id = session.execute(
         update(Payment)
         .where(Payment.id == payment_id)
-        .values(refunded_vnd=Payment.refunded_vnd - amount)
+        .values(refunded_vnd=func.least(Payment.captured_vnd, decided))
         .returning(Payment.holder_id)
     ).scalar_one()
     # After a success the money is at the gateway again and the citizen's. Before one, the decision is void as a whole.
@@ -347,9 +380,13 @@ def _fail(session: Session, refund_id: UUID, reason: str, *, gateway_id: str | N
 
 
 def _move(session: Session, refund_id: UUID, to: R, **values: object) -> UUID | None:
+    # Asking again does not make the silence any younger: it is counted from the first time.
+    since = clock.now()
+    if to in _UNDERWAY:
+        values["state_since"] = case((Refund.state.in_(_UNDERWAY), Refund.state_since), else_=since)
     return session.execute(
         update(Refund)
         .where(Refund.id == refund_id, Refund.state.in_(REFUND_FROM[to]))
-        .values(state=to, state_since=clock.now(), **values)
+        .values({"state": to, "state_since": since, **values})
         .returning(Refund.payment_id)
     ).scalar_one_or_none()

@@ -26,7 +26,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A transaction that began before others may commit after them, by seconds at most. Journals are looked for this far
 # behind the last one sealed; those of the whole day are looked for before its root is signed.
 _LOOK_BEHIND = 20_000
-_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('sealer of the ledger', 0))")
+_TURN = "hashtextextended('sealer of the ledger', 0)"
+_TRY = text(f"SELECT pg_try_advisory_xact_lock({_TURN})")
+_WAIT = text(f"SELECT pg_advisory_xact_lock({_TURN}) IS NOT NULL")
 _ENTRIES = (
     "SELECT id, journal_id, account, payee_id, citizen_id, amount_vnd FROM journal_entry WHERE journal_id = ANY(:ids)"
 )
@@ -88,9 +90,10 @@ class Place:
 def seal(session: Session, *, everything: bool = False) -> int:
     """Put committed journals into their chains, in the order of their numbers; returns how many. One sealer at a time.
 
-    `everything` also finds journals that were committed long after others with higher numbers.
+    `everything` also finds journals that were committed long after others with higher numbers, and waits for its turn:
+    0 then says that nothing is left.
     """
-    if not session.scalar(_LOCK):
+    if not session.scalar(_WAIT if everything else _TRY):
         return 0
     last = session.scalar(select(func.coalesce(func.max(Seal.journal_number), 0))) or 0
     above = 0 if everything else max(0, last - _LOOK_BEHIND)

@@ -31,6 +31,8 @@ from payments.operations.timeline import remember
 
 # Movements are read again this far back: one may be told late, and none is taken in twice.
 READ_AGAIN = timedelta(days=3)
+# A payout takes days to arrive, holidays not counted, and may come back after it has: its state is read for longer.
+PAYOUTS_READ_AGAIN = timedelta(days=30)
 _EXPLAINED_WITHIN = timedelta(minutes=15)
 _BATCH = 1_000
 _CHARGES = frozenset({"charge", "payment"})

@@ -108,7 +108,7 @@ class CorrectionSchema(ma.Schema):
     account = Line(
         4,
         load_default=None,
-        also=[ma.validate.OneOf(sorted(ledger.ACCOUNTS))],
+        also=[ma.validate.OneOf(sorted(ledger.ADJUSTABLE))],
         metadata={"description": "Of the chart. Without one no money moves: only where the difference is not ours."},
     )
     explanation = Line(500, required=True)

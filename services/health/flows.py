@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import payments.flows
@@ -19,9 +18,7 @@ _ASK_AGAIN_SECONDS = 15
 
 def move_people(event: PlacesWithdrawn) -> None:
     """Offer everybody whose place of this service is gone the nearest other one."""
-    with transaction() as session:
-        due = operations.list_moves_due(session, event.service_id)
-    _move(due)
+    _move(event.service_id)
 
 
 def take_deposit(event: PaymentAuthorised) -> None:
@@ -41,9 +38,7 @@ def take_deposit(event: PaymentAuthorised) -> None:
 
 def move_all() -> None:
     """The same for everybody for whom no place was found before."""
-    with transaction() as session:
-        due = operations.list_moves_due(session)
-    _move(due)
+    _move(None)
 
 
 def sweep_holds() -> None:
@@ -103,18 +98,39 @@ def close_days() -> None:
 
 
 def write_schedules() -> None:
-    """Make the places of every service up to its horizon."""
+    """Make the places of every service up to its horizon; raises what went wrong with one once all are done."""
     with transaction() as session:
         services = operations.write_all_slots(session)
+    failures: list[Exception] = []
     for service_id in services:
-        with transaction() as session:
-            operations.write_slots(session, service_id)
-
-
-def _move(due: Sequence[UUID]) -> None:
-    for task_id in due:
         try:
             with transaction() as session:
-                operations.offer_place(session, task_id)
-        except operations.NoPlaceYet:
-            logs.logger.info("no_place_to_move_to")
+                operations.write_slots(session, service_id)
+        except Exception as exc:  # noqa: BLE001 - one service that cannot be planned must not leave others without places
+            logs.logger.error("schedule_failed", exc_info=exc)
+            failures.append(exc)
+    if failures:
+        raise failures[0]
+
+
+def _move(service_id: UUID | None) -> None:
+    """Raises what went wrong with one patient once everybody has been looked after: whoever asked tries again."""
+    failures: list[Exception] = []
+    after: UUID | None = None
+    while True:  # ends: each round begins after the last task of the one before
+        with transaction() as session:
+            due = operations.list_moves_due(session, service_id, after=after)
+        if not due:
+            break
+        for task_id in due:
+            try:
+                with transaction() as session:
+                    operations.offer_place(session, task_id)
+            except operations.NoPlaceYet:
+                logs.logger.info("no_place_to_move_to")
+            except Exception as exc:  # noqa: BLE001 - whatever is wrong with one must not keep others waiting
+                logs.logger.error("move_failed", exc_info=exc)
+                failures.append(exc)
+        after = due[-1]
+    if failures:
+        raise failures[0]

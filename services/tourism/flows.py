@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import payments.flows
 from kit.database import transaction
+from kit.events import TryLater
 from payments.events import PaymentAuthorised
 from payments.models import MoneyState
 from services.tourism import links, operations
 
+_ASK_AGAIN_SECONDS = 15
+
 
 def capture_tickets(event: PaymentAuthorised) -> None:
-    """The bank holds the money for tickets: take it while their places are held, let go of it when they are not."""
+    """The bank holds the money for tickets: take it while their places are held, let go of it when they are not.
+
+    Raises TryLater while it cannot be let go of.
+    """
     with transaction() as session:
         is_ours = operations.is_of_tickets(session, event.payment_id)
         is_held = is_ours and operations.can_capture(session, event.payment_id)
     if is_held:
         payments.flows.capture(event.payment_id)
-    elif is_ours:
-        payments.flows.cancel(event.payment_id, MoneyState.CANCELLED, "places_released")
+    elif is_ours and not payments.flows.cancel(event.payment_id, MoneyState.CANCELLED, "places_released"):
+        raise TryLater(_ASK_AGAIN_SECONDS)
 
 
 def publish_due() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import flask
 from werkzeug.serving import make_server
 
-import server
+import server.app
 from auth import tokens
 from server.settings import Settings
 
@@ -47,7 +47,7 @@ def serve_house(settings: Settings) -> Iterator[str]:
     with serve(answer) as port:
         url = f"http://127.0.0.1:{port}"
         tokens.use_key(settings.signing_key, issuer=url, secret=settings.secret_key)
-        assembled.append(server.assemble(replace(settings, base_url=url)))
+        assembled.append(server.app.assemble(replace(settings, base_url=url)))
         try:
             yield url
         finally:

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-import server
+import server.app
 from auth import tokens
 from auth.app_models import AppGrant, AppState, Review
 from kit.database import transaction
@@ -219,7 +219,9 @@ def test_the_cookie_is_for_our_forms_of_this_question_alone(app_of_others, brows
 
 def test_where_we_are_known_by_https_the_cookie_goes_over_nothing_else(app_of_others, settings):
     tokens.use_key(settings.signing_key, issuer="https://api.citizen.example", secret=settings.secret_key)
-    secured = FlaskClient(server.assemble(replace(settings, base_url="https://api.citizen.example")), use_cookies=True)
+    secured = FlaskClient(
+        server.app.assemble(replace(settings, base_url="https://api.citizen.example")), use_cookies=True
+    )
     try:
         page = secured.get(app_of_others.question())
     finally:
@@ -240,7 +242,7 @@ def test_two_questions_in_one_browser_do_not_disturb_each_other(app_of_others, c
 
 
 def test_the_page_counts_what_an_address_asks_as_everything_else_does(settings, app_of_others):
-    limited = FlaskClient(server.assemble(replace(settings, requests_per_minute=3)), use_cookies=True)
+    limited = FlaskClient(server.app.assemble(replace(settings, requests_per_minute=3)), use_cookies=True)
 
     statuses = [limited.get(app_of_others.question()).status_code for _time in range(5)]
 

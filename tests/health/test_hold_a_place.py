@@ -247,6 +247,18 @@ def test_a_family_for_whom_there_are_too_few_places_gets_none(an, service):
     assert count_bookings() == 0
 
 
+def test_a_family_gets_a_slot_of_which_some_places_were_held_for_too_long(an, people, service, later):
+    slot = make_slot(service, capacity=3)
+    for person in people[:2]:
+        hold(person, slot)
+    later(timedelta(minutes=5), an)
+
+    held = hold(an, slot, members=[None, add_child(an)])
+
+    assert (held.status_code, len(held.json["items"])) == (201, 2)
+    assert slot_now(slot).taken == 2
+
+
 def test_a_hold_runs_out_and_its_place_is_free_again(an, binh, slot, later):
     held = hold(an, slot)
     later(timedelta(minutes=5), an, binh)

@@ -68,6 +68,29 @@ def test_who_missed_two_visits_says_once_more_that_they_come_or_the_place_is_fre
     assert states(freed["id"]) == [BookingState.CANCELLED_BY_CITIZEN]
 
 
+def test_who_moves_a_visit_is_asked_again_before_the_new_time_and_not_before_the_old_one(an, service, later):
+    miss_twice(an)
+    booked = book(an, make_slot(service, at(tomorrow(), 9)))
+    new = make_slot(service, at(tomorrow() + timedelta(days=1), 9))
+
+    moved = an.post(f"{BOOKINGS}/{booked['id']}/move", json={"slot_id": str(new.id)})
+    later(timedelta(hours=24))
+    flows.close_days()
+
+    assert (moved.status_code, moved.json["reconfirm_by_at"]) == (200, moved.json["starts_at"].replace("T09", "T08"))
+    assert states(booked["id"]) == [BookingState.BOOKED]
+
+
+def test_who_books_within_the_hour_has_just_said_that_they_come(an):
+    miss_twice(an)
+    booked = book(an, make_slot(make_service(lead_minutes=10), at(clock.today(), 9, 45)))
+
+    flows.close_days()
+
+    assert booked["reconfirm_by_at"] is None
+    assert states(booked["id"]) == [BookingState.BOOKED]
+
+
 def miss_twice(person):
     """Two visits of last month that the person did not come to."""
     for days in (20, 30):

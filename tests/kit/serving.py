@@ -30,7 +30,7 @@ Granian(sys.argv[1], factory=True, address="127.0.0.1", port=int(sys.argv[2]), i
 class Served:
     """Serves `target` ("module:factory") while it is entered; `written` is its output, whole once it is left."""
 
-    def __init__(self, settings: Settings, folder: Path, target: str = "server:create_app") -> None:
+    def __init__(self, settings: Settings, folder: Path, target: str = "server.app:create_app") -> None:
         key, self._log = folder / "key.pem", folder / "web.log"
         key.write_text(settings.signing_key)
         self._target = target

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import Client, create_environ
+from werkzeug.wrappers import Response
 
 from kit import kept
+from kit.front import Front, Whole, question_of
 from kit.kept import Kept
+from kit.quotas import Quotas
 
 
 @pytest.fixture
@@ -57,3 +62,25 @@ def test_what_was_made_while_something_changed_is_told_and_not_kept(made, monkey
     told = [answers.find_or("q", make_slowly) for _ in range(2)]
 
     assert (told, len(made)) == ([b"old", b"old"], 2)
+
+
+def test_while_the_database_is_away_the_application_inside_is_asked(monkeypatch):
+    monkeypatch.setattr(kept, "FRESH_SECONDS", 0.0)
+    is_away = []
+
+    def read_version() -> int:
+        if is_away:
+            raise OperationalError("SELECT 1", {}, ConnectionError("refused"))
+        return 1
+
+    answers: Kept[Whole] = Kept(read_version)
+    question = question_of(create_environ("/asked"))
+    version, _none = answers.find(question)
+    answers.keep(question, version, Whole(b"kept", (), (), "etag", "/asked", "ask"))
+    client = Client(Front(Response("busy", 503), [answers], Quotas(100)))
+
+    before = client.get("/asked")
+    is_away.append(1)
+    after = client.get("/asked")
+
+    assert (before.data, before.status_code, after.data, after.status_code) == (b"kept", 200, b"busy", 503)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-import server
+import server.app
 from kit import clock
 from kit.quotas import Quotas
 from server.settings import Settings
@@ -136,7 +136,7 @@ def test_the_application_counts_where_its_settings_say(
     counter: Redis, settings: Settings, app: Flask, clean: None
 ) -> None:
     changes: dict[str, Any] = {**vars(settings), "requests_per_minute": 2, "ratelimit_url": counter.url}
-    shared = [server.assemble(Settings(**changes)).test_client() for _ in range(2)]
+    shared = [server.app.assemble(Settings(**changes)).test_client() for _ in range(2)]
 
     statuses = [client.get("/v1/areas").status_code for client in (*shared, *shared)]
 

@@ -16,7 +16,7 @@ from flask import Flask
 from procrastinate.jobs import Job
 from sqlalchemy import insert
 
-import server
+import server.app
 from kit import clock, events, logs
 from kit.database import transaction
 from kit.idempotency import IdempotencyKey
@@ -55,7 +55,7 @@ def add_broken_routes(app: Flask) -> Flask:
 
 def create_broken_app() -> Flask:
     """The application of the environment, with operations that break: served by the real web server below."""
-    return add_broken_routes(server.create_app())
+    return add_broken_routes(server.app.create_app())
 
 
 class Log:
@@ -87,7 +87,7 @@ def log(app: Flask, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iter
 
 @pytest.fixture
 def broken_app(app: Flask, settings: Settings, clean: None) -> Flask:
-    return add_broken_routes(server.assemble(settings))
+    return add_broken_routes(server.app.assemble(settings))
 
 
 def check_nothing_personal(written: str, *more: str) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Flask, url_for
 
-import server
+import server.app
 from server.settings import Settings
 from tests.people import Person
 
@@ -34,7 +34,7 @@ def register(person: Person, *addresses: str) -> list[str]:
 @pytest.fixture
 def app_for_three(app: Flask, settings: Settings, clean: None) -> Flask:
     """The application with a quota of three requests a minute."""
-    return server.assemble(replace(settings, requests_per_minute=3))
+    return server.app.assemble(replace(settings, requests_per_minute=3))
 
 
 # -- caching and versions ----------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_a_spoofed_address_has_no_quota_of_its_own(app_for_three: Flask) -> None
 
 
 def test_behind_a_trusted_proxy_the_address_it_names_counts(app: Flask, settings: Settings, clean: None) -> None:
-    http = server.assemble(replace(settings, requests_per_minute=1, proxies=1)).test_client()
+    http = server.app.assemble(replace(settings, requests_per_minute=1, proxies=1)).test_client()
 
     # The last hop is the trusted one's word; what stands before it is the caller's own.
     statuses = [

@@ -16,13 +16,14 @@ from sqlalchemy import text
 from werkzeug.exceptions import HTTPException, abort, default_exceptions
 from werkzeug.test import TestResponse
 
-import server
+import server.app
 from auth.models import Assurance
 from kit import database
 from kit.database import transaction
 from kit.errors import CODES
 from kit.web import refuse
 from server.settings import Settings
+from tests import patience
 from tests.people import Person
 
 ME, START, AREAS = "/v1/me", "/v1/auth/phone-challenges", "/v1/divisions/areas"
@@ -49,7 +50,7 @@ def check_problem(answer: TestResponse, status: int, code: str) -> None:
 @pytest.fixture
 def other_app(app: Flask, settings: Settings, clean: None) -> Callable[..., Flask]:
     """Makes the application anew, beside the one of all tests: `other_app(requests_per_minute=3)`."""
-    return lambda **changes: server.assemble(replace(settings, **changes))
+    return lambda **changes: server.app.assemble(replace(settings, **changes))
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def reconnect(app: Flask, settings: Settings, clean: None) -> Iterator[Callable[
         database.connect(url, pool_size=pool_size)
 
     yield connect
-    connect(settings.database_url, pool_size=settings.pool_size)
+    patience.connect(settings)
 
 
 # -- what HTTP itself refuses ------------------------------------------------------------------------------------------
@@ -286,7 +287,10 @@ def test_when_every_connection_is_taken_callers_are_asked_to_come_back(
     assert chi.get(AREAS).status_code == 200
 
 
-def test_a_lock_that_somebody_holds_ends_in_a_refusal_in_time(an: Person, database_url: str) -> None:
+def test_a_lock_that_somebody_holds_ends_in_a_refusal_in_time(
+    an: Person, database_url: str, reconnect: Callable[..., None]
+) -> None:
+    reconnect(database_url)
     with psycopg.connect(database_url) as rogue:
         rogue.execute("LOCK TABLE citizen IN ACCESS EXCLUSIVE MODE")
 

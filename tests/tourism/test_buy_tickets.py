@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from kit import clock
 from kit.database import transaction
@@ -16,6 +18,7 @@ from server.settings import Settings
 from services.tourism import signing
 from services.tourism.operations.tickets import SEAL
 from tests.kit.refusals import as_refusal
+from tests.patience import until_somebody_waits_for
 from tests.payments.stories import check_books, rows
 from tests.people import Person, StaffMember, Work, all_at_once
 from tests.tourism.guides import daily, make_office
@@ -97,6 +100,28 @@ def test_who_comes_too_late_is_told_of_other_days(an: Person, binh: Person, offi
 
     assert as_refusal(refused)[:2] == (409, "tickets_sold_out")
     assert (refused.json["places_left"], refused.json["alternatives"]) == (0, [str(place.day + timedelta(days=1))])
+
+
+def test_one_citizen_buys_twenty_tickets_for_a_place_and_day_and_no_more(
+    an: Person, binh: Person, office: StaffMember, outside: Any
+) -> None:
+    place, free = Place(office), Place(office, price=0)
+    unpaid = an.post(f"{T}/ticket-orders", json=place.order(15))
+
+    refused = an.post(f"{T}/ticket-orders", json=place.order(6))
+    others = [
+        an.post(f"{T}/ticket-orders", json=place.order(6, on=place.day + timedelta(days=1))),
+        an.post(f"{T}/ticket-orders", json=free.order(20, amount=0)),
+        binh.post(f"{T}/ticket-orders", json=place.order(6)),
+    ]
+    given_back = an.post(f"{T}/ticket-orders/{others[1].json['id']}/cancellation")
+    again = all_at_once(4, lambda _n: an.again().post(f"{T}/ticket-orders", json=free.order(10, amount=0)).status_code)
+
+    assert (unpaid.status_code, unpaid.json["state"]) == (201, "held")
+    assert as_refusal(refused)[:2] == (409, "ticket_limit_reached")
+    assert (refused.json["most"], refused.json["left"]) == (20, 5)
+    assert [one.status_code for one in (*others, given_back)] == [201, 201, 201, 200]
+    assert Counter(again) == {201: 2, 409: 2}
 
 
 @pytest.mark.parametrize("change", ["past", "far", "unknown type", "price", "closed"])
@@ -183,6 +208,23 @@ def test_another_offices_gate_lets_nobody_in_with_our_ticket(an: Person, office:
     assert as_refusal(refused)[:2] == (422, "ticket_code_invalid")
 
 
+def test_a_ticket_of_one_place_does_not_open_the_gate_of_another(
+    an: Person, office: StaffMember, outside: Any, work: Work, later: Any
+) -> None:
+    cheap, dear = Place(office), Place(office)
+    code = buy(an, cheap, work)["tickets"][0]["code"]
+    later(timedelta(days=3))
+    gate = StaffMember(an.http, "tourism_office", "front_desk", organisation_id=office.organisation_id)
+
+    def scan(place: Place) -> Any:
+        return gate.post(f"{T}/gate/checks", json={"code": code, "gate": "cong", "guide_id": str(place.id)}).json
+
+    refused, admitted = scan(dear), scan(cheap)
+
+    assert (refused["outcome"], refused["guide_id"]) == ("other_place", str(cheap.id))
+    assert admitted["outcome"] == "admitted"
+
+
 def test_two_gates_that_scan_one_code_at_once_let_one_visitor_in(
     an: Person, office: StaffMember, later: Any, staff: Any
 ) -> None:
@@ -198,6 +240,28 @@ def test_two_gates_that_scan_one_code_at_once_let_one_visitor_in(
         return http.post(f"{T}/gate/checks", json=asked, headers=headers | bearer).json["outcome"]
 
     assert Counter(all_at_once(8, scan)) == {"admitted": 1, "already_used": 7}
+
+
+def test_gates_that_tell_of_the_same_tickets_never_wait_for_each_other(
+    an: Person, office: StaffMember, later: Any, staff: Any
+) -> None:
+    order = buy(an, Place(office, price=0), None, 2, amount=0)
+    later(timedelta(days=3))
+    gate = staff("tourism_office", "front_desk", organisation_id=office.organisation_id)
+    low, high = order["tickets"]
+    at = [clock.local(clock.now() + timedelta(seconds=n)).isoformat() for n in range(2)]
+    scans = [{"code": high["code"], "scanned_at": at[0]}, {"code": low["code"], "scanned_at": at[1]}]
+    lock = text("SELECT id FROM ticket WHERE id = :id FOR NO KEY UPDATE NOWAIT")
+
+    with ThreadPoolExecutor(1) as pool, transaction() as other:
+        other.execute(lock, {"id": low["id"]})
+        telling = pool.submit(gate.post, f"{T}/gate/scans", json={"gate": "bac", "scans": scans})
+        until_somebody_waits_for(other)
+        other.execute(lock, {"id": high["id"]})  # whoever has the first ticket gets the second, too
+        other.commit()
+        told = telling.result(10)
+
+    assert [one["outcome"] for one in told.json["items"]] == ["admitted", "admitted"]
 
 
 def test_a_gate_without_a_signal_checks_by_itself_and_tells_later(

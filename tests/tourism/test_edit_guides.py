@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
 from kit import clock
 from kit.database import new_id, transaction
 from services.tourism import flows, links, operations
-from services.tourism.models import Revision
+from services.tourism.models import Revision, RevisionState
 from tests.kit.refusals import as_refusal
+from tests.patience import until_somebody_waits_for
 from tests.people import Person, StaffMember
 from tests.tourism.guides import content, make_categories, make_guide, make_office
 
@@ -41,7 +44,12 @@ def draft(writer: StaffMember, guide_id: str | None = None, **changes: Any) -> d
 
 def approve(approver: StaffMember, writer: StaffMember, revision: dict[str, Any], **more: Any) -> Any:
     assert writer.post(f"{T}/drafts/{revision['id']}/submission").status_code == 200
-    return approver.post(f"{T}/drafts/{revision['id']}/review", json={"verdict": "approve", **more})
+    return review(approver, revision, verdict="approve", **more)
+
+
+def review(approver: StaffMember, revision: dict[str, Any], **said: Any) -> Any:
+    path = f"{T}/drafts/{revision['id']}"
+    return approver.post(f"{path}/review", json=said, headers={"If-Match": approver.get(path).headers["ETag"]})
 
 
 def test_the_public_reads_what_another_person_has_approved(
@@ -62,7 +70,7 @@ def test_nobody_reviews_what_they_wrote(approver: StaffMember) -> None:
     mine = draft(approver, title="Của tôi")
     approver.post(f"{T}/drafts/{mine['id']}/submission")
 
-    refused = approver.post(f"{T}/drafts/{mine['id']}/review", json={"verdict": "approve"})
+    refused = review(approver, mine, verdict="approve")
 
     assert as_refusal(refused)[:2] == (409, "reviewed_by_author")
     with pytest.raises(IntegrityError, match="reviewed_by_another"), transaction() as session:
@@ -74,7 +82,7 @@ def test_what_is_sent_back_can_be_mended_and_handed_in_again(writer: StaffMember
     path = f"{T}/drafts/{made['id']}"
     writer.post(f"{path}/submission")
 
-    back = approver.post(f"{path}/review", json={"verdict": "send_back", "note": "Thiếu dấu."}).json
+    back = review(approver, made, verdict="send_back", note="Thiếu dấu.").json
     etag = writer.get(path).headers["ETag"]
     mended = writer.ask(
         "PUT", path, {"If-Match": etag}, json={"content": content("Tam Cốc", slug=made["content"]["slug"])}
@@ -84,6 +92,25 @@ def test_what_is_sent_back_can_be_mended_and_handed_in_again(writer: StaffMember
     assert (back["state"], back["note"]) == ("sent_back", "Thiếu dấu.")
     assert (mended.json["state"], mended.json["title"], stale.status_code) == ("draft", "Tam Cốc", 412)
     assert approve(approver, writer, made).json["state"] == "published"
+
+
+def test_nobody_approves_what_they_have_not_read(writer: StaffMember, approver: StaffMember, chi: Person) -> None:
+    made = draft(writer, title="Đã đọc")
+    path = f"{T}/drafts/{made['id']}"
+    writer.post(f"{path}/submission")
+    read = approver.get(path).headers["ETag"]
+    review(approver, made, verdict="send_back", note="Thiếu dấu.")
+    mended = {"content": content("Chưa đọc", slug=made["content"]["slug"])}
+    writer.ask("PUT", path, {"If-Match": writer.get(path).headers["ETag"]}, json=mended)
+    writer.post(f"{path}/submission")
+
+    answers = [
+        approver.post(f"{path}/review", json={"verdict": "approve"}, headers=headers)
+        for headers in ({}, {"If-Match": read})
+    ]
+
+    assert [answer.status_code for answer in answers] == [428, 412]
+    assert chi.get(f"{T}/guides/{made['guide_id']}").status_code == 404
 
 
 def test_a_scheduled_guide_is_published_when_its_time_comes(
@@ -101,6 +128,24 @@ def test_a_scheduled_guide_is_published_when_its_time_comes(
     flows.publish_due()
 
     assert (early, chi.get(path).status_code) == (404, 200)
+
+
+def test_one_that_cannot_be_published_any_more_goes_back_and_keeps_no_other_waiting(
+    writer: StaffMember, approver: StaffMember, chi: Person, later: Any
+) -> None:
+    at = clock.local(clock.now() + timedelta(hours=2)).isoformat()
+    late, other = draft(writer, title="Sau", slug="hoi-xuan"), draft(writer, title="Khác")
+    for made in (late, other):
+        assert approve(approver, writer, made, publish_at=at).json["state"] == "scheduled"
+    approve(approver, writer, draft(writer, title="Trước", slug="hoi-xuan"))
+
+    later(timedelta(hours=2, minutes=1))
+    flows.publish_due()
+
+    with transaction() as session:
+        back = session.get_one(Revision, UUID(late["id"]))
+    assert (back.state, back.publish_at, bool(back.note)) == (RevisionState.SENT_BACK, None, True)
+    assert chi.get(f"{T}/guides/{other['guide_id']}").status_code == 200
 
 
 def test_an_older_revision_is_restored_as_a_new_draft(writer: StaffMember, approver: StaffMember, chi: Person) -> None:
@@ -245,6 +290,34 @@ def test_nothing_is_published_without_a_licence(writer: StaffMember, approver: S
     assert (part.status_code, part.data) == (206, PNG[:8])
     (shown,) = chi.get(f"{T}/guides/{guide}").json["media"]
     assert (shown["author"], shown["licence"], shown["alt"]) == ("Hoa", "CC-BY-4.0", "Thuyền")
+
+
+def test_of_two_changes_of_the_same_papers_the_second_is_refused(writer: StaffMember, approver: StaffMember) -> None:
+    guide = make_guide("Tam Cốc")
+    added = writer.post(f"{T}/office/guides/{guide}/media", data=PNG, headers={"Content-Type": "image/png"})
+    path, known = f"{T}/office/media/{added.json['id']}", {"If-Match": added.headers["ETag"]}
+
+    with ThreadPoolExecutor(1) as pool, transaction() as first:
+        first.execute(text("UPDATE guide_media SET author = 'Hoa'"))
+        second = pool.submit(approver.ask, "PATCH", path, known, json={"author": "Lan"})
+        until_somebody_waits_for(first)
+        first.commit()
+        refused = second.result(10)
+
+    assert as_refusal(refused)[:2] == (412, "precondition_failed")
+    assert approver.get(path).json["author"] == "Hoa"
+
+
+def test_another_picture_of_the_same_length_is_another_wish(writer: StaffMember) -> None:
+    path = f"{T}/office/guides/{make_guide('Tam Cốc')}/media"
+    headers = {"Content-Type": "image/png", "Idempotency-Key": "one-picture"}
+
+    first = writer.post(path, data=PNG, headers=headers)
+    again = writer.post(path, data=PNG, headers=headers)
+    other = writer.post(path, data=PNG[:-1] + b"E", headers=headers)
+
+    assert (first.status_code, again.json["id"]) == (201, first.json["id"])
+    assert as_refusal(other)[:2] == (422, "idempotency_key_reused")
 
 
 def test_a_file_that_is_not_what_it_says_is_refused(writer: StaffMember) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -18,6 +19,7 @@ from payments import ledger
 from payments.events import RefundRequested
 from payments.models import MoneyState
 from server.settings import Settings
+from services.tourism import operations
 from tests.kit.refusals import as_refusal
 from tests.payments.stories import at_gateway, check_books, events_of, inbox, knock, rows, steps
 from tests.people import Outside, Person, StaffMember, Work, all_at_once
@@ -168,6 +170,24 @@ def test_a_refund_whose_answer_was_lost_is_found_or_made_once(
     assert before == [("unknown",)]
     assert all(isinstance(failure, TryLater) for failure in failures)
     assert (state(an, order), given_back(outside)) == ("refunded", [("succeeded", PRICE)])
+
+
+def test_money_for_places_that_are_gone_is_let_go_of_as_soon_as_the_gateway_answers(
+    an: Person, office: StaffMember, outside: Outside, work: Work, later: Any
+) -> None:
+    place = Place(office)
+    order = buy(an, place, None)
+    with transaction() as session:
+        operations.release_order(session, UUID(order["payment_id"]))
+    outside.spoil("gateway", "down", match={"path": "/cancel"})
+
+    failures = work()
+    outside.mend()
+    later(timedelta(minutes=1))
+    again = work()
+
+    assert [type(failure) for failure in failures] == [TryLater]
+    assert (again, outside.intents()[0]["status"]) == ([], "canceled")
 
 
 def test_a_refund_carried_out_by_many_at_once_is_one_refund(

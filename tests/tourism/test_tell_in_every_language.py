@@ -89,7 +89,7 @@ def test_the_code_at_the_gate_opens_a_light_page_without_signing_in(chi: Person,
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "<script" not in text
     assert len(page.data) < 8_000
-    assert chi.get("/g/nothing").status_code == 404
+    assert [chi.get(f"/g/{other}").status_code for other in ("nothing", "%00", "%C3%28")] == [404] * 3
 
 
 def test_other_programs_read_it_in_their_own_words(chi: Person) -> None:

@@ -102,6 +102,38 @@ def test_an_office_calls_its_own_warning_off_once(approver: StaffMember, chi: Pe
     assert chi.get(f"{T}/alerts").json["items"] == []
 
 
+def test_an_office_closes_its_own_guides_alone_and_the_province_closes_everybodys(
+    approver: StaffMember, chi: Person, staff: Any
+) -> None:
+    ours = make_guide("Của ta", hours=OPEN)
+    theirs = make_guide("Của họ", hours=OPEN, office=make_office("so-khac"))
+    operator = staff("province", "operator")
+    theirs_too = {"guide_ids": [str(ours), str(theirs)]}
+
+    refused = warn(approver, **theirs_too)
+    of_the_area = warn(approver).json
+
+    def closed() -> tuple[set[str], set[str], set[str]]:
+        one_by_one = {one for one in (ours, theirs) if chi.get(f"{T}/guides/{one}").json["temporarily_closed"]}
+        found = listed(chi)
+        return (
+            {title for title, one in found.items() if one["temporarily_closed"]},
+            set(listed(chi, "&open_now=false")),
+            {title for title, one in found.items() if one["id"] in {str(each) for each in one_by_one}},
+        )
+
+    assert (refused.status_code, refused.json["code"]) == (404, "not_found")
+    assert closed() == ({"Của ta"}, {"Của ta"}, {"Của ta"})
+    assert approver.post(f"{T}/alerts/{of_the_area['id']}/end").status_code == 200
+    assert warn(operator, **theirs_too).status_code == 201
+    assert warn(operator).status_code == 201
+    assert closed() == ({"Của ta", "Của họ"},) * 3
+
+
+def test_at_the_province_only_an_operator_warns(staff: Any) -> None:
+    assert warn(staff("province", "approver")).status_code == 403
+
+
 @pytest.mark.parametrize("changes", [{"level": 6}, {"hours": -1}, {"commune_codes": []}, {"province_codes": ["1"]}])
 def test_a_warning_that_makes_no_sense_is_refused(approver: StaffMember, changes: dict[str, Any]) -> None:
     assert warn(approver, **changes).status_code == 422

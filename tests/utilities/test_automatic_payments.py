@@ -127,6 +127,20 @@ def test_a_skipped_bill_is_not_paid_and_the_next_one_is_announced_again(
     assert outside.intents() == []
 
 
+def test_what_was_announced_while_the_wish_was_being_ended_is_not_paid(household: Household, outside: Outside) -> None:
+    household.wish()
+    household.bill()
+    household.go_to(PAY_AT - timedelta(hours=40))
+    (planned,) = household.announced()
+    rows("UPDATE automatic_payment SET ended_at = now() RETURNING id")
+
+    household.go_to(datetime.fromisoformat(planned["pay_at"]) + timedelta(minutes=1))
+    services.utilities.flows.pay_planned()
+
+    assert [(item["state"], item["reason"]) for item in household.announced()] == [("skipped", "ended")]
+    assert outside.intents() == []
+
+
 def test_a_bill_that_came_late_still_has_its_48_hours(household: Household) -> None:
     household.wish()
     household.go_to(PAY_AT - timedelta(hours=5))

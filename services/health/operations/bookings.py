@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
 from kit.pages import Page, page
 from services.health.errors import BookingInOtherState, DepositNeeded, MovesUsedUp, NothingToAppeal, PlaceTaken, TooLate
-from services.health.events import BookingCancelledByClinic, PlacesWithdrawn
+from services.health.events import BookingCancelledByClinic, BookingConfirmed, PlacesWithdrawn
 from services.health.models import (
     BLOCKING,
     LIVE,
@@ -32,11 +32,12 @@ from services.health.models import (
     Slot,
 )
 from services.health.operations.deposits import list_owed, list_states
-from services.health.operations.directory import bookable_now, list_phones
+from services.health.operations.directory import bookable_now, get_service, list_phones
 from services.health.operations.holds import list_nearest
 from services.health.operations.leaving import end_bookings, release
 from services.health.operations.moves import close_task_for, close_task_of, displaced, is_displaced, open_tasks
-from services.health.operations.patients import Told, lock_patient, unseal
+from services.health.operations.patients import Told, Who, check_age, lock_patient, unseal
+from services.health.operations.reconfirming import reconfirm_by
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import Columns, Window, claim_slot, lock_slots, told_in_words
 from services.health.operations.timeline import remember
@@ -133,7 +134,8 @@ def move_booking(
     """Move a booking to another place of its service; the old one is kept until the new one is won.
 
     Once per Idempotency-Key, in one transaction; the booking keeps its id. Raises NotFound, PlaceTaken with the nearest
-    free places, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy, PractitionerBusy, DepositNeeded.
+    free places, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy, PractitionerBusy, DepositNeeded,
+    NotEligible, BirthDateMissing.
     """
 
     def move() -> UUID:
@@ -144,12 +146,14 @@ def move_booking(
         # Picking another place instead of an offered one books it at once: not before its deposit is paid.
         if booking.offer is not None and (owed := list_owed(session, [booking_id])):
             raise DepositNeeded(amount_vnd=sum(owed.values()))
-        for target in _targets(session, booking, slot_id, window):
-            # Both slots in one order, so that two who swap never wait for each other.
-            lock_slots(session, [booking.slot_id, target])
+        targets = _targets(session, booking, slot_id, window)
+        # All that may be needed at once and in one order, so that those who swap never wait for each other.
+        lock_slots(session, [booking.slot_id, *targets])
+        for target in targets:
             place = claim_slot(session, target)
             if place is None:
                 continue
+            _check_patient(session, booking, place.day)
             _rewrite(session, booking, place, citizen_id, counts=not displaced and booking.offer is not Offer.MOVE)
             close_task_for(session, booking_id)
             return booking_id
@@ -259,6 +263,13 @@ def _check_in_time(session: Session, booking: Booking) -> None:
         raise TooLate(phones=list_phones(session, booking.facility_id))
 
 
+def _check_patient(session: Session, booking: Booking, day: date) -> None:
+    """The rule of who may book holds on the new day, too: a birthday may lie between."""
+    told = unseal(sealed.find_key(session, booking.citizen_id), booking.id, booking.patient_sealed)
+    who = Who(booking.patient_id, booking.patient_no, booking.member_id, told.name, told.birth_date)
+    check_age(get_service(session, booking.service_id), who, day)
+
+
 def _targets(session: Session, booking: Booking, slot_id: UUID | None, window: Window | None) -> Sequence[UUID]:
     """The slots to try, of the booking's own service only."""
     meant = [Slot.id == slot_id] if window is None else window.holds()
@@ -278,6 +289,10 @@ def _targets(session: Session, booking: Booking, slot_id: UUID | None, window: W
 def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *, counts: bool) -> None:  # noqa: ANN401
     old_slot, service_id = booking.slot_id, booking.service_id
     is_offer = booking.offer is not None and booking.state is BookingState.HELD
+    # Whoever picks another place instead of one that was offered has picked: it is theirs.
+    state = BookingState.BOOKED if is_offer else booking.state
+    # What was asked for by an hour before the old time is asked for by an hour before the new one.
+    again_by = reconfirm_by(session, citizen_id, place.starts_at) if state is BookingState.BOOKED else None
     with told_in_words():
         moved = session.scalar(
             update(Booking)
@@ -292,8 +307,8 @@ def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *
                 day=place.day,
                 starts_at=place.starts_at,
                 ends_at=place.ends_at,
-                # Whoever picks another place instead of one that was offered has picked: it is theirs.
-                state=BookingState.BOOKED if is_offer else booking.state,
+                state=state,
+                reconfirm_by=again_by,
                 moves=Booking.moves + (1 if counts and not is_offer else 0),
                 sequence=Booking.sequence + 1,
                 version=Booking.version + 1,
@@ -310,6 +325,8 @@ def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *
     release(session, old_slot, service_id)
     if moved is BookingState.BOOKED:
         plan_reminders(session, booking.id, place.starts_at)
+    if is_offer:
+        emit(session, BookingConfirmed(booking.id, citizen_id))
 
 
 def _end(session: Session, booking: Booking, state: BookingState, actor: UUID, reason: str | None) -> None:

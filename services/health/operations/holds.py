@@ -19,11 +19,9 @@ from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
 from services.health.errors import (
     AlreadyExtended,
-    BirthDateMissing,
     BookingInOtherState,
     DepositNeeded,
     HoldExpired,
-    NotEligible,
     NotYetReleased,
     PlacesDrawn,
     PlaceTaken,
@@ -31,21 +29,22 @@ from services.health.errors import (
     TooManyBookings,
 )
 from services.health.events import BookingConfirmed
-from services.health.models import LIVE, Booking, BookingState, Offer, Service, Slot, SlotState
+from services.health.models import LIVE, Booking, BookingState, Offer, Slot, SlotState
 from services.health.operations import rush
 from services.health.operations.deposits import list_owed
 from services.health.operations.directory import bookable_now, get_service
 from services.health.operations.drawn_days import find_pending
 from services.health.operations.leaving import end_bookings, lapse
 from services.health.operations.moves import close_task_of
-from services.health.operations.patients import Who, lock_patients, resolve_patients
+from services.health.operations.patients import check_age, lock_patients, resolve_patients
+from services.health.operations.reconfirming import reconfirm_by
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import (
     Columns,
     Window,
     claim_any,
     claim_block,
-    claim_slot,
+    claim_several,
     lock_slots,
     write_claim,
 )
@@ -59,9 +58,6 @@ MOST_PER_ACCOUNT = 12
 MOST_PER_PATIENT = 4
 _ALTERNATIVES = 3
 _ALTERNATIVE_DAYS = timedelta(days=14)
-_NO_SHOWS = 2
-_NO_SHOW_DAYS = timedelta(days=90)
-_RECONFIRM = timedelta(hours=1)
 _WINDOW = ("opens_at", "closes_at")
 
 
@@ -143,8 +139,7 @@ def book_held(session: Session, *where: ColumnElement[bool]) -> list[Columns]:
         *where,
         actor=citizen_id,
         sequence=Booking.sequence + 1,
-        # Those who did not come twice say once more on the day that they will.
-        reconfirm_by=Booking.starts_at - _RECONFIRM if _has_missed(session, citizen_id, clock.now()) else None,
+        reconfirm_by=reconfirm_by(session, citizen_id, Booking.starts_at),
     )
     for row in booked:
         if row.offer is Offer.WAITLIST and row.waitlist_entry_id is not None:
@@ -198,17 +193,6 @@ def list_nearest(
         }
         for row in rows
     ]
-
-
-def check_age(service: Service, who: Who, day: date) -> None:
-    """Raises BirthDateMissing or NotEligible when the service is not for a person of that age on the day."""
-    if service.min_age is None and service.max_age is None:
-        return
-    age = who.age_on(day)
-    if age is None:
-        raise BirthDateMissing
-    if not (service.min_age or 0) <= age <= (service.max_age if service.max_age is not None else age):
-        raise NotEligible(min_age=service.min_age, max_age=service.max_age)
 
 
 def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:
@@ -303,10 +287,7 @@ def _claim(session: Session, asked: Asked, count: int, *, wait: bool) -> list[Co
     if asked.window is None:
         if asked.slot_id is None:
             raise ValueError("neither a slot nor a window was asked for")
-        taken = [claim_slot(session, asked.slot_id) for _one in range(count)]
-        found = [row for row in taken if row is not None]
-        # What was counted up of too few places is undone with the refusal.
-        return found if len(found) == count else None
+        return claim_several(session, asked.slot_id, count)
     if count == 1:
         row = claim_any(session, asked.window, wait=wait)
         return None if row is None else [row]
@@ -380,13 +361,3 @@ def check_still_held(session: Session, held: Sequence[Booking]) -> None:
         raise HoldExpired(alternatives=list_nearest(session, first.service_id, first.starts_at))
     if first.state is not BookingState.HELD:
         raise BookingInOtherState(state=first.state)
-
-
-def _has_missed(session: Session, citizen_id: UUID, now: datetime) -> bool:
-    missed = select(func.count()).where(
-        Booking.citizen_id == citizen_id,
-        Booking.state == BookingState.NO_SHOW,
-        Booking.appealed_at.is_(None),
-        Booking.starts_at > now - _NO_SHOW_DAYS,
-    )
-    return (session.scalar(missed) or 0) >= _NO_SHOWS

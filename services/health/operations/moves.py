@@ -34,6 +34,7 @@ from services.health.operations.timeline import change_state
 
 OFFER = timedelta(hours=24)
 _CANDIDATES = 20
+_BATCH = 500
 _OPEN = (MoveState.OPEN, MoveState.OFFERED)
 
 
@@ -90,9 +91,14 @@ def list_open(session: Session, facility_id: UUID) -> list[Any]:
     )
 
 
-def list_due(session: Session, service_id: UUID | None = None) -> Sequence[UUID]:
-    """Tasks for which a place is still to be found, of a service or of all."""
-    due = select(MoveTask.id).where(MoveTask.state == MoveState.OPEN).order_by(MoveTask.id).limit(500)
+def list_due(session: Session, service_id: UUID | None = None, *, after: UUID | None = None) -> Sequence[UUID]:
+    """Tasks for which a place is still to be found, of a service or of all, the oldest after one of them first.
+
+    Those for which there is none stay open: whoever wants all asks on `after` the last one.
+    """
+    due = select(MoveTask.id).where(MoveTask.state == MoveState.OPEN).order_by(MoveTask.id).limit(_BATCH)
+    if after is not None:
+        due = due.where(MoveTask.id > after)
     if service_id is not None:
         due = due.where(MoveTask.service_id == service_id)
     return session.scalars(due).all()

@@ -84,6 +84,17 @@ def claim_slot(session: Session, slot_id: UUID) -> Columns | None:
     return None if row is None else _take(session, row, bookable_now(clock.now()))
 
 
+def claim_several(session: Session, slot_id: UUID, count: int) -> list[Columns] | None:
+    """`count` places of this slot, or None, and nothing is counted, when it has fewer. Raises PractitionerBusy."""
+    taken = [row for row in (claim_slot(session, slot_id) for _one in range(count)) if row is not None]
+    if len(taken) == count:
+        return taken
+    # Whoever asked may make places free and ask again: what was counted up for too few must not stand then.
+    for _one in taken:
+        give_back(session, slot_id)
+    return None
+
+
 def claim_any(session: Session, window: Window, *, wait: bool = True) -> Columns | None:
     """The earliest place in a window that nobody is taking right now; None when every place is someone's.
 
@@ -109,15 +120,17 @@ def claim_block(session: Session, window: Window, count: int) -> list[Columns] |
 
     Slots that somebody else is taking from right now are passed over, so that two families never wait for each other.
     """
+    # One instant for the look and for the claim: what is locked and free is taken, or nothing of a block is.
+    free = bookable_now(clock.now())
     rows = session.execute(
         select(*_PLACE)
-        .where(*window.holds(), bookable_now(clock.now()))
+        .where(*window.holds(), free)
         .order_by(Slot.starts_at, Slot.id)
         .limit(_MOST_TRIED)
         .with_for_update(skip_locked=True, key_share=True)
     ).all()
     for block in _blocks(rows, count):
-        taken = [_take(session, row, bookable_now(clock.now())) for row in block]
+        taken = [_take(session, row, free) for row in block]
         if all(taken):
             return [row for row in taken if row is not None]
     return None

@@ -13,7 +13,8 @@ from flask import Response, request
 from kit.errors import NotFound
 from kit.pages import Page
 from kit.parsing import RepeatingParser
-from kit.web import PROBLEM, Blueprint, language
+from kit.problems import PROBLEM
+from kit.web import Blueprint, language
 from services.health.fhir import codes, library, outcome, resources
 
 BELOW = "/fhir/"

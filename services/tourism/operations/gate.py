@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,29 +17,38 @@ from services.tourism import signing
 from services.tourism.errors import TicketCodeInvalid
 from services.tourism.models import GateScan, Guide, OrderState, PackKey, Ticket, TicketOrder, TicketState
 from services.tourism.operations.revisions import Desk, get_own_guide
-from services.tourism.operations.tickets import SEAL
+from services.tourism.operations.tickets import SEAL, lock_tickets
 
 ADMITTED, USED, OTHER_DAY, CANCELLED, UNPAID = "admitted", "already_used", "other_day", "cancelled", "not_paid"
+OTHER_PLACE = "other_place"
 
 
-def check_ticket(session: Session, desk: Desk, code: str, gate: str) -> dict[str, Any]:
-    """Let the holder of a code in, once. Raises TicketCodeInvalid for what is no ticket of this office."""
-    return _scan(session, desk, code, gate=gate, at=clock.now())
+def check_ticket(session: Session, desk: Desk, code: str, gate: str, guide_id: UUID | None) -> dict[str, Any]:
+    """Let the holder of a code in, once; where the gate says whose it is, with a ticket of that guide alone.
+
+    Raises TicketCodeInvalid for what is no ticket of this office.
+    """
+    return _scan(session, desk, code, gate=gate, at=clock.now(), guide_id=guide_id)
 
 
-def take_scans(session: Session, desk: Desk, gate: str, scans: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def take_scans(
+    session: Session, desk: Desk, gate: str, scans: Sequence[Mapping[str, Any]], guide_id: UUID | None
+) -> list[dict[str, Any]]:
     """Book what a gate has scanned while it was offline, in the order of time; sent again it changes nothing.
 
     A code that was let in at two gates stands there as `already_used` the second time: the visitor is in, and the
     office knows of it. A code that is no ticket is told as `invalid`.
     """
+    opened = [(scan, _open(session, scan["code"])) for scan in sorted(scans, key=lambda one: one["scanned_at"])]
+    # Two gates may tell of the same tickets in different orders: they lock them in one.
+    lock_tickets(session, Ticket.id.in_([UUID(claims["t"]) for _scan, claims in opened if claims is not None]))
     told = []
-    for scan in sorted(scans, key=lambda one: one["scanned_at"]):
-        claims = _open(session, scan["code"])
+    for scan, claims in opened:
         if claims is None or not _is_ours(session, desk, UUID(claims["g"])):
             told.append({"code": scan["code"], "outcome": "invalid", "ticket_id": None, "used_at": None})
             continue
-        told.append({"code": scan["code"], **_scan(session, desk, scan["code"], gate=gate, at=scan["scanned_at"])})
+        found = _scan(session, desk, scan["code"], gate=gate, at=scan["scanned_at"], guide_id=guide_id)
+        told.append({"code": scan["code"], **found})
     return told
 
 
@@ -60,7 +69,7 @@ def list_gate_tickets(session: Session, desk: Desk, guide_id: UUID, on: date) ->
     }
 
 
-def _scan(session: Session, desk: Desk, code: str, *, gate: str, at: datetime) -> dict[str, Any]:
+def _scan(session: Session, desk: Desk, code: str, *, gate: str, at: datetime, guide_id: UUID | None) -> dict[str, Any]:
     claims = _open(session, code)
     if claims is None or not _is_ours(session, desk, UUID(claims["g"])):
         raise TicketCodeInvalid
@@ -70,31 +79,42 @@ def _scan(session: Session, desk: Desk, code: str, *, gate: str, at: datetime) -
             GateScan.ticket_id == ticket_id, GateScan.scanned_at == at, GateScan.gate == gate
         )
     ).scalar_one_or_none()
-    outcome = earlier or _admit(session, ticket_id, at)
+    outcome = earlier or _admit(session, ticket_id, at, guide_id)
     session.execute(
         insert(GateScan)
         .values(id=new_id(), created_at=clock.now(), ticket_id=ticket_id, gate=gate, scanned_at=at, outcome=outcome)
         .on_conflict_do_nothing()
     )
     used_at = session.execute(select(Ticket.used_at).where(Ticket.id == ticket_id)).scalar_one()
-    return {"outcome": outcome, "ticket_id": ticket_id, "visitor_class": claims["c"], "used_at": used_at}
+    return {
+        "outcome": outcome,
+        "ticket_id": ticket_id,
+        "guide_id": UUID(claims["g"]),
+        "visitor_class": claims["c"],
+        "used_at": used_at,
+    }
 
 
-def _admit(session: Session, ticket_id: UUID, at: datetime) -> str:
+def _admit(session: Session, ticket_id: UUID, at: datetime, guide_id: UUID | None) -> str:
     day = clock.local(at).date()
     paid = select(TicketOrder.id).where(TicketOrder.id == Ticket.order_id, TicketOrder.state == OrderState.PAID)
+    here = true() if guide_id is None else Ticket.guide_id == guide_id
     # Of two gates that scan the same code at once, one update finds it valid.
     admitted = session.execute(
         update(Ticket)
-        .where(Ticket.id == ticket_id, Ticket.state == TicketState.VALID, Ticket.visit_on == day, paid.exists())
+        .where(Ticket.id == ticket_id, Ticket.state == TicketState.VALID, Ticket.visit_on == day, here, paid.exists())
         .values(state=TicketState.USED, used_at=at)
         .returning(Ticket.id)
     ).scalar_one_or_none()
     if admitted is not None:
         return ADMITTED
-    ticket = session.execute(select(Ticket.state, Ticket.visit_on).where(Ticket.id == ticket_id)).one_or_none()
+    ticket = session.execute(
+        select(Ticket.state, Ticket.visit_on, Ticket.guide_id).where(Ticket.id == ticket_id)
+    ).one_or_none()
     if ticket is None:
         raise TicketCodeInvalid
+    if guide_id not in {None, ticket.guide_id}:
+        return OTHER_PLACE
     if ticket.state is TicketState.USED:
         return USED
     if ticket.state is TicketState.CANCELLED:

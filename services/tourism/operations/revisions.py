@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from kit import clock, events
 from kit.database import new_id
-from kit.errors import NotFound
+from kit.errors import DomainError, NotFound
 from kit.pages import Page, page
+from services.tourism import cards
 from services.tourism.errors import ReviewedByAuthor, RevisionNotOpen
 from services.tourism.events import GuidePublished
 from services.tourism.models import Guide, Revision, RevisionState
@@ -126,7 +127,10 @@ def approve(session: Session, desk: Desk, revision: Revision, publish_at: dateti
 
 
 def publish_due(session: Session) -> int:
-    """Publish the scheduled revisions whose time has come; safe to run twice at once. Returns how many."""
+    """Publish the scheduled revisions whose time has come; safe to run twice at once. Returns how many.
+
+    One that cannot be published any more goes back to its author with the reason, and keeps nobody else waiting.
+    """
     now = clock.now()
     due = (
         session.execute(
@@ -139,9 +143,18 @@ def publish_due(session: Session) -> int:
         .scalars()
         .all()
     )
+    published = 0
     for revision in due:
-        _go_public(session, _move(session, revision, (_S.SCHEDULED,), _S.PUBLISHED, published_at=now))
-    return len(due)
+        try:
+            with session.begin_nested():
+                _go_public(session, _move(session, revision, (_S.SCHEDULED,), _S.PUBLISHED, published_at=now))
+        except DomainError as exc:
+            _title, reason = exc.text(cards.HOME)
+            session.refresh(revision)
+            _move(session, revision, (_S.SCHEDULED,), _S.SENT_BACK, note=reason, publish_at=None)
+        else:
+            published += 1
+    return published
 
 
 def restore(session: Session, desk: Desk, revision: Revision) -> Revision:

@@ -222,11 +222,15 @@ class TicketOrderSchema(TicketOrderSummarySchema):
         return order | {"tickets": bought.tickets}
 
 
+_GATE_OF = {"description": "Whose gate it is: a ticket of another place of the office is then `other_place`."}
+
+
 class GateCheckSchema(ma.Schema):
     """A code before a gate."""
 
     code = ma.fields.String(required=True, validate=_CODE)
     gate = Line(40, required=True, metadata={"example": "cong-chinh"})
+    guide_id = ma.fields.UUID(load_default=None, metadata=_GATE_OF)
 
 
 class GateScanSchema(ma.Schema):
@@ -240,14 +244,16 @@ class GateScansSchema(ma.Schema):
     """What a gate has scanned."""
 
     gate = Line(40, required=True)
+    guide_id = ma.fields.UUID(load_default=None, metadata=_GATE_OF)
     scans = ma.fields.List(ma.fields.Nested(GateScanSchema), required=True, validate=ma.validate.Length(max=500))
 
 
 class GateOutcomeSchema(ma.Schema):
-    """What a code is worth: admitted, already_used, other_day, cancelled, not_paid, invalid."""
+    """What a code is worth: admitted, already_used, other_place, other_day, cancelled, not_paid, invalid."""
 
     outcome = ma.fields.String(required=True)
     ticket_id = ma.fields.UUID(required=True, allow_none=True)
+    guide_id = ma.fields.UUID(metadata={"description": "The place the ticket is for."})
     visitor_class = ma.fields.String()
     used_at = Instant(required=True, allow_none=True)
     code = ma.fields.String()

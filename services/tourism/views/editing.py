@@ -97,7 +97,7 @@ class DraftById(MethodView):
     def get(self, revision_id: UUID) -> Revision:
         """Read a draft or an older revision (xem bản thảo).
 
-        The ETag of the answer is needed to change, hand in or review it.
+        The ETag of the answer is needed to change or review it.
         """
         with transaction() as session:
             revision = operations.get_revision(session, desk(), revision_id)
@@ -144,6 +144,7 @@ class Submission(MethodView):
 class Review(MethodView):
     """Reviewing."""
 
+    @blueprint.conditional
     @blueprint.arguments(DraftReviewSchema(), example={"verdict": "approve"})
     @blueprint.response(200, RevisionSchema, example=REVISION_EXAMPLE | {"state": "published"})
     @blueprint.raises(NotFound, RevisionNotOpen, ReviewedByAuthor, *_PUBLISHABLE)
@@ -151,10 +152,12 @@ class Review(MethodView):
     def post(self, asked: dict[str, Any], revision_id: UUID) -> Revision:
         """Approve a draft or send it back (duyệt, trả lại).
 
-        By another person than its author. Approved, it is what the public reads, at once or from `publish_at` on.
+        By another person than its author, who has read this very version: If-Match is the ETag of `getDraft`. Approved,
+        it is what the public reads, at once or from `publish_at` on.
         """
         with transaction() as session:
             revision = operations.get_revision(session, desk(), revision_id)
+            require_match(revision.id, revision.version)
             if asked["verdict"] == "approve":
                 revision = operations.approve(session, desk(), revision, asked["publish_at"])
             else:

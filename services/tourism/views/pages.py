@@ -6,6 +6,7 @@ import flask
 from flask import Response
 
 from kit.database import transaction
+from kit.errors import NotFound
 from kit.web import language, public
 from services.tourism import operations
 from services.tourism.views.door import AGE_SECONDS
@@ -30,6 +31,8 @@ _WORDS = {
 @blueprint.get("/g/<code>")
 def guide(code: str) -> Response:
     """A guide in Vietnamese or English, by the code on the sign; `?lang=` chooses, else the browser does."""
+    if "\0" in code:
+        raise NotFound  # no code is spelled so, and the database takes no such text
     lang = flask.request.args.get("lang", "")
     lang = lang if lang in _WORDS else language()
     with transaction() as session:

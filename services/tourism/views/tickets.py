@@ -23,6 +23,7 @@ from services.tourism.errors import (
     OrderNotCancellable,
     RefundNotRepeatable,
     TicketCodeInvalid,
+    TicketLimitReached,
     TicketPriceChanged,
     TicketsNotSold,
     TicketsSoldOut,
@@ -147,7 +148,7 @@ class TicketOrders(MethodView):
         },
     )
     @blueprint.response(201, TicketOrderSchema, example=ORDER_EXAMPLE)
-    @blueprint.raises(TicketsNotSold, TicketsSoldOut, TicketPriceChanged, RequestInFlight)
+    @blueprint.raises(TicketsNotSold, TicketLimitReached, TicketsSoldOut, TicketPriceChanged, RequestInFlight)
     @blueprint.raises(CardDeclined, PaymentMethodInvalid, AmountTooSmall)
     @blueprint.raises(InsufficientUserAuthentication, DayLimitReached)
     @blueprint.doc(operationId="payTickets")
@@ -156,7 +157,7 @@ class TicketOrders(MethodView):
 
         The places are taken first, then the bank holds the money, then it is taken and the codes are there: follow
         `payment_id` by `getPayment`, and read the order again. When the payment ends without money the places go to
-        others.
+        others. One citizen has at most twenty tickets for a place and day, unpaid ones included.
         """
         key = request_key(asked)
         with transaction() as session:
@@ -261,14 +262,14 @@ class GateChecks(MethodView):
     @blueprint.response(200, GateOutcomeSchema, example=OUTCOME_EXAMPLE)
     @blueprint.raises(TicketCodeInvalid)
     @blueprint.doc(operationId="confirmTicket")
-    def post(self, asked: dict[str, str]) -> dict[str, Any]:
+    def post(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Let the holder of a ticket in (soát vé).
 
-        `admitted` once and never again; `already_used` tells since when, `other_day`, `cancelled` and `not_paid` why
-        not.
+        `admitted` once and never again; `already_used` tells since when, `other_place`, `other_day`, `cancelled` and
+        `not_paid` why not. Name the `guide_id` of the gate where an office sells tickets for more than one place.
         """
         with transaction() as session:
-            return operations.check_ticket(session, desk(), asked["code"], asked["gate"])
+            return operations.check_ticket(session, desk(), asked["code"], asked["gate"], asked["guide_id"])
 
 
 @blueprint.route("/gate/scans")
@@ -284,7 +285,7 @@ class GateScans(MethodView):
         Up to 500 at once, booked in the order of time. The same scans again change nothing and answer the same.
         """
         with transaction() as session:
-            return {"items": operations.take_scans(session, desk(), asked["gate"], asked["scans"])}
+            return {"items": operations.take_scans(session, desk(), asked["gate"], asked["scans"], asked["guide_id"])}
 
 
 @blueprint.route("/gate/guides/<uuid:guide_id>/tickets")

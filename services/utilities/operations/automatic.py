@@ -163,6 +163,10 @@ def start_planned(session: Session, planned_id: UUID) -> Started | None:
     if row is None:
         return None
     planned, wish = row
+    if wish.ended_at is not None:
+        # It was announced in the very moment in which the citizen ended the wish.
+        planned.state, planned.reason = S.SKIPPED, "ended"
+        return None
     # The citizen proved who they are when they made the wish; since then two days and a notice have passed.
     proof = Proof(Assurance.PASSKEY, clock.now(), wish.created_at)
     payment_id = start_payment(

@@ -161,8 +161,10 @@ def list_work(session: Session, payment_id: UUID, *, taken: bool) -> Sequence[Wo
 
 
 def revive_bills(session: Session, payment_id: UUID, amount_vnd: int) -> None:
-    """Money came after its payment had ended: it pays what of its bills is still owed as before, the rest goes back."""
-    left = amount_vnd
+    """Money came after its payment had ended: it pays what of its bills is still owed as before, the rest goes back.
+
+    Safe to repeat.
+    """
     bills = (
         select(Bill, PaymentItem.amount_vnd)
         .join(PaymentItem, PaymentItem.subject_id == Bill.id)
@@ -170,7 +172,10 @@ def revive_bills(session: Session, payment_id: UUID, amount_vnd: int) -> None:
         .order_by(Bill.id)
         .with_for_update(of=Bill)
     )
-    for bill, owed in session.execute(bills).all():
+    found = session.execute(bills).all()
+    applied = [item.amount_vnd for item in payments.operations.list_items(session, payment_id) if item.taken]
+    left = amount_vnd - sum(applied)
+    for bill, owed in found:
         is_free = bill.state is BillState.OPEN or (bill.state is BillState.PAYING and bill.payment_id == payment_id)
         if not is_free or bill.amount_vnd != owed or owed > left:
             continue

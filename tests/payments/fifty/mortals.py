@@ -38,7 +38,7 @@ def die_at(failpoint: str, settings: Any, person: Person, bill: Bill, *also: str
 def _live(order: Path) -> None:
     import services.utilities.flows  # noqa: PLC0415 - only in the child
     from kit import clock, failpoints  # noqa: PLC0415
-    from server import create_app  # noqa: PLC0415
+    from server.app import create_app  # noqa: PLC0415
     from tests.payments.stories import events_of, knock  # noqa: PLC0415
     from tests.people import Caller, Outside, Work  # noqa: PLC0415
 

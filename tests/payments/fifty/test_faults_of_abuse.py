@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from kit import clock
 from kit.database import transaction
 from payments import operations, proof
 from payments.cli import commands
+from payments.operations import sealing
 from payments.operations.discrepancies import open_discrepancy
 from services.utilities.models import Bill
 from tests.factories import AMOUNT_VND, owe
@@ -104,6 +107,9 @@ def test_46_nobody_approves_their_own_adjustment_or_refund(
         found = open_discrepancy(session, "UNKNOWN_TYPE", -7_000, subject="txn_test")
     auditor = staff("province", "clerk", "approver")
     path = f"/v1/payments/discrepancies/{found}"
+    # What stands on these is somebody's by name.
+    for account in ("1310", "2110", "2120", "2130"):
+        assert auditor.post(f"{path}/proposal", json={"account": account, "explanation": "?"}).status_code == 422
     auditor.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
 
     alone = [both.post(f"/v1/payments/refunds/{refund['id']}/approval"), auditor.post(f"{path}/approval")]
@@ -156,7 +162,7 @@ def test_47_a_row_that_a_superuser_alters_is_named_with_its_place(
     assert f"chain {victim.chain} position {victim.position}" in said.output
 
 
-def test_47_whoever_rewrites_a_whole_chain_meets_the_signed_root(
+def test_47_the_end_of_a_day_is_signed_and_everybody_can_read_it(
     an: Person, bill: Bill, outside: Outside, work: Work, later: Later
 ) -> None:
     pay(an, bill)
@@ -173,6 +179,60 @@ def test_47_whoever_rewrites_a_whole_chain_meets_the_signed_root(
     payment_id = rows("SELECT id FROM payment")[0].id
     places = an.get(f"/v1/payments/{payment_id}/proof").json["journals"]
     assert [place["kind"] for place in places] == ["captured", "posted"]
+
+
+@pytest.mark.tampered
+def test_47_whoever_rewrites_a_whole_chain_meets_the_signed_root(
+    an: Person, bill: Bill, outside: Outside, work: Work, later: Later
+) -> None:
+    pay(an, bill)
+    work()
+    later(timedelta(days=1))
+    payments.flows.sign_yesterday()
+
+    with transaction() as session:
+        for table in ("journal_entry", "seal"):
+            session.execute(text(f"GRANT UPDATE ON {table} TO CURRENT_USER"))
+            session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only"))
+        session.execute(text("UPDATE journal_entry SET amount_vnd = amount_vnd * 2"))
+        # Every seal is made anew, as the sealer itself would make it: within the database nothing is wrong any more.
+        before: dict[str, bytes] = {}
+        for each in list(sealing._all_seals(session)):
+            content = proof.canonical(sealing._journal(each.row), each.entries)
+            digest = before[each.row.chain] = proof.link(before.get(each.row.chain, proof.START), content)
+            session.execute(
+                text("UPDATE seal SET digest = :digest WHERE journal_id = :id"),
+                {"digest": digest, "id": each.row.journal_id},
+            )
+        for table in ("journal_entry", "seal"):
+            session.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only"))
+            session.execute(text(f"REVOKE UPDATE ON {table} FROM CURRENT_USER"))
+
+    (root,) = rows("SELECT day, heads FROM daily_root")
+    assert [(flaw.chain, flaw.what) for flaw in _flaws()] == [
+        (chain, f"is not what was signed on {root.day}") for chain in root.heads
+    ]
+
+
+def test_47_a_day_is_not_signed_while_another_sealer_has_not_finished(
+    an: Person, bill: Bill, outside: Outside, work: Work, later: Later
+) -> None:
+    pay(an, bill)
+    work()
+    later(timedelta(days=1))
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            operations.seal(session)
+            signing = pool.submit(payments.flows.sign_yesterday)
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            deadline = time.monotonic() + 10
+            while rows(waiting) == [(0,)] and not signing.done() and time.monotonic() < deadline:
+                time.sleep(0.01)
+        signing.result(30)
+
+    (root,) = rows("SELECT heads FROM daily_root")
+    assert sum(position for position, _digest in root.heads.values()) == rows("SELECT count(*) FROM journal")[0][0]
 
 
 def test_a_broken_book_raises_one_alarm_and_a_mended_one_takes_it_back(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from kit.database import transaction
 from payments import ledger
 from payments.gateway import Intent
-from payments.operations import apply_intent
+from payments.operations import apply_intent, refund_by_rule
 from services.utilities.models import Bill, BillState
 from tests.factories import AMOUNT_VND, POWER, bill_now, owe
 from tests.payments.stories import answer_bank, confirm_in_app, events_of, knock, pay, refused_in_both, rows, sweep
@@ -101,6 +102,36 @@ def test_32_money_that_was_taken_after_the_end_goes_back_when_the_bill_is_paid_o
     assert (outside.refunds(), outside.postings(POWER)) == ([AMOUNT_VND], [])
     with transaction() as session:
         assert ledger.balance(session, ledger.CITIZEN_UNAPPLIED) == 0
+
+
+def test_32_late_money_of_a_provider_that_was_silent_at_first_goes_back_when_it_then_refuses(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    payment_id = _end_behind_the_gateways_back(outside, an, bill)
+    outside.spoil("provider", "down", match={"path": "/postings"}, count=1)
+
+    _take_late(payment_id, outside)
+    work()
+    assert rows("SELECT state, captured_vnd, refunded_vnd FROM payment") == [("captured", AMOUNT_VND, 0)]
+    outside.paid_at_the_counter(POWER, bill.bill_no)
+    work()
+
+    assert rows("SELECT posting FROM payment_item") == [("rejected",)]
+    assert outside.refunds() == [AMOUNT_VND]
+
+
+def test_a_rule_that_asks_for_more_than_there_is_keeps_nothing_from_a_later_one(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    outside.spoil("provider", "down", match={"path": "/postings"}, count=1)
+    payment_id = UUID(pay(an, bill).json["id"])
+    work()
+
+    with transaction() as session:
+        refused = refund_by_rule(session, payment_id, AMOUNT_VND, cause="still on its way", reason="too_early")
+
+    assert refused is None
+    assert rows("SELECT refunded_vnd FROM payment") == [(0,)]
 
 
 def test_33_while_the_gateway_is_being_asked_nobody_can_pay_the_bill_again(

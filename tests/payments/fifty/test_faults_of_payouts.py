@@ -120,6 +120,22 @@ def test_37_a_payout_that_fails_after_it_was_paid_goes_back(captured: str, outsi
     assert "payout_failed" in [row.step for row in rows("SELECT step FROM payment_event")]
 
 
+def test_37_a_payout_that_fails_after_weeks_of_others_goes_back_too(
+    an: Person, captured: str, outside: Outside, work: Work, later: Later
+) -> None:
+    payout_id = _pay_out(outside, later)
+    later(timedelta(days=10))
+    pay(an, owe(an, outside))
+    work()
+    payments.flows.read_movements()
+
+    outside.at_gateway(f"payouts/{payout_id}/fail")
+    payments.flows.read_movements()
+
+    assert rows("SELECT settlement FROM payment WHERE id = :id", id=captured) == [("unsettled",)]
+    assert rows("SELECT state FROM payout WHERE id = :id", id=payout_id) == [("failed",)]
+
+
 def test_38_fees_of_a_month_in_one_line_are_a_cost_under_the_gateways_own_id(captured: str, outside: Outside) -> None:
     outside.at_gateway("balance-transactions", amount=-12_000, type="stripe_fee")
 
@@ -266,10 +282,12 @@ def test_41_or_refused_with_its_line(cell: str) -> None:
         (statement(("FT1", 5, "x"), off_by=1), "control_total"),
         (statement(("FT1", 5, "x"), ("FT1", 5, "x")), "reference_twice"),
         (b"\xff\xfe", "not_utf8"),
+        (statement(("FT1", 5, "x\0")), "not_csv"),
+        (statement(("FT1", 5, "x" * 200_000)), "not_csv"),
         (b"opening_vnd;0", "incomplete"),
         (b"opening_vnd;0\nclosing_vnd;0\nref;day;sum;what", "heading"),
     ],
-    ids=["control_total", "reference_twice", "not_utf8", "incomplete", "heading"],
+    ids=["control_total", "reference_twice", "not_utf8", "nul", "endless", "incomplete", "heading"],
 )
 def test_half_a_statement_is_none(raw: bytes, reason: str) -> None:
     with pytest.raises(StatementRefused) as refused:

@@ -13,8 +13,9 @@ import payments.flows
 from kit.database import transaction
 from payments import ledger, operations
 from payments.events import RefundRequested
+from payments.gateway import Contested
 from services.utilities.models import Bill, BillState
-from tests.factories import AMOUNT_VND, bill_now, owe
+from tests.factories import AMOUNT_VND, POWER, bill_now, owe
 from tests.payments.stories import events_of, inbox, knock, pay, refused_in_both, rows, told
 from tests.people import Outside, Person, StaffMember, Work, all_at_once
 
@@ -88,6 +89,40 @@ def test_27_a_refund_without_an_answer_is_not_made_again_by_a_second_click(
     assert rows("SELECT state FROM refund") == [("succeeded",)]
 
 
+def test_27_a_refund_that_is_asked_about_again_and_again_is_told_of_after_a_quarter_of_an_hour(
+    paid: Callable[..., Paid], outside: Outside, work: Work, later: Later, hasty: None
+) -> None:
+    bought = paid()
+    outside.spoil("gateway", "down", match={"path": "/refunds"}, count=10_000)
+    bought.refund(100_000)
+    work()
+
+    for _minute in range(16):
+        later(timedelta(minutes=1))
+        payments.flows.sweep_refunds()
+
+    assert rows("SELECT state FROM refund") == [("unknown",)]
+    with transaction() as session:
+        found = {breach.promise for breach in operations.find_breaches(session)}
+    assert "no refund is without an answer for long" in found
+
+
+def test_27_a_stored_failure_of_the_gateway_keeps_the_key_of_a_refund_and_is_no_failure_of_it(
+    paid: Callable[..., Paid], outside: Outside, work: Work, later: Later
+) -> None:
+    bought = paid()
+    outside.spoil("gateway", "error", match={"path": "/refunds", "method": "POST"}, count=1)
+    bought.refund(100_000)
+    work()
+    payments.flows.sweep_refunds()
+    assert rows("SELECT state FROM refund") == [("unknown",)]
+
+    later(timedelta(hours=25))
+    payments.flows.sweep_refunds()
+
+    assert (outside.refunds(), rows("SELECT state FROM refund")) == ([100_000], [("succeeded",)])
+
+
 def test_28_a_refund_that_fails_days_after_its_success_is_the_citizens_again(
     an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, later: Later
 ) -> None:
@@ -132,6 +167,81 @@ def test_30_while_the_bank_examines_a_payment_nothing_is_given_back(
     assert bill_now(bought.bill).state is BillState.PAID
     with transaction() as session:
         assert ledger.balance(session, ledger.DISPUTED) == AMOUNT_VND
+
+
+@pytest.mark.parametrize("outcome", ["lost", "won"])
+def test_30_a_refund_that_waits_for_a_second_person_is_void_once_the_bank_has_the_money(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, outcome: str
+) -> None:
+    bought = paid("pm_card_createDispute", amount_vnd=5_000_000)
+    waiting = bought.refund(2_500_000).json
+    _hear(an, outside, work, "charge.dispute.created")
+    (dispute,) = rows("SELECT gateway_id FROM dispute")
+
+    approved = bought.approver.post(f"/v1/payments/refunds/{waiting['id']}/approval")
+    outside.at_gateway(f"disputes/{dispute.gateway_id}/decide", outcome=outcome)
+    _hear(an, outside, work, "charge.dispute.closed")
+
+    assert (approved.status_code, approved.json["code"]) == (409, "refund_not_waiting")
+    assert rows("SELECT state, failure FROM refund") == [("failed", "disputed")]
+    assert (outside.refunds(), _payable()) == ([], 5_000_000 if outcome == "won" else 0)
+
+
+def test_30_a_refund_that_fails_after_the_bank_took_the_money_frees_nothing(
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, later: Later, hasty: None
+) -> None:
+    bought = paid("pm_card_createDispute")
+    outside.spoil("gateway", "cut", match={"path": "/refunds", "method": "POST"}, count=2)
+    bought.refund(100_000)
+    work()
+    assert rows("SELECT state FROM refund") == [("unknown",)]
+    _hear(an, outside, work, "charge.dispute.created")
+    (dispute,) = rows("SELECT gateway_id FROM dispute")
+    outside.at_gateway(f"disputes/{dispute.gateway_id}/decide", outcome="lost")
+    _hear(an, outside, work, "charge.dispute.closed")
+
+    outside.mend()
+    work()
+
+    assert rows("SELECT state, failure FROM refund") == [("failed", "charge_disputed")]
+    assert told(an, bought.id)["refunded_vnd"] == AMOUNT_VND
+    assert bought.refund(1_000).json["code"] == "refund_too_large"
+
+
+def test_30_what_a_provider_refused_while_the_bank_examined_it_goes_back_once_the_bank_is_done(
+    an: Person, outside: Outside, work: Work
+) -> None:
+    outside.spoil("provider", "down", match={"path": "/postings"}, count=10_000)
+    bill = owe(an, outside)
+    pay(an, bill, card="pm_card_createDispute")
+    work()
+    _hear(an, outside, work, "charge.dispute.created")
+    outside.mend()
+    outside.paid_at_the_counter(POWER, bill.bill_no)
+    work()
+    assert rows("SELECT posting FROM payment_item") == [("rejected",)]
+    assert rows("SELECT count(*) FROM refund") == [(0,)]
+
+    outside.at_gateway(f"disputes/{rows('SELECT gateway_id FROM dispute')[0].gateway_id}/decide", outcome="won")
+    _hear(an, outside, work, "charge.dispute.closed")
+
+    assert outside.refunds() == [AMOUNT_VND]
+    with transaction() as session:
+        assert ledger.balance(session, ledger.CITIZEN_UNAPPLIED) == 0
+
+
+def test_30_a_dispute_of_a_charge_without_an_intent_meets_no_payment_of_ours(
+    an: Person, outside: Outside, work: Work, hasty: None
+) -> None:
+    outside.spoil("gateway", "cut", match={"path": "/payment_intents"}, count=4)
+    pay(an, owe(an, outside))
+    assert rows("SELECT intent_id FROM payment") == [(None,)]
+    strange = Contested("dp_strange", "needs_response", 5_000, None, "fraudulent", None)
+
+    with transaction() as session:
+        operations.apply_dispute(session, strange)
+
+    assert rows("SELECT count(*) FROM dispute") == [(0,)]
 
 
 @pytest.mark.parametrize("outcome", ["lost", "won"])
@@ -198,3 +308,17 @@ def test_a_large_refund_waits_for_a_second_person_and_a_declined_one_is_undone(
 
     assert approved.status_code == 200
     assert (outside.refunds(), _payable()) == ([2_500_000], 2_500_000)
+
+
+def test_many_small_refunds_of_a_payment_wait_for_a_second_person_like_a_large_one(
+    paid: Callable[..., Paid], outside: Outside, work: Work
+) -> None:
+    bought = paid(amount_vnd=5_000_000)
+
+    waits = []
+    for _time in range(2):
+        waits.append(bought.refund(1_500_000).json["awaits_approval"])
+        work()
+
+    assert waits == [False, True]
+    assert outside.refunds() == [1_500_000]
