@@ -300,6 +300,9 @@ POLICY: dict[str, Rule] = {
     "getDiscrepancy": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "addDiscrepancyNote": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "proposeAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
+    "addDiscrepancy": staff(OrganisationKind.PROVINCE, StaffRole.CLERK),
+    "startInvestigation": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "declineAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, StaffRole.CLERK),
     "approveAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
     # webhooks
     "createWebhookEndpoint": WEBHOOKS,

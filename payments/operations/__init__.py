@@ -17,18 +17,24 @@ from payments.operations.cards import (
 )
 from payments.operations.checking import PROMISES, Breach, find_breaches, raise_alarm
 from payments.operations.discrepancies import (
+    ALL,
+    UNRESOLVED,
     Discussed,
+    Wanted,
     answer,
     approve,
     close_discrepancies,
+    decline,
     get_discrepancy,
     get_discussed,
     investigate,
     list_discrepancies,
     open_discrepancy,
     propose,
+    raise_by_hand,
 )
 from payments.operations.disputes import apply_dispute, list_disputes
+from payments.operations.history import OPEN_STATES, Actor, Step, list_news, remind_overdue
 from payments.operations.matching import (
     Row,
     ToldRows,
@@ -38,7 +44,6 @@ from payments.operations.matching import (
     match_advice,
     match_gateway,
     oldest_open,
-    raise_by_payee,
     take_in_rows,
 )
 from payments.operations.money import (
@@ -135,12 +140,16 @@ from payments.operations.webhooks import find_webhook, mark_handled, store_webho
 
 __all__ = [
     "ABANDONED_AFTER",
+    "ALL",
     "DOUBTFUL_AFTER",
     "FORGOTTEN_AFTER",
     "GIVEN_UP_AFTER",
     "NEVER_SENT_AFTER",
+    "OPEN_STATES",
     "PROMISES",
     "SECOND_PERSON_ABOVE_VND",
+    "UNRESOLVED",
+    "Actor",
     "Breach",
     "Claim",
     "Decision",
@@ -150,8 +159,10 @@ __all__ = [
     "Place",
     "Row",
     "Settled",
+    "Step",
     "Told",
     "ToldRows",
+    "Wanted",
     "answer",
     "apply_dispute",
     "apply_intent",
@@ -174,6 +185,7 @@ __all__ = [
     "closes_at",
     "compare",
     "confirm_advised",
+    "decline",
     "decline_refund",
     "doubt",
     "doubt_refund",
@@ -209,6 +221,7 @@ __all__ = [
     "list_doubtful_refunds",
     "list_drafts",
     "list_items",
+    "list_news",
     "list_payee_refunds",
     "list_payees",
     "list_payments",
@@ -235,7 +248,7 @@ __all__ = [
     "prove",
     "publish",
     "raise_alarm",
-    "raise_by_payee",
+    "raise_by_hand",
     "read_lines",
     "read_since",
     "read_terms",
@@ -244,6 +257,7 @@ __all__ = [
     "refund_by_rule",
     "refund_late",
     "refuse_refund",
+    "remind_overdue",
     "remit",
     "remove_card",
     "revive_item",
