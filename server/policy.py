@@ -8,6 +8,7 @@ from auth.models import Assurance
 from auth.organisation_models import OrganisationKind, StaffRole
 from server.rules import (
     CITIZEN,
+    FINANCE,
     FRONT_DESK,
     NEWCOMER,
     OPERATORS,
@@ -133,6 +134,13 @@ POLICY: dict[str, Rule] = {
     "getOurDiscrepancy": provider("payments:read"),
     "reportDiscrepancy": provider("settlement:write"),
     "answerDiscrepancy": provider("settlement:write"),
+    "getTurnoverReport": FINANCE,
+    "getAccountReport": FINANCE,
+    "getAgeingReport": FINANCE,
+    "getApprovalReport": FINANCE,
+    "getOurTurnoverReport": provider("settlement:read"),
+    "getOurAgeingReport": provider("settlement:read"),
+    "getOurApprovalReport": provider("settlement:read"),
     # education
     "searchSchools": PUBLIC,
     "listSchoolSuggestions": PUBLIC,

@@ -46,6 +46,7 @@ def upgrade() -> None:
     op.execute('UPDATE refund SET approved_at = state_since WHERE approved_by IS NOT NULL')
     op.create_check_constraint(op.f('ck_refund_approved_some_time'), 'refund', '(approved_by IS NULL) = (approved_at IS NULL)')
     op.create_index('ix_refund_approved', 'refund', ['approved_at', 'id'], unique=False, postgresql_where=sa.text('approved_at IS NOT NULL'))
+    op.create_index('ix_journal_entry_made', 'journal_entry', ['created_at'], unique=False, postgresql_using='brin')
 
     op.drop_constraint(op.f('ck_webhook_event_eventkind'), 'webhook_event', type_='check')
     op.create_check_constraint(op.f('ck_webhook_event_eventkind'), 'webhook_event', "kind IN ('payment.captured', 'payment.posted', 'payment.returned', 'discrepancy.opened', 'discrepancy.answered', 'discrepancy.resolved', 'remittance.published', 'remittance.final', 'remittance.amended', 'endpoint.tested')")

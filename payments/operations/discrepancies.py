@@ -24,6 +24,7 @@ from payments.models import (
     DiscrepancyNote,
     DiscrepancyState,
     JournalKind,
+    PayeeTerms,
     Side,
     Way,
 )
@@ -269,9 +270,11 @@ def raise_by_hand(
 ) -> UUID:
     """The payee or the province says that something differs; the same subject again adds to what was said.
 
-    Returns the difference.
+    Returns the difference. Raises NotFound for a payee that we do not know.
     """
     is_payee = actor.side is Side.PROVIDER
+    if session.scalar(select(PayeeTerms.id).where(PayeeTerms.payee_id == payee_id).limit(1)) is None:
+        raise NotFound
     kind = "RAISED_BY_PROVIDER" if is_payee else "RAISED_BY_PROVINCE"
     discrepancy_id = open_discrepancy(
         session,

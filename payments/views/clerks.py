@@ -188,7 +188,7 @@ class Discrepancies(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(NewDiscrepancySchema(), example=_RAISED)
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVINCE"})
-    @blueprint.raises(RequestInFlight)
+    @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="addDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs at a provider (báo chênh lệch, for the province's clerks).

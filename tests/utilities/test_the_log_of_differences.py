@@ -203,6 +203,8 @@ def test_differences_are_listed_by_what_somebody_asks_for(power, desk, clerk, ap
     assert listed(clerk, HOUSE, payee_id=str(provider.id), state="all") == [house["id"], young, first]
     assert listed(clerk, HOUSE, payee_id=str(clerk.id), state="all") == []
     assert desk.get(OURS, query_string={"payee_id": str(provider.id)}).status_code == 400
+    nobody = clerk.post(HOUSE, json=asked | {"payee_id": str(clerk.id)})
+    assert (nobody.status_code, nobody.json["code"]) == (404, "not_found")
     assert clerk.get(HOUSE, query_string={"state": "lost"}).status_code in {400, 422}
     assert (house["kind"], house["overdue"], house["age_days"]) == ("RAISED_BY_PROVINCE", True, 4)
     assert [note["body"] for note in house["notes"]] == ["Sai", "Vẫn sai"]

@@ -264,7 +264,7 @@ class OurDiscrepancies(MethodView):
         example={"subject": "B-1", "business_day": "2026-11-20", "amount_vnd": 0, "body": "Chưa thấy trong bảng kê"},
     )
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
-    @blueprint.raises(RequestInFlight)
+    @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="reportDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
