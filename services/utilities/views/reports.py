@@ -193,7 +193,8 @@ class OurTurnoverReport(MethodView):
         """See what moved on our account by day, by month or in all (báo cáo doanh số, for a provider).
 
         By your own business days unless you ask for the calendar's. What was posted, returned, clawed back and adjusted
-        on a business day is what its remittance says, with every revision; what was remitted stands where it was booked.
+        on a business day is what its remittance and the revisions of it say; what was remitted stands where it was
+        booked.
         """
         return _own("turnover", asked)
 
