@@ -178,9 +178,10 @@ class Discrepancies(MethodView):
     @blueprint.response(200, DiscrepancyPageSchema, example={"items": [DISCREPANCY_EXAMPLE]})
     @blueprint.doc(operationId="listDiscrepancies")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List differences between our books and the gateway's, the bank's or a provider's (chênh lệch đối soát).
+        """List differences between our books and somebody else's (chênh lệch đối soát).
 
-        The newest first; those that nobody has explained yet, unless `state` asks for others.
+        The gateway's, the bank's or a provider's; the newest first. Those that nobody has explained yet, unless `state`
+        asks for others.
         """
         with transaction() as session:
             return operations.list_discrepancies(session, **asked)

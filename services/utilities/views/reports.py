@@ -190,11 +190,11 @@ class OurTurnoverReport(MethodView):
     @blueprint.arguments(OwnTurnoverQuery(), location="query")
     @blueprint.doc(operationId="getOurTurnoverReport", **_file("turnover"))
     def get(self, asked: dict[str, Any]) -> Response:
-        """See what moved on our account by day, by month or in all (báo cáo doanh số, for a provider).
+        """See what moved on our account (báo cáo doanh số, for a provider).
 
-        By your own business days unless you ask for the calendar's. What was posted, returned, clawed back and adjusted
-        on a business day is what its remittance and the revisions of it say; what was remitted stands where it was
-        booked.
+        By day, by month or in all, and by your own business days unless you ask for the calendar's. What was posted,
+        returned, clawed back and adjusted on a business day is what its remittance and the revisions of it say; what
+        was remitted stands where it was booked.
         """
         return _own("turnover", asked)
 
