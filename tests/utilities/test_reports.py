@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import tracemalloc
+import weakref
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import openpyxl
@@ -275,19 +276,30 @@ def test_what_a_spreadsheet_would_run_is_written_as_text() -> None:
     assert (cell.value, cell.data_type) == ("=HYPERLINK(1)", "s")
 
 
-def test_a_file_takes_the_memory_of_a_row_however_many_there_are(tmp_path) -> None:
-    def peak(kind: str, count: int) -> int:
-        lines = ({"kind": "AMOUNT_UNDER", "amount_vnd": n} for n in range(count))
-        with (tmp_path / kind).open("wb") as out:
-            tracemalloc.start()
-            report_file.write(kind, {"report": "x"}, ("kind", "amount_vnd"), ("amount_vnd",), lines, out)
-            most = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-        return most
+class Line(dict):
+    """A row that can be watched."""
+
+
+def test_a_file_holds_no_row_that_it_has_written_and_is_on_disk_before_the_last_one(tmp_path) -> None:
+    def lines(out, held: list[int], places: list[int]) -> Iterator[Line]:
+        made: list[weakref.ref[Line]] = []
+        for n in range(20_000):
+            row = Line(kind=f"{n * 7_919 % 10_007:x}", amount_vnd=n * 104_729 % 1_000_003)
+            made.append(weakref.ref(row))
+            yield row
+            if n % 4_000 == 3_999:
+                held.append(sum(each() is not None for each in made))
+                places.append(out.tell())
 
     for kind in report_file.MEDIA:
-        few, many = peak(kind, 500), peak(kind, 5_000)
-        assert many < few + 100_000, (kind, few, many)
+        held: list[int] = []
+        places: list[int] = []
+        with (tmp_path / kind).open("wb") as out:
+            rows_of = lines(out, held, places)
+            report_file.write(kind, {"report": "x"}, ("kind", "amount_vnd"), ("amount_vnd",), rows_of, out)
+
+        assert max(held) <= 2, (kind, held)
+        assert sorted(set(places)) == places, (kind, places)
 
 
 def test_open_differences_are_aged_and_counted_once(books, clerk, machine) -> None:
