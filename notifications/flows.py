@@ -13,7 +13,7 @@ from kit.events import TryLater
 from notifications import messages, operations, push, sms, visit_messages
 from notifications.events import MessagePosted
 from notifications.operations import DuePush, PushResult
-from payments.events import BooksBroken
+from payments.events import BooksBroken, DifferencesOverdue
 
 _LONGEST_WAIT_SECONDS = 3600
 # A code lives for minutes and somebody is looking at their phone: ask again soon.
@@ -104,13 +104,23 @@ def alarm_to(phone: str | None) -> None:
 
 def alarm_operator(event: BooksBroken) -> None:
     """Tell the operator by text message that something in the books does not hold; once an alarm."""
+    count = len(event.promises.split("; "))
+    _alarm(messages.ALARM.format(count=count), event.alarm_id)
+
+
+def remind_operator(event: DifferencesOverdue) -> None:
+    """Tell the operator by text message how many differences nobody has explained in time; once for each look."""
+    text = messages.OVERDUE.format(count=event.count, days=event.oldest_days)
+    _alarm(text, event.reminder_id)
+
+
+def _alarm(text: str, key: UUID) -> None:
     phone = _operator["phone"]
     if phone is None:
         logs.logger.error("alarm_unsent", reason="no phone")
         return
-    count = len(event.promises.split("; "))
     try:
-        sms.send(phone, messages.ALARM.format(count=count), key=str(event.alarm_id))
+        sms.send(phone, text, key=str(key))
     except sms.SmsRefused as refused:
         logs.logger.error("sms_refused", code=refused.code)
     except sms.SmsDelayed as delayed:

@@ -313,6 +313,7 @@ INVITATION: Mapping[str, str] = {
 
 # To the province's own operator; what it is about stands in the log and in `citizen payments check`, not on a phone.
 ALARM = "Sổ kép báo động: {count} điều không khớp. Chạy: citizen payments check"
+OVERDUE = "Đối soát: {count} chênh lệch đã quá hạn giải trình, lâu nhất {days} ngày. Xem: listDiscrepancies"
 
 
 def inbox_words(kind: MessageKind, params: Mapping[str, Any], language: str) -> Words:

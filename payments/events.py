@@ -100,3 +100,36 @@ class BooksBroken(Event):
 
     alarm_id: UUID
     promises: str
+
+
+@dataclass(frozen=True)
+class DifferencesMoved(Event):
+    """Differences of a payee were opened, answered or settled; `written_by` is the transaction that wrote the steps."""
+
+    payee_id: UUID
+    written_by: int
+
+
+@dataclass(frozen=True)
+class DifferencesOverdue(Event):
+    """So many differences are still open after their day, and nobody was reminded of them today."""
+
+    reminder_id: UUID
+    count: int
+    oldest_days: int
+
+
+@dataclass(frozen=True)
+class RemittancePublished(Event):
+    """A payee can read a remittance: of a business day, or a revision of one."""
+
+    remittance_id: UUID
+    payee_id: UUID
+
+
+@dataclass(frozen=True)
+class RemittanceFinal(Event):
+    """A remittance will never change any more."""
+
+    remittance_id: UUID
+    payee_id: UUID

@@ -78,16 +78,29 @@ opened AS (
   -- sum; what two people have settled stays so.
   ON CONFLICT (kind, subject) DO UPDATE
     SET state = CASE WHEN discrepancy.state = 'investigating' THEN discrepancy.state ELSE 'open' END, closed_at = NULL,
+      due_on = CASE WHEN discrepancy.state = 'auto_closed' THEN excluded.due_on ELSE discrepancy.due_on END,
       amount_vnd = excluded.amount_vnd, business_day = excluded.business_day, details = excluded.details
     WHERE discrepancy.state = 'auto_closed' OR discrepancy.state <> 'resolved' AND discrepancy.details IS NOT NULL
       AND (discrepancy.amount_vnd, discrepancy.details) IS DISTINCT FROM (excluded.amount_vnd, excluded.details)
-  RETURNING 1),
+  RETURNING id, state, amount_vnd),
 closed AS (
   UPDATE discrepancy d SET state = 'auto_closed', closed_at = :now
   WHERE d.way = :way AND d.payee_id IS NOT DISTINCT FROM CAST(:payee AS uuid) AND d.details ? 'key'
     AND d.state IN ('open', 'investigating', 'proposed') AND d.business_day BETWEEN :first AND :last
     AND NOT EXISTS (SELECT FROM named n WHERE n.kind = d.kind AND n.subject = d.subject)
-  RETURNING 1)
+  RETURNING id, state, amount_vnd),
+-- Each step stands in the log. Of what was there before, `d` still shows the state that it had.
+stepped AS (
+  SELECT o.*,
+    CASE WHEN d.id IS NULL THEN 'opened' WHEN d.state = 'auto_closed' THEN 'reopened' ELSE 'changed' END AS action
+  FROM opened o LEFT JOIN discrepancy d ON d.id = o.id
+  WHERE d.id IS NULL OR d.state <> o.state OR d.amount_vnd <> o.amount_vnd
+  UNION ALL SELECT c.*, 'auto_closed' FROM closed c),
+logged AS (
+  INSERT INTO discrepancy_event (id, created_at, discrepancy_id, payee_id, action, state, amount_vnd, side)
+  SELECT CAST(:stamp || substr(digest, 1, 3) || '-8' || substr(digest, 4, 3) || '-' || substr(digest, 7, 12) AS uuid),
+    :now, id, CAST(:payee AS uuid), action, state, amount_vnd, 'house'
+  FROM (SELECT *, md5(CAST(gen_random_uuid() AS text)) AS digest FROM stepped) s)
 SELECT matched, matched_vnd,
   (SELECT count(ours_key) FROM named) AS ours_open, (SELECT count(theirs_key) FROM named) AS theirs_open,
   (SELECT count(*) FROM opened) AS opened, (SELECT count(*) FROM closed) AS closed,

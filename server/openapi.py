@@ -73,6 +73,7 @@ _SECURITY = {
                 "scopes": {
                     "bills:write": "Send bills and read what became of them.",
                     "payments:read": "Read payments of one's own bills.",
+                    "settlement:read": "Read reports of one's own money.",
                     "settlement:write": "Send statements and answer differences.",
                     "webhooks:manage": "Say which addresses are told of one's own payments.",
                 },

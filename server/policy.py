@@ -9,6 +9,7 @@ from auth.organisation_models import OrganisationKind, StaffRole
 from server.rules import (
     ALERTS,
     CITIZEN,
+    FINANCE,
     FRONT_DESK,
     NEWCOMER,
     OPERATORS,
@@ -134,6 +135,13 @@ POLICY: dict[str, Rule] = {
     "getOurDiscrepancy": provider("payments:read"),
     "reportDiscrepancy": provider("settlement:write"),
     "answerDiscrepancy": provider("settlement:write"),
+    "getTurnoverReport": FINANCE,
+    "getAccountReport": FINANCE,
+    "getAgeingReport": FINANCE,
+    "getApprovalReport": FINANCE,
+    "getOurTurnoverReport": provider("settlement:read"),
+    "getOurAgeingReport": provider("settlement:read"),
+    "getOurApprovalReport": provider("settlement:read"),
     # education
     "searchSchools": PUBLIC,
     "listSchoolSuggestions": PUBLIC,
@@ -301,6 +309,9 @@ POLICY: dict[str, Rule] = {
     "getDiscrepancy": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "addDiscrepancyNote": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "proposeAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
+    "addDiscrepancy": staff(OrganisationKind.PROVINCE, StaffRole.CLERK),
+    "startInvestigation": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "declineAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, StaffRole.CLERK),
     "approveAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
     # webhooks
     "createWebhookEndpoint": WEBHOOKS,

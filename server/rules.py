@@ -74,6 +74,8 @@ def by_app(scope: str) -> Rule:
     return Rule(frozenset({Role.CITIZEN}), app=scope)
 
 
+# Those who keep the province's books.
+FINANCE = staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER)
 SCHOOL_EDITOR = staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.EDITOR)
 SCHOOL_APPROVER = staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.APPROVER)
 SCHOOL_OFFICE = staff(OrganisationKind.SCHOOL_OFFICE, StaffRole.EDITOR, StaffRole.APPROVER)

@@ -34,7 +34,7 @@ _APP = {
     "scopes": ["profile:read", "identity:read", "bills:read", "payments:read"],
     "is_confidential": False,
 }
-_SCOPES = ("bills:write", "payments:read", "settlement:write")
+_SCOPES = ("bills:write", "payments:read", "settlement:read", "settlement:write")
 
 
 def sandbox_client(slug: str) -> tuple[UUID, str]:

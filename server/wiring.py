@@ -43,6 +43,8 @@ from notifications.events import MessagePosted
 from payments.events import (
     BooksBroken,
     CardRemoved,
+    DifferencesMoved,
+    DifferencesOverdue,
     GatewayEventReceived,
     HoldUnwanted,
     PaymentAuthorised,
@@ -52,6 +54,8 @@ from payments.events import (
     PaymentRefunded,
     RefundFailed,
     RefundRequested,
+    RemittanceFinal,
+    RemittancePublished,
 )
 from persons.events import MandateAccepted, MandateRevoked
 from server.holdings import HOLDINGS
@@ -125,6 +129,9 @@ LISTENERS: dict[type[Event], list[Listener]] = {
     DrawLost: [notifications.visit_listeners.tell_draw_lost],
     OfferMissed: [notifications.visit_listeners.tell_offer_missed],
     BookingCancelledByClinic: [notifications.visit_listeners.tell_visit_cancelled],
+    DifferencesMoved: [webhooks.listeners.log_differences],
+    RemittancePublished: [webhooks.listeners.log_remittance_published],
+    RemittanceFinal: [webhooks.listeners.log_remittance_final],
 }
 FLOWS: dict[type[Event], list[Flow]] = {
     PhoneChallengeStarted: [notifications.flows.send_code],
@@ -146,6 +153,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     CardRemoved: [payments.flows.forget_card],
     MessagePosted: [notifications.flows.push_message],
     DeliveryDue: [webhooks.flows.deliver],
+    DifferencesOverdue: [notifications.flows.remind_operator],
 }
 
 
@@ -260,6 +268,7 @@ PERIODIC = {
     "* * * * * 10": publish_guides,
     "10 19 * * *": build_packs,  # at night in Vietnam
     "40 19 * * *": check_links,
+    "5 1-10 * * *": payments.flows.remind_of_differences,  # hours of work in Vietnam
 }
 
 

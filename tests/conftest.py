@@ -29,7 +29,7 @@ from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
 
 WEBHOOK_SECRET = "whsec_tests"
-_GUARDED = ("remittance_line", "journal_entry", "journal", "seal", "daily_root")
+_GUARDED = ("remittance_line", "discrepancy_event", "journal_entry", "journal", "seal", "daily_root")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -184,12 +184,13 @@ def _make_emptying(url: str) -> None:
     )
     tables = [*queue, *(table.name for table in reversed(database.Base.metadata.sorted_tables))]
     gone = " ".join(
-        f'IF journals THEN DELETE FROM "{table}"; END IF;' if table in _GUARDED else f'DELETE FROM "{table}";'
+        f'IF written THEN DELETE FROM "{table}"; END IF;' if table in _GUARDED else f'DELETE FROM "{table}";'
         for table in tables
     )
     body = (
-        f"DECLARE journals bool := EXISTS (SELECT FROM journal); BEGIN IF journals THEN {off} END IF; {gone} "
-        f"IF journals THEN {on} GRANT UPDATE (number) ON journal TO CURRENT_USER; END IF; END"
+        "DECLARE written bool := EXISTS (SELECT FROM journal) OR EXISTS (SELECT FROM discrepancy_event); "
+        f"BEGIN IF written THEN {off} END IF; {gone} IF written THEN {on} "
+        "GRANT UPDATE (number) ON journal TO CURRENT_USER; END IF; END"
     )
     with psycopg.connect(url) as connection:
         connection.execute("CREATE SCHEMA tests")

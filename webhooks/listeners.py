@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 import payments.operations
-from payments.events import PaymentCaptured
-from payments.models import PaymentItem, Posting
+from payments.events import DifferencesMoved, PaymentCaptured, RemittanceFinal, RemittancePublished
+from payments.models import DiscrepancyAction, PaymentItem, Posting, Remittance, Side
 from services.utilities.events import BillsPaid, BillsReturned
 from webhooks import operations
 from webhooks.models import EventKind
+
+# A comparison may find thousands: it names so many, and says how many there are.
+_NAMED = 100
+_STEPS = {
+    DiscrepancyAction.OPENED: EventKind.DISCREPANCY_OPENED,
+    DiscrepancyAction.REOPENED: EventKind.DISCREPANCY_OPENED,
+    DiscrepancyAction.NOTED: EventKind.DISCREPANCY_ANSWERED,
+    DiscrepancyAction.APPROVED: EventKind.DISCREPANCY_RESOLVED,
+    DiscrepancyAction.AUTO_CLOSED: EventKind.DISCREPANCY_RESOLVED,
+}
 
 
 def log_captured(session: Session, event: PaymentCaptured) -> None:
@@ -33,6 +44,41 @@ def log_returned(session: Session, event: BillsReturned) -> None:
     items = payments.operations.list_items(session, event.payment_id)
     refused = (item for item in items if item.posting is Posting.REJECTED)
     _log(session, EventKind.PAYMENT_RETURNED, event.payment_id, refused)
+
+
+def log_differences(session: Session, event: DifferencesMoved) -> None:
+    """What one transaction has done to a company's differences, in one event of each kind, however many they are."""
+    told: dict[EventKind, list[Any]] = {}
+    for step in payments.operations.list_news(session, event.payee_id, event.written_by):
+        # What the company has said itself it need not be told.
+        if step.action in _STEPS and not (step.action is DiscrepancyAction.NOTED and step.side is Side.PROVIDER):
+            told.setdefault(_STEPS[step.action], []).append(step)
+    for kind, steps in sorted(told.items()):
+        ids = dict.fromkeys(str(step.discrepancy_id) for step in steps)
+        data = {"discrepancy_ids": list(ids)[:_NAMED], "count": len(ids)}
+        operations.record_event(session, event.payee_id, kind, steps[0].id, data)
+
+
+def log_remittance_published(session: Session, event: RemittancePublished) -> None:
+    """A company can read a remittance; one that adds to a day that had one already amends it."""
+    found = payments.operations.get_remittance(session, event.remittance_id, event.payee_id)
+    kind = EventKind.REMITTANCE_PUBLISHED if found.revision == 1 else EventKind.REMITTANCE_AMENDED
+    operations.record_event(session, event.payee_id, kind, found.id, _of_remittance(found))
+
+
+def log_remittance_final(session: Session, event: RemittanceFinal) -> None:
+    """A remittance of a company will not change any more, and its money is on its way."""
+    found = payments.operations.get_remittance(session, event.remittance_id, event.payee_id)
+    operations.record_event(session, event.payee_id, EventKind.REMITTANCE_FINAL, found.id, _of_remittance(found))
+
+
+def _of_remittance(found: Remittance) -> dict[str, Any]:
+    return {
+        "remittance_id": str(found.id),
+        "business_day": found.business_day.isoformat(),
+        "revision": found.revision,
+        "payable_vnd": found.payable_vnd,
+    }
 
 
 def _log(session: Session, kind: EventKind, payment_id: UUID, items: Iterable[PaymentItem]) -> None:

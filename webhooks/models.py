@@ -14,11 +14,17 @@ from kit.database import Base, Record
 
 
 class EventKind(StrEnum):
-    """What a company can be told of; `subject_id` of the event is the payment."""
+    """What a company can be told of; `subject_id` of the event is the payment, the remittance, or the step of a log."""
 
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_POSTED = "payment.posted"
     PAYMENT_RETURNED = "payment.returned"
+    DISCREPANCY_OPENED = "discrepancy.opened"
+    DISCREPANCY_ANSWERED = "discrepancy.answered"
+    DISCREPANCY_RESOLVED = "discrepancy.resolved"
+    REMITTANCE_PUBLISHED = "remittance.published"
+    REMITTANCE_FINAL = "remittance.final"
+    REMITTANCE_AMENDED = "remittance.amended"
     ENDPOINT_TESTED = "endpoint.tested"
 
 

@@ -86,7 +86,9 @@ class EventSchema(ma.Schema):
 
     id = ma.fields.UUID(required=True, metadata={"description": "The same as `webhook-id`: go by it to act once."})
     kind = Choice(EventKind, required=True, metadata=_KIND)
-    subject_id = ma.fields.UUID(required=True, metadata={"description": "The payment."})
+    subject_id = ma.fields.UUID(
+        required=True, metadata={"description": "The payment, the remittance, or the first step."}
+    )
     data = ma.fields.Dict(required=True, metadata={"description": "The same as `data` of the webhook."})
     happened_at = Instant(required=True)
 

@@ -19,6 +19,7 @@ from payments.flows.settling import (
     compare_with_gateway,
     match_movements,
     read_movements,
+    remind_of_differences,
     seal_journal,
     sign_yesterday,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "match_movements",
     "read_movements",
     "release_hold",
+    "remind_of_differences",
     "seal_journal",
     "send",
     "settle",

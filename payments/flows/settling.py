@@ -86,3 +86,9 @@ def match_movements() -> None:
     with transaction() as session:
         operations.match_gateway(session, yesterday, yesterday)
         operations.find_missing_in_bank(session)
+
+
+def remind_of_differences() -> None:
+    """Remind of the differences that are still open after their day; once a day for each, however often it runs."""
+    with transaction() as session:
+        operations.remind_overdue(session)

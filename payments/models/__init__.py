@@ -2,6 +2,7 @@
 
 from payments.models.books import DailyRoot, Journal, JournalEntry, JournalKind, Seal
 from payments.models.cards import CardState, SavedCard
+from payments.models.history import DiscrepancyAction, DiscrepancyEvent, Side
 from payments.models.machines import (
     DISPUTE_FROM,
     DISPUTE_OPEN,
@@ -41,6 +42,8 @@ __all__ = [
     "CardState",
     "DailyRoot",
     "Discrepancy",
+    "DiscrepancyAction",
+    "DiscrepancyEvent",
     "DiscrepancyNote",
     "DiscrepancyState",
     "Dispute",
@@ -67,6 +70,7 @@ __all__ = [
     "SavedCard",
     "Seal",
     "Settlement",
+    "Side",
     "Statement",
     "StatementRow",
     "Way",

@@ -71,6 +71,8 @@ class JournalEntry(Record):
         Index("ix_journal_entry_account", "account", "payee_id"),
         # What a payee is owed for a window of time.
         Index("ix_journal_entry_payee", "payee_id", "created_at", postgresql_where=text("account = '2110'")),
+        # Entries are added in the order of time: a range of it is a range of the table.
+        Index("ix_journal_entry_made", "created_at", postgresql_using="brin"),
     )
 
     journal_id: Mapped[UUID] = mapped_column(ForeignKey("journal.id"))

@@ -38,6 +38,8 @@ class Refund(Record):
         Index("uq_refund_cause", "payment_id", "cause", unique=True, postgresql_where=text("origin = 'rule'")),
         Index("ix_refund_payment", "payment_id", "id"),
         Index("ix_refund_open", "state_since", postgresql_where=text("state IN ('requested', 'submitted', 'unknown')")),
+        Index("ix_refund_approved", "approved_at", "id", postgresql_where=text("approved_at IS NOT NULL")),
+        CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="approved_some_time"),
     )
 
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payment.id"))
@@ -51,6 +53,7 @@ class Refund(Record):
     needs_second: Mapped[bool] = mapped_column(default=False)
     asked_by: Mapped[UUID | None]
     approved_by: Mapped[UUID | None]
+    approved_at: Mapped[datetime | None]
     failure: Mapped[str | None]
     gateway_id: Mapped[str | None] = mapped_column(unique=True)
 

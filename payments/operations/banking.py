@@ -25,7 +25,8 @@ from payments.models import (
     Settlement,
     Way,
 )
-from payments.operations.discrepancies import OPEN_STATES, close_discrepancies, open_discrepancy
+from payments.operations.discrepancies import close_discrepancies, open_discrepancy
+from payments.operations.history import OPEN_STATES
 from payments.operations.remitting import match_debit
 from payments.operations.settling import payments_of, settle
 

@@ -126,7 +126,8 @@ PROMISES: Mapping[str, str] = {
         "AND NOT EXISTS (SELECT FROM seal s WHERE s.journal_number = j.number)"
     ),
     "the program itself cannot change the books": (
-        "SELECT name FROM unnest(ARRAY['journal', 'journal_entry', 'seal', 'daily_root', 'remittance_line']) AS name "
+        "SELECT name FROM unnest(ARRAY['journal', 'journal_entry', 'seal', 'daily_root', 'remittance_line', "
+        "'discrepancy_event']) AS name "
         "WHERE has_table_privilege(name, 'UPDATE') OR has_table_privilege(name, 'DELETE')"
     ),
 }

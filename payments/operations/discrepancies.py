@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, false, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -18,11 +18,22 @@ from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import ledger
 from payments.errors import DiscrepancyNotOpen, SecondPersonNeeded
-from payments.models import Discrepancy, DiscrepancyNote, DiscrepancyState, JournalKind, Way
+from payments.models import (
+    Discrepancy,
+    DiscrepancyAction,
+    DiscrepancyNote,
+    DiscrepancyState,
+    JournalKind,
+    PayeeTerms,
+    Side,
+    Way,
+)
+from payments.operations.history import HOUSE, OPEN_STATES, Actor, Step, list_steps, write_step
 
 # Until when somebody is to have explained a difference.
 ANSWERED_WITHIN = timedelta(days=3)
-OPEN_STATES = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
+# What a list is asked for: a state, those that nobody has explained yet, or all.
+UNRESOLVED, ALL = "unresolved", "all"
 # On which account a difference stands until two people have explained it. What is not named here is at the gateway.
 _PLACES: Mapping[str, str | None] = {
     "BANK_UNIDENTIFIED": ledger.UNIDENTIFIED,
@@ -43,10 +54,23 @@ _PLACES: Mapping[str, str | None] = {
 
 @dataclass(frozen=True)
 class Discussed:
-    """A difference, and what both sides have said of it, the oldest first."""
+    """A difference, what both sides have said of it and what was done, each the oldest first."""
 
     found: Discrepancy
     notes: Sequence[DiscrepancyNote]
+    events: Sequence[Step]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which differences a list is of; None wants any."""
+
+    state: str = UNRESOLVED
+    kind: str | None = None
+    way: Way | None = None
+    payee_id: UUID | None = None
+    minimum_age_days: int | None = None
+    overdue: bool | None = None
 
 
 def open_discrepancy(
@@ -58,6 +82,7 @@ def open_discrepancy(
     way: Way | None = None,
     day: date | None = None,
     payee_id: UUID | None = None,
+    actor: Actor = HOUSE,
 ) -> UUID:
     """Write a difference down, once; returns its id. One that had closed by itself is open again."""
     new = session.execute(
@@ -74,32 +99,41 @@ def open_discrepancy(
             business_day=day,
             due_on=clock.today() + ANSWERED_WITHIN,
         )
-        .on_conflict_do_update(
-            index_elements=[Discrepancy.kind, Discrepancy.subject],
-            set_={"state": DiscrepancyState.OPEN, "closed_at": None, "amount_vnd": amount_vnd},
-            where=Discrepancy.state == DiscrepancyState.AUTO_CLOSED,
-        )
-        .returning(Discrepancy.id)
+        .on_conflict_do_nothing()
+        .returning(Discrepancy)
     ).scalar_one_or_none()
     if new is not None:
         logs.logger.error("discrepancy", kind=kind)
-        return new
-    query = select(Discrepancy.id).where(Discrepancy.kind == kind, Discrepancy.subject == subject)
-    return session.execute(query).scalar_one()
+        write_step(session, new, DiscrepancyAction.OPENED, actor)
+        return new.id
+    query = select(Discrepancy).where(Discrepancy.kind == kind, Discrepancy.subject == subject).with_for_update()
+    known = session.scalars(query.execution_options(populate_existing=True)).one()
+    if known.state is DiscrepancyState.AUTO_CLOSED:
+        known.state, known.closed_at, known.amount_vnd = DiscrepancyState.OPEN, None, amount_vnd
+        known.due_on = clock.today() + ANSWERED_WITHIN
+        logs.logger.error("discrepancy", kind=kind)
+        write_step(session, known, DiscrepancyAction.REOPENED, actor)
+    return known.id
 
 
 def close_discrepancies(session: Session, subject: str) -> None:
     """What was missing has come: nobody has to look at this subject any more."""
-    session.execute(
+    closed = session.scalars(
         update(Discrepancy)
         .where(Discrepancy.subject == subject, Discrepancy.state.in_(OPEN_STATES))
         .values(state=DiscrepancyState.AUTO_CLOSED, closed_at=clock.now())
-    )
+        .returning(Discrepancy)
+        .execution_options(populate_existing=True)
+    ).all()
+    for each in closed:
+        write_step(session, each, DiscrepancyAction.AUTO_CLOSED, HOUSE)
 
 
-def investigate(session: Session, discrepancy_id: UUID) -> Discrepancy:
+def investigate(session: Session, discrepancy_id: UUID, actor: Actor) -> Discrepancy:
     """Somebody looks into a difference. Raises NotFound and DiscrepancyNotOpen."""
-    return _move(session, discrepancy_id, (DiscrepancyState.OPEN,), state=DiscrepancyState.INVESTIGATING)
+    moved = _move(session, discrepancy_id, (DiscrepancyState.OPEN,), state=DiscrepancyState.INVESTIGATING)
+    write_step(session, moved, DiscrepancyAction.INVESTIGATED, actor)
+    return moved
 
 
 def propose(
@@ -110,6 +144,7 @@ def propose(
     account: str | None,
     explanation: str,
     evidence_hash: str | None = None,
+    organisation: str | None = None,
 ) -> Discrepancy:
     """One person says what a difference is, and which account of the chart it belongs to.
 
@@ -122,23 +157,37 @@ def propose(
     if found is not None and account is None and _place(found) is not None and found.payee_id is None:
         raise DiscrepancyNotOpen
     values = {"proposed_by": person_id, "account": account, "explanation": explanation, "evidence_hash": evidence_hash}
-    return _move(session, discrepancy_id, OPEN_STATES, state=DiscrepancyState.PROPOSED, **values)
+    moved = _move(session, discrepancy_id, OPEN_STATES, state=DiscrepancyState.PROPOSED, **values)
+    actor = Actor(Side.PROVINCE, person_id, organisation)
+    write_step(session, moved, DiscrepancyAction.PROPOSED, actor, account=account, reason=explanation)
+    return moved
 
 
-def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepancy:
+def decline(
+    session: Session, discrepancy_id: UUID, person_id: UUID, *, reason: str, organisation: str | None = None
+) -> Discrepancy:
+    """Another person does not agree to what was proposed: it is looked into again. The log keeps what it was.
+
+    Raises NotFound, DiscrepancyNotOpen, and SecondPersonNeeded for the one who proposed it.
+    """
+    found = _proposed(session, discrepancy_id, person_id)
+    account = found.account
+    found.state = DiscrepancyState.INVESTIGATING
+    found.proposed_by = found.account = found.explanation = found.evidence_hash = None
+    actor = Actor(Side.PROVINCE, person_id, organisation)
+    write_step(session, found, DiscrepancyAction.DECLINED, actor, account=account, reason=reason)
+    return found
+
+
+def approve(session: Session, discrepancy_id: UUID, person_id: UUID, *, organisation: str | None = None) -> Discrepancy:
     """Another person agrees, and the difference is booked away by one journal (J12), where money moves.
 
     Raises NotFound, DiscrepancyNotOpen, and SecondPersonNeeded for the one who proposed it.
     """
-    found = session.execute(
-        select(Discrepancy).where(Discrepancy.id == discrepancy_id).with_for_update()
-    ).scalar_one_or_none()
-    if found is None or found.state is not DiscrepancyState.PROPOSED:
-        raise _why_not(session, discrepancy_id)
-    if found.proposed_by == person_id:
-        raise SecondPersonNeeded
+    found = _proposed(session, discrepancy_id, person_id)
     found.state, found.approved_by, found.closed_at = DiscrepancyState.RESOLVED, person_id, clock.now()
-    session.flush()
+    actor = Actor(Side.PROVINCE, person_id, organisation)
+    write_step(session, found, DiscrepancyAction.APPROVED, actor, account=found.account)
     place = _place(found)
     if place is None or found.account is None:
         return found
@@ -150,12 +199,12 @@ def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepa
     return found
 
 
-def list_discrepancies(session: Session, *, limit: int, cursor: str | None, payee_id: UUID | None = None) -> Page:
-    """Differences that nobody has explained yet, of one payee where given, the newest first."""
-    query = select(Discrepancy).where(Discrepancy.state.in_(OPEN_STATES))
-    if payee_id is not None:
-        query = query.where(Discrepancy.payee_id == payee_id)
-    question = ("discrepancies", payee_id)
+def list_discrepancies(session: Session, *, limit: int, cursor: str | None, wanted: Wanted | None = None) -> Page:
+    """Differences, the newest first: those that nobody has explained yet, unless others are wanted."""
+    wanted = wanted or Wanted()
+    query = select(Discrepancy).where(*_conditions(wanted))
+    # The clock moves while somebody turns the pages: the question is what was asked, not the instants it means.
+    question = ("discrepancies", *(str(value) for value in vars(wanted).values()))
     return page(session, query, by=[Discrepancy.id], limit=limit, cursor=cursor, question=question)
 
 
@@ -171,10 +220,14 @@ def get_discrepancy(session: Session, discrepancy_id: UUID, payee_id: UUID | Non
 
 
 def get_discussed(session: Session, discrepancy_id: UUID, payee_id: UUID | None = None) -> Discussed:
-    """One difference, and what both sides have said of it, the oldest first. Raises NotFound."""
+    """One difference, what both sides have said of it and what was done, the oldest first. Raises NotFound.
+
+    With `payee_id` as that payee may see it: without the people of the province.
+    """
     found = get_discrepancy(session, discrepancy_id, payee_id)
     query = select(DiscrepancyNote).where(DiscrepancyNote.discrepancy_id == discrepancy_id)
-    return Discussed(found, session.scalars(query.order_by(DiscrepancyNote.id).limit(200)).all())
+    notes = session.scalars(query.order_by(DiscrepancyNote.id).limit(200)).all()
+    return Discussed(found, notes, list_steps(session, discrepancy_id, for_payee=payee_id is not None))
 
 
 def answer(
@@ -185,21 +238,97 @@ def answer(
     person_id: UUID | None,
     body: str,
     evidence_hash: str | None,
+    organisation: str | None = None,
 ) -> UUID:
     """One side says something of a difference; `payee_id` is None for the house. An open one is looked into then.
 
     Raises NotFound for a difference of somebody else.
     """
     found = get_discrepancy(session, discrepancy_id, payee_id)
-    said = {"payee_id": payee_id, "person_id": person_id, "body": body, "evidence_hash": evidence_hash}
-    note_id = new_id()
-    session.execute(insert(DiscrepancyNote).values(id=note_id, created_at=clock.now(), discrepancy_id=found.id, **said))
-    session.execute(
+    note_id = _say(session, found.id, payee_id=payee_id, person_id=person_id, body=body, evidence_hash=evidence_hash)
+    actor = Actor(Side.PROVINCE if payee_id is None else Side.PROVIDER, person_id, organisation)
+    moved = session.scalar(
         update(Discrepancy)
         .where(Discrepancy.id == found.id, Discrepancy.state == DiscrepancyState.OPEN)
         .values(state=DiscrepancyState.INVESTIGATING)
+        .returning(Discrepancy)
+        .execution_options(populate_existing=True)
     )
+    write_step(session, moved or found, DiscrepancyAction.NOTED, actor)
     return note_id
+
+
+def raise_by_hand(
+    session: Session,
+    payee_id: UUID,
+    actor: Actor,
+    *,
+    subject: str,
+    amount_vnd: int,
+    day: date,
+    body: str,
+) -> UUID:
+    """The payee or the province says that something differs; the same subject again adds to what was said.
+
+    Returns the difference. Raises NotFound for a payee that we do not know.
+    """
+    is_payee = actor.side is Side.PROVIDER
+    if session.scalar(select(PayeeTerms.id).where(PayeeTerms.payee_id == payee_id).limit(1)) is None:
+        raise NotFound
+    kind = "RAISED_BY_PROVIDER" if is_payee else "RAISED_BY_PROVINCE"
+    discrepancy_id = open_discrepancy(
+        session,
+        kind,
+        amount_vnd,
+        subject=f"{payee_id} {subject}",
+        way=Way.PROVIDER,
+        day=day,
+        payee_id=payee_id,
+        actor=actor,
+    )
+    said_by = payee_id if is_payee else None
+    _say(session, discrepancy_id, payee_id=said_by, person_id=actor.person_id, body=body, evidence_hash=None)
+    write_step(session, get_discrepancy(session, discrepancy_id), DiscrepancyAction.NOTED, actor)
+    return discrepancy_id
+
+
+def _say(session: Session, discrepancy_id: UUID, **said: Any) -> UUID:  # noqa: ANN401 - columns
+    note_id = new_id()
+    values = {"id": note_id, "created_at": clock.now(), "discrepancy_id": discrepancy_id, **said}
+    session.execute(insert(DiscrepancyNote).values(**values))
+    return note_id
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.state == UNRESOLVED:
+        conditions.append(Discrepancy.state.in_(OPEN_STATES))
+    elif wanted.state != ALL:
+        conditions.append(Discrepancy.state == DiscrepancyState(wanted.state))
+    for column, value in (
+        (Discrepancy.kind, wanted.kind),
+        (Discrepancy.way, wanted.way),
+        (Discrepancy.payee_id, wanted.payee_id),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    if wanted.minimum_age_days is not None:
+        conditions.append(Discrepancy.created_at <= clock.now() - timedelta(days=wanted.minimum_age_days))
+    if wanted.overdue is not None:
+        overdue = and_(Discrepancy.state.in_(OPEN_STATES), func.coalesce(Discrepancy.due_on < clock.today(), false()))
+        conditions.append(overdue if wanted.overdue else ~overdue)
+    return conditions
+
+
+def _proposed(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepancy:
+    """What waits for a second person, locked; raises NotFound, DiscrepancyNotOpen and SecondPersonNeeded."""
+    query = select(Discrepancy).where(Discrepancy.id == discrepancy_id).with_for_update()
+    found = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if found is None or found.state is not DiscrepancyState.PROPOSED:
+        raise _why_not(session, discrepancy_id)
+    if found.proposed_by == person_id:
+        raise SecondPersonNeeded
+    return found
 
 
 def _place(found: Discrepancy) -> str | None:

@@ -17,8 +17,9 @@ from kit.database import new_id
 from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import reconciliation
-from payments.models import Discrepancy, DiscrepancyNote, MatchRun, Statement, StatementRow, Way
-from payments.operations.discrepancies import ANSWERED_WITHIN, OPEN_STATES, open_discrepancy
+from payments.models import Discrepancy, MatchRun, Statement, StatementRow, Way
+from payments.operations.discrepancies import ANSWERED_WITHIN
+from payments.operations.history import OPEN_STATES, announce
 from payments.operations.settling import explain
 
 # A line of another day within these is a line on the wrong day; farther off it is another line.
@@ -163,6 +164,8 @@ def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
     )
     session.add(run)
     session.flush()
+    if run.opened or run.closed:
+        announce(session, payee_id)
     return run
 
 
@@ -177,31 +180,6 @@ def match_advice(session: Session, payee_id: UUID, first: date, last: date) -> M
     """Compare what was remitted with what the payee's bank has advised it of."""
     names = {"unknown": "ADVICE_UNKNOWN", "twice": "DUPLICATE_ADVICE"}
     return compare(session, reconciliation.ADVICE, Way.ADVICE, payee_id, first, last, same_day=False, **names)
-
-
-def raise_by_payee(session: Session, payee_id: UUID, *, subject: str, amount_vnd: int, day: date, body: str) -> UUID:
-    """A payee says that something differs; the same subject again adds to what it has said. Returns the difference."""
-    discrepancy_id = open_discrepancy(
-        session,
-        "RAISED_BY_PROVIDER",
-        amount_vnd,
-        subject=f"{payee_id} {subject}",
-        way=Way.PROVIDER,
-        day=day,
-        payee_id=payee_id,
-    )
-    session.execute(
-        insert(DiscrepancyNote).values(
-            id=new_id(),
-            created_at=clock.now(),
-            discrepancy_id=discrepancy_id,
-            payee_id=payee_id,
-            person_id=None,
-            body=body,
-            evidence_hash=None,
-        )
-    )
-    return discrepancy_id
 
 
 def list_runs(session: Session, *, payee_id: UUID | None, limit: int, cursor: str | None) -> Page:

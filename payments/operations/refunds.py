@@ -141,7 +141,7 @@ def approve_refund(session: Session, refund_id: UUID, clerk_id: UUID) -> None:
     refund = _waiting(session, refund_id)
     if refund.asked_by == clerk_id:
         raise SecondPersonNeeded
-    refund.approved_by = clerk_id
+    refund.approved_by, refund.approved_at = clerk_id, clock.now()
     session.flush()
     events.emit(session, RefundRequested(refund_id))
 

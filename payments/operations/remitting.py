@@ -12,11 +12,12 @@ from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
-from kit import clock, logs
+from kit import clock, events, logs
 from kit.database import new_id
 from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import ledger
+from payments.events import RemittanceFinal, RemittancePublished
 from payments.models import DailyRoot, JournalKind, PayeeTerms, Remittance, RemittanceState, Seal
 
 # A payment that was being posted at the cut-off commits within seconds; what is later still gets a revision.
@@ -260,11 +261,13 @@ def prove(session: Session, remittance_id: UUID) -> Remittance | None:
 
 def publish(session: Session, remittance_id: UUID, files: Mapping[str, Any]) -> None:
     """Show a draft to its payee, with the digests and signatures of its files."""
-    session.execute(
+    published = (
         update(Remittance)
         .where(Remittance.id == remittance_id, Remittance.state == RemittanceState.DRAFT)
         .values(state=RemittanceState.PUBLISHED, files=dict(files), published_at=clock.now())
     )
+    for payee_id in session.scalars(published.returning(Remittance.payee_id)).all():
+        events.emit(session, RemittancePublished(remittance_id, payee_id))
 
 
 def list_drafts(session: Session, payee_id: UUID) -> Sequence[UUID]:
@@ -288,6 +291,7 @@ def finalise_due(session: Session, payee_id: UUID) -> list[UUID]:
                 ledger.Leg(ledger.FEE_INCOME, -commission),
             ]
             ledger.book(session, JournalKind.REMITTED, f"{found.id} commission", legs)
+        events.emit(session, RemittanceFinal(found.id, payee_id))
         done.append(found.id)
     return done
 

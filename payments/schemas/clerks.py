@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import MAX_VND, Choice, Instant, Line, Vnd
-from kit.pages import page_schema
+from kit import clock
+from kit.fields import MAX_VND, Choice, Count, Instant, Line, Vnd
+from kit.pages import PageQuery, page_schema
 from payments import ledger, proof
-from payments.models import DiscrepancyState, RefundState
-from payments.operations import Discussed, Place
+from payments.models import Discrepancy, DiscrepancyAction, DiscrepancyState, RefundState, Side, Way
+from payments.operations import ALL, OPEN_STATES, UNRESOLVED, Discussed, Place, Wanted
 
 REFUND_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e70",
@@ -30,6 +33,17 @@ DISCREPANCY_EXAMPLE: dict[str, Any] = {
     "subject": "txn_1",
     "amount_vnd": -5000,
     "state": "open",
+    "due_on": "2026-11-24",
+    "overdue": False,
+    "age_days": 0,
+}
+STEP_EXAMPLE: dict[str, Any] = {
+    "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e82",
+    "created_at": "2026-11-21T10:00:00.000+07:00",
+    "action": "opened",
+    "state": "open",
+    "amount_vnd": -5000,
+    "side": "house",
 }
 NOTE_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e81",
@@ -52,7 +66,19 @@ ROOT_EXAMPLE: dict[str, Any] = {
     "signature": "ab" * 64,
 }
 PUBLIC_KEY_EXAMPLE = "c0" * 32
+_PROVIDER = "019a0b00-0000-7000-8000-000000000001"
 _REASON = "A short slug of the provider's own, for example meter_misread."
+
+
+def _is_overdue(found: Discrepancy | dict[str, Any]) -> bool:
+    state, due_on = (ma.utils.get_value(found, name) for name in ("state", "due_on"))
+    return state in OPEN_STATES and due_on is not None and due_on < clock.today()
+
+
+def _age_days(found: Discrepancy | dict[str, Any]) -> int:
+    created_at, closed_at = (ma.utils.get_value(found, name) for name in ("created_at", "closed_at"))
+    until: datetime = closed_at or clock.now()
+    return (clock.local(until).date() - clock.local(created_at).date()).days
 
 
 def _without_nothing(body: dict[str, Any]) -> dict[str, Any]:
@@ -115,8 +141,55 @@ class CorrectionSchema(ma.Schema):
     evidence_hash = _evidence()
 
 
+class RefusalSchema(ma.Schema):
+    """Why a proposal is not right."""
+
+    reason = Line(500, required=True)
+
+
+class OwnDiscrepancyQuery(PageQuery):
+    """Which differences."""
+
+    state = ma.fields.String(
+        load_default=UNRESOLVED,
+        validate=ma.validate.OneOf([UNRESOLVED, ALL, *(state.value for state in DiscrepancyState)]),
+        metadata={"description": "unresolved: open, investigating or proposed.", "example": "resolved"},
+    )
+    kind = Line(
+        40,
+        load_default=None,
+        also=[ma.validate.Regexp("^[A-Z_]+$")],
+        metadata={"description": "One class of differences.", "example": "AMOUNT_UNDER"},
+    )
+    way = Choice(Way, load_default=None, metadata={"description": "Which comparison found it.", "example": "provider"})
+    minimum_age_days = Count(
+        load_default=None,
+        validate=ma.validate.Range(min=0, max=3_650),
+        metadata={"description": "Found so many days ago, or before.", "example": 3},
+    )
+    overdue = ma.fields.Boolean(
+        load_default=None,
+        metadata={"description": "Whether its day has passed and nobody has explained it.", "example": True},
+    )
+
+    @ma.post_load
+    def _gather(self, asked: dict[str, Any], **_options: object) -> dict[str, Any]:
+        names = {field.name for field in dataclasses.fields(Wanted)} & asked.keys()
+        if asked.get("way"):
+            asked["way"] = Way(asked["way"])
+        return {"wanted": Wanted(**{name: asked.pop(name) for name in names}), **asked}
+
+
+class DiscrepancyQuery(OwnDiscrepancyQuery):
+    """Which differences, of which payee."""
+
+    payee_id = ma.fields.UUID(
+        load_default=None, metadata={"description": "Only those of one provider.", "example": _PROVIDER}
+    )
+
+
 class DiscrepancySchema(ma.Schema):
-    """A difference between our books and the gateway's or the bank's."""
+    """A difference between our books and the gateway's, the bank's or a provider's."""
 
     id = ma.fields.UUID(required=True)
     created_at = Instant(required=True)
@@ -127,8 +200,15 @@ class DiscrepancySchema(ma.Schema):
     account = ma.fields.String()
     explanation = ma.fields.String()
     way = ma.fields.String(metadata={"description": "Which comparison found it."})
+    payee_id = ma.fields.UUID(metadata={"description": "The provider it concerns."})
     business_day = ma.fields.Date()
     due_on = ma.fields.Date(metadata={"description": "Until when somebody is to have explained it."})
+    overdue = ma.fields.Function(
+        _is_overdue, metadata={"type": "boolean", "description": "Whether that day has passed and nobody has."}
+    )
+    age_days = ma.fields.Function(
+        _age_days, metadata={"type": "integer", "description": "Days since it was found, or until it was closed."}
+    )
     evidence_hash = ma.fields.String()
     details = ma.fields.Dict(metadata={"description": "What both sides say: sums, days, the line of their file."})
     closed_at = Instant()
@@ -136,6 +216,16 @@ class DiscrepancySchema(ma.Schema):
     @ma.post_dump
     def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:
         return _without_nothing(body)
+
+
+class NewDiscrepancySchema(ma.Schema):
+    """What the province calls different."""
+
+    payee_id = ma.fields.UUID(required=True, metadata={"description": "The provider it concerns."})
+    subject = Line(60, required=True, metadata={"description": "The bill or the remittance.", "example": "B-1"})
+    business_day = ma.fields.Date(required=True)
+    amount_vnd = Vnd(minimum=-MAX_VND, required=True, metadata={"description": "The provider's less ours."})
+    body = Line(1000, required=True)
 
 
 class NewNoteSchema(ma.Schema):
@@ -159,14 +249,36 @@ class NoteSchema(NewNoteSchema):
         return _without_nothing(body)
 
 
+class DiscrepancyStepSchema(ma.Schema):
+    """One step of a difference; it is never changed."""
+
+    id = ma.fields.UUID(required=True)
+    created_at = Instant(required=True)
+    action = Choice(DiscrepancyAction, required=True, metadata={"description": "What happened."})
+    state = Choice(DiscrepancyState, required=True, metadata={"description": "Where it stood afterwards."})
+    amount_vnd = Vnd(minimum=-MAX_VND, required=True)
+    side = Choice(Side, required=True, metadata={"description": "house: a comparison, by itself."})
+    organisation = ma.fields.String(metadata={"description": "For whom somebody acted."})
+    person_id = ma.fields.UUID(
+        metadata={"description": "Who acted. The province's staff are told to the province alone."}
+    )
+    account = ma.fields.String()
+    reason = ma.fields.String(metadata={"description": "What was proposed, or why it was declined."})
+
+    @ma.post_dump
+    def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:
+        return _without_nothing(body)
+
+
 class DiscussedSchema(DiscrepancySchema):
-    """A difference and all that was said of it."""
+    """A difference, all that was said of it, and all that was done."""
 
     notes = ma.fields.List(ma.fields.Nested(NoteSchema), required=True)
+    events = ma.fields.List(ma.fields.Nested(DiscrepancyStepSchema), required=True)
 
     @ma.pre_dump
     def _tell(self, told: Discussed, **_options: object) -> dict[str, Any]:
-        return {name: getattr(told.found, name) for name in self.fields if name != "notes"} | {"notes": told.notes}
+        return {**vars(told.found), "notes": told.notes, "events": told.events}
 
 
 class ChainPlaceSchema(ma.Schema):

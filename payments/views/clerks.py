@@ -23,8 +23,8 @@ from payments.errors import (
     RefundUnderway,
     SecondPersonNeeded,
 )
-from payments.models import Discrepancy, Refund
-from payments.operations import Discussed, Place
+from payments.models import Discrepancy, Refund, Side
+from payments.operations import Actor, Discussed, Place
 from payments.schemas import (
     DISCREPANCY_EXAMPLE,
     NOTE_EXAMPLE,
@@ -32,18 +32,37 @@ from payments.schemas import (
     PUBLIC_KEY_EXAMPLE,
     REFUND_EXAMPLE,
     ROOT_EXAMPLE,
+    STEP_EXAMPLE,
     AskRefundSchema,
     CorrectionSchema,
     DiscrepancyPageSchema,
+    DiscrepancyQuery,
     DiscrepancySchema,
     DiscussedSchema,
+    NewDiscrepancySchema,
     NewNoteSchema,
     ProofSchema,
     RefundPageSchema,
     RefundSchema,
+    RefusalSchema,
     RootPageSchema,
 )
 from payments.views.doors import blueprint
+
+_DISCUSSED = DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE], "events": [STEP_EXAMPLE]}
+_RAISED = {
+    "payee_id": "019a0b00-0000-7000-8000-000000000001",
+    "subject": "B-1",
+    "business_day": "2026-11-20",
+    "amount_vnd": 0,
+    "body": "Bảng kê ngân hàng ghi khác",
+}
+
+
+def province() -> Actor:
+    """The member of the province's staff who makes the current request; raises NotAllowed for others."""
+    staff = current_staff()
+    return Actor(Side.PROVINCE, staff.citizen_id, staff.organisation_name)
 
 
 def _payee() -> UUID:
@@ -153,25 +172,47 @@ class RefundRefusal(MethodView):
 
 @blueprint.route("/discrepancies")
 class Discrepancies(MethodView):
-    """What nobody has explained yet."""
+    """What differs."""
 
-    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.arguments(DiscrepancyQuery(), location="query")
     @blueprint.response(200, DiscrepancyPageSchema, example={"items": [DISCREPANCY_EXAMPLE]})
     @blueprint.doc(operationId="listDiscrepancies")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List differences between our books and the gateway's or the bank's (chênh lệch đối soát).
+        """List differences between our books and somebody else's (chênh lệch đối soát).
 
-        Only those that are open, the newest first.
+        The gateway's, the bank's or a provider's; the newest first. Those that nobody has explained yet, unless `state`
+        asks for others.
         """
         with transaction() as session:
             return operations.list_discrepancies(session, **asked)
+
+    @blueprint.idempotent
+    @blueprint.arguments(NewDiscrepancySchema(), example=_RAISED)
+    @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVINCE"})
+    @blueprint.raises(NotFound, RequestInFlight)
+    @blueprint.doc(operationId="addDiscrepancy")
+    def post(self, asked: dict[str, Any]) -> Discussed:
+        """Say that something differs at a provider (báo chênh lệch, for the province's clerks).
+
+        The provider is told, and answers in the same place; the same subject again adds to what was said.
+        """
+        day, payee_id = asked.pop("business_day"), asked.pop("payee_id")
+        with transaction() as session:
+            outcome = once(
+                session,
+                request_key({**asked, "day": day, "of": payee_id}),
+                lambda: operations.raise_by_hand(session, payee_id, province(), day=day, **asked),
+            )
+            told = operations.get_discussed(session, outcome.resource_id)
+        note(outcome)
+        return told
 
 
 @blueprint.route("/discrepancies/<uuid:discrepancy_id>")
 class DiscrepancyById(MethodView):
     """One difference."""
 
-    @blueprint.response(200, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
+    @blueprint.response(200, DiscussedSchema, example=_DISCUSSED)
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getDiscrepancy")
     def get(self, discrepancy_id: UUID) -> Discussed:
@@ -189,7 +230,7 @@ class DiscrepancyNotes(MethodView):
 
     @blueprint.idempotent
     @blueprint.arguments(NewNoteSchema(), example={"body": "Đang hỏi ngân hàng"})
-    @blueprint.response(201, DiscussedSchema, example=DISCREPANCY_EXAMPLE | {"notes": [NOTE_EXAMPLE]})
+    @blueprint.response(201, DiscussedSchema, example=_DISCUSSED)
     @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="addDiscrepancyNote")
     def post(self, asked: dict[str, str], discrepancy_id: UUID) -> Discussed:
@@ -197,7 +238,9 @@ class DiscrepancyNotes(MethodView):
 
         The provider it concerns reads it too. An open difference is being looked into from then on.
         """
-        said: dict[str, Any] = {"payee_id": None, "person_id": current_staff().citizen_id, **asked}
+        staff = current_staff()
+        who = {"payee_id": None, "person_id": staff.citizen_id, "organisation": staff.organisation_name}
+        said: dict[str, Any] = {**who, **asked}
         with transaction() as session:
             outcome = once(
                 session,
@@ -223,7 +266,10 @@ class Proposal(MethodView):
         Nothing is booked before another person agrees.
         """
         with transaction() as session:
-            return operations.propose(session, discrepancy_id, current_staff().citizen_id, **asked)
+            staff = current_staff()
+            return operations.propose(
+                session, discrepancy_id, staff.citizen_id, organisation=staff.organisation_name, **asked
+            )
 
 
 @blueprint.route("/discrepancies/<uuid:discrepancy_id>/approval")
@@ -239,7 +285,45 @@ class Adjustment(MethodView):
         Never by the person who proposed it.
         """
         with transaction() as session:
-            return operations.approve(session, discrepancy_id, current_staff().citizen_id)
+            staff = current_staff()
+            return operations.approve(session, discrepancy_id, staff.citizen_id, organisation=staff.organisation_name)
+
+
+@blueprint.route("/discrepancies/<uuid:discrepancy_id>/investigation")
+class Investigation(MethodView):
+    """The beginning of an explanation."""
+
+    @blueprint.response(200, DiscrepancySchema, example=DISCREPANCY_EXAMPLE | {"state": "investigating"})
+    @blueprint.raises(NotFound, DiscrepancyNotOpen)
+    @blueprint.doc(operationId="startInvestigation")
+    def post(self, discrepancy_id: UUID) -> Discrepancy:
+        """Take on a difference to look into (bắt đầu xác minh chênh lệch).
+
+        For an open one. The log says who has taken it on.
+        """
+        with transaction() as session:
+            return operations.investigate(session, discrepancy_id, province())
+
+
+@blueprint.route("/discrepancies/<uuid:discrepancy_id>/refusal")
+class ProposalRefusal(MethodView):
+    """The end of a proposal that is not right."""
+
+    @blueprint.arguments(RefusalSchema(), example={"reason": "Phí này thuộc tháng 10"})
+    @blueprint.response(200, DiscrepancySchema, example=DISCREPANCY_EXAMPLE | {"state": "investigating"})
+    @blueprint.raises(NotFound, DiscrepancyNotOpen, SecondPersonNeeded)
+    @blueprint.doc(operationId="declineAdjustment")
+    def post(self, asked: dict[str, str], discrepancy_id: UUID) -> Discrepancy:
+        """Decline what a difference is said to be, with a reason (từ chối điều chỉnh).
+
+        By another person than the one who proposed it. Nothing is booked; it is looked into again, and the log keeps
+        what was proposed.
+        """
+        with transaction() as session:
+            staff = current_staff()
+            return operations.decline(
+                session, discrepancy_id, staff.citizen_id, organisation=staff.organisation_name, **asked
+            )
 
 
 @blueprint.route("/<uuid:payment_id>/proof")

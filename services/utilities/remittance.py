@@ -21,13 +21,13 @@ COLUMNS = (
     "revision", "line", "kind", "bill_no", "payment_id", "receipt_no", "booked_at", "amount_vnd", "commission_vnd",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BOM = "\ufeff"
+BOM = "\ufeff"
 # The clock of the machine must not stand in a file that is to be the same tomorrow.
-_NO_TIME = (1980, 1, 1, 0, 0, 0)
+NO_TIME = (1980, 1, 1, 0, 0, 0)
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PARTS = {
+PARTS = {
     "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="xml" '
@@ -70,31 +70,31 @@ def digest(pieces: Iterable[bytes]) -> bytes:
 
 
 def _write_json(head: Mapping[str, Any], lines: Iterable[Line]) -> Iterator[bytes]:
-    yield _json(head)[:-1] + b',"lines":['
+    yield as_json(head)[:-1] + b',"lines":['
     for number, line in enumerate(lines):
-        yield (b",\n" if number else b"\n") + _json({name: line[name] for name in COLUMNS})
+        yield (b",\n" if number else b"\n") + as_json({name: line[name] for name in COLUMNS})
     yield b"\n]}\n"
 
 
 def _write_csv(head: Mapping[str, Any], lines: Iterable[Line]) -> Iterator[bytes]:
-    yield _BOM.encode() + _csv_row(COLUMNS)
+    yield BOM.encode() + csv_row(COLUMNS)
     for line in lines:
-        yield _csv_row([line[name] for name in COLUMNS])
+        yield csv_row([line[name] for name in COLUMNS])
     # Below the lines, so that whoever reads the columns only reads them from the top.
     yield b"\r\n"
-    for name, value in _flat(head):
-        yield _csv_row([name, value])
+    for name, value in flat(head):
+        yield csv_row([name, value])
 
 
 def _write_xlsx(head: Mapping[str, Any], lines: Iterable[Line]) -> Iterator[bytes]:
     content = io.BytesIO()
     # Stored, not compressed: what a compressor makes of the same bytes differs from version to version.
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, part in _PARTS.items():
+        for name, part in PARTS.items():
             _add(archive, name, [part])
         rows = (list(COLUMNS), *([line[name] for name in COLUMNS] for line in lines))
-        _add(archive, "xl/worksheets/sheet1.xml", _sheet(rows))
-        _add(archive, "xl/worksheets/sheet2.xml", _sheet([list(pair) for pair in _flat(head)]))
+        _add(archive, "xl/worksheets/sheet1.xml", sheet(rows))
+        _add(archive, "xl/worksheets/sheet2.xml", sheet([list(pair) for pair in flat(head)]))
     yield content.getvalue()
 
 
@@ -105,19 +105,22 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any], Iterable[Line]], Iterator[by
 }
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
+    """JSON with its members in one order, and nothing between them."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _flat(head: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flat(head: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """The members of a mapping, those of mappings inside by dotted names, in one order."""
     for name, value in sorted(head.items()):
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
+            yield from flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
 
 
-def _csv_row(cells: Iterable[object]) -> bytes:
+def csv_row(cells: Iterable[object]) -> bytes:
+    """One line of a CSV file; what a spreadsheet would take for a formula is text."""
     out = io.StringIO()
     csv.writer(out, delimiter=";", lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])
     return out.getvalue().encode()
@@ -131,7 +134,7 @@ def _harmless(cell: object) -> object:
 
 
 def _add(archive: zipfile.ZipFile, name: str, pieces: Iterable[str]) -> None:
-    info = zipfile.ZipInfo(name, _NO_TIME)
+    info = zipfile.ZipInfo(name, NO_TIME)
     info.create_system = 3
     with archive.open(info, "w") as part:
         part.write(b'<?xml version="1.0" encoding="UTF-8"?>')
@@ -139,7 +142,8 @@ def _add(archive: zipfile.ZipFile, name: str, pieces: Iterable[str]) -> None:
             part.write(piece.encode())
 
 
-def _sheet(rows: Iterable[list[Any]]) -> Iterator[str]:
+def sheet(rows: Iterable[list[Any]]) -> Iterator[str]:
+    """A sheet of a spreadsheet in pieces; texts in it are never formulas."""
     yield f'<worksheet xmlns="{_SHEET}"><sheetData>'
     for row in rows:
         yield "<row>" + "".join(_cell(value) for value in row) + "</row>"

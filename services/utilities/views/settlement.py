@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,21 +11,23 @@ from flask import Response, request, url_for
 from flask.views import MethodView
 
 import payments.operations
-from auth.guard import current_provider
+from auth.guard import current_caller, current_provider
 from kit.database import transaction
 from kit.errors import NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page, PageQuery
 from kit.web import note, request_key
 from payments import proof
-from payments.models import Remittance, Statement, Way
-from payments.operations import Discussed
+from payments.models import Remittance, Side, Statement, Way
+from payments.operations import Actor, Discussed
 from payments.schemas import (
     DISCREPANCY_EXAMPLE,
     NOTE_EXAMPLE,
+    STEP_EXAMPLE,
     DiscrepancyPageSchema,
     DiscussedSchema,
     NewNoteSchema,
+    OwnDiscrepancyQuery,
 )
 from services.utilities import remittance, upload
 from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
@@ -46,7 +49,12 @@ from services.utilities.settlement_schemas import (
 )
 from services.utilities.views.bills import blueprint
 
-_DISCUSSED = DISCREPANCY_EXAMPLE | {"kind": "MISSING_AT_PROVIDER", "way": "provider", "notes": [NOTE_EXAMPLE]}
+_DISCUSSED = DISCREPANCY_EXAMPLE | {
+    "kind": "MISSING_AT_PROVIDER",
+    "way": "provider",
+    "notes": [NOTE_EXAMPLE],
+    "events": [STEP_EXAMPLE],
+}
 _EXAMPLES = {
     "json": {
         "schema": {"type": "object"},
@@ -73,6 +81,14 @@ _FILE = {
         }
     }
 }
+
+
+def _actor() -> Actor:
+    """The provider's system, or the member of its staff, that makes the current request."""
+    staff = current_caller().staff
+    if staff is None:
+        return Actor(Side.PROVIDER)
+    return Actor(Side.PROVIDER, staff.citizen_id, staff.organisation_name)
 
 
 @blueprint.route("/provider-remittances")
@@ -229,16 +245,18 @@ class MatchRuns(MethodView):
 class OurDiscrepancies(MethodView):
     """Differences between a provider's books and ours."""
 
-    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.arguments(OwnDiscrepancyQuery(), location="query")
     @blueprint.response(200, DiscrepancyPageSchema, example={"items": [DISCREPANCY_EXAMPLE]})
     @blueprint.doc(operationId="listOurDiscrepancies")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List differences between your books and ours that are open (chênh lệch), the newest first.
+        """List differences between your books and ours (chênh lệch), the newest first.
 
-        One closes by itself when the line that was missing arrives, however late.
+        Those that are open, unless `state` asks for others. One closes by itself when the line that was missing
+        arrives, however late.
         """
+        asked["wanted"] = replace(asked["wanted"], payee_id=current_provider())
         with transaction() as session:
-            return payments.operations.list_discrepancies(session, payee_id=current_provider(), **asked)
+            return payments.operations.list_discrepancies(session, **asked)
 
     @blueprint.idempotent
     @blueprint.arguments(
@@ -246,7 +264,7 @@ class OurDiscrepancies(MethodView):
         example={"subject": "B-1", "business_day": "2026-11-20", "amount_vnd": 0, "body": "Chưa thấy trong bảng kê"},
     )
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
-    @blueprint.raises(RequestInFlight)
+    @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="reportDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
@@ -258,7 +276,7 @@ class OurDiscrepancies(MethodView):
             outcome = once(
                 session,
                 request_key({**asked, "day": day}),
-                lambda: payments.operations.raise_by_payee(session, current_provider(), day=day, **asked),
+                lambda: payments.operations.raise_by_hand(session, current_provider(), _actor(), day=day, **asked),
             )
             told = payments.operations.get_discussed(session, outcome.resource_id, current_provider())
         note(outcome)
@@ -295,7 +313,9 @@ class OurDiscrepancyNotes(MethodView):
 
         With the digest of a document, where one shows it.
         """
-        said = {"payee_id": current_provider(), "person_id": None, **asked}
+        actor = _actor()
+        who = {"person_id": actor.person_id, "organisation": actor.organisation}
+        said = {"payee_id": current_provider(), **who, **asked}
         with transaction() as session:
             outcome = once(
                 session,

@@ -1,0 +1,141 @@
+"""The log of differences: every step of each, told to the payee it concerns, and reminders of what is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, text
+from sqlalchemy.orm import Session
+
+from kit import clock, events, logs
+from kit.database import new_id
+from payments.events import DifferencesMoved, DifferencesOverdue
+from payments.models import Discrepancy, DiscrepancyAction, DiscrepancyEvent, DiscrepancyState, Side
+
+OPEN_STATES = (DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING, DiscrepancyState.PROPOSED)
+_SHOWN = 500  # steps of one difference: it is looked into for days, not for years
+# Of two who look at once, one writes.
+_REMIND = text("""
+WITH written AS (
+  INSERT INTO discrepancy_event
+    (id, created_at, discrepancy_id, payee_id, action, state, amount_vnd, side, reminded_on)
+  SELECT CAST(:stamp || substr(digest, 1, 3) || '-8' || substr(digest, 4, 3) || '-' || substr(digest, 7, 12) AS uuid),
+    :now, id, payee_id, 'reminded', state, amount_vnd, 'house', :today
+  FROM (SELECT d.*, md5(CAST(gen_random_uuid() AS text)) AS digest FROM discrepancy d
+        WHERE d.state IN ('open', 'investigating', 'proposed') AND d.due_on < :today) overdue
+  ON CONFLICT (discrepancy_id, reminded_on) WHERE action = 'reminded' DO NOTHING
+  RETURNING id, discrepancy_id)
+SELECT count(*) AS many, min(CAST(w.id AS text)) AS first, min(d.due_on) AS oldest
+FROM written w JOIN discrepancy d ON d.id = w.discrepancy_id
+""")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts for which side; a comparison has no person, a provider's system no person either."""
+
+    side: Side
+    person_id: UUID | None = None
+    organisation: str | None = None
+
+
+HOUSE = Actor(Side.HOUSE)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a difference as somebody may see it."""
+
+    id: UUID
+    created_at: datetime
+    action: DiscrepancyAction
+    state: DiscrepancyState
+    amount_vnd: int
+    side: Side
+    person_id: UUID | None
+    organisation: str | None
+    account: str | None
+    reason: str | None
+
+
+def write_step(
+    session: Session,
+    found: Discrepancy,
+    action: DiscrepancyAction,
+    actor: Actor,
+    *,
+    account: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Write down what has just been done to a difference, and let the payee it concerns be told."""
+    session.flush()
+    session.execute(
+        insert(DiscrepancyEvent).values(
+            id=new_id(),
+            created_at=clock.now(),
+            discrepancy_id=found.id,
+            payee_id=found.payee_id,
+            action=action,
+            state=found.state,
+            amount_vnd=found.amount_vnd,
+            side=actor.side,
+            person_id=actor.person_id,
+            organisation=actor.organisation,
+            account=account,
+            reason=reason,
+        )
+    )
+    announce(session, found.payee_id)
+
+
+def announce(session: Session, payee_id: UUID | None) -> None:
+    """Have a payee told of the steps that this transaction writes; nothing where a difference is nobody's."""
+    if payee_id is not None:
+        written_by = session.scalar(text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)"))
+        events.emit(session, DifferencesMoved(payee_id, int(written_by or 0)))
+
+
+def list_news(session: Session, payee_id: UUID, written_by: int) -> Sequence[Row[UUID, UUID, DiscrepancyAction, Side]]:
+    """What one transaction wrote of a payee's differences, in order: rows of id, discrepancy_id, action and side."""
+    query = select(
+        DiscrepancyEvent.id, DiscrepancyEvent.discrepancy_id, DiscrepancyEvent.action, DiscrepancyEvent.side
+    ).where(DiscrepancyEvent.written_by == written_by, DiscrepancyEvent.payee_id == payee_id)
+    return session.execute(query.order_by(DiscrepancyEvent.id)).all()
+
+
+def list_steps(session: Session, discrepancy_id: UUID, *, for_payee: bool) -> list[Step]:
+    """The steps of a difference, the oldest first; a payee does not learn who of the province has acted."""
+    query = select(DiscrepancyEvent).where(DiscrepancyEvent.discrepancy_id == discrepancy_id)
+    rows = session.scalars(query.order_by(DiscrepancyEvent.created_at, DiscrepancyEvent.id).limit(_SHOWN))
+    return [
+        Step(
+            row.id,
+            row.created_at,
+            row.action,
+            row.state,
+            row.amount_vnd,
+            row.side,
+            None if for_payee and row.side is not Side.PROVIDER else row.person_id,
+            row.organisation,
+            row.account,
+            row.reason,
+        )
+        for row in rows
+    ]
+
+
+def remind_overdue(session: Session) -> int:
+    """Write a reminder of every open difference whose day has passed, one a day, and tell the operator once.
+
+    Returns how many were new; the same day again gives 0 and tells nobody.
+    """
+    today = clock.today()
+    stamp = str(new_id())[:15]
+    row = session.execute(_REMIND, {"stamp": stamp, "now": clock.now(), "today": today}).one()
+    if row.many:
+        logs.logger.warning("discrepancies_overdue", count=row.many)
+        events.emit(session, DifferencesOverdue(UUID(row.first), row.many, (today - row.oldest).days))
+    return int(row.many)
