@@ -172,6 +172,9 @@ def _empty() -> None:
         on += [f"REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER" for table in journals]
         on += ["ALTER TABLE remittance ENABLE TRIGGER remittance_append_only"] if journals else []
         on += ["GRANT UPDATE (number) ON journal TO CURRENT_USER"] if journals else []
+        moved = session.execute(text("SELECT 1 FROM provider_move LIMIT 1")).first() is not None
+        off += ["ALTER TABLE provider_move DISABLE TRIGGER provider_move_append_only"] if moved else []
+        on += ["ALTER TABLE provider_move ENABLE TRIGGER provider_move_append_only"] if moved else []
         gone = [f'DELETE FROM "{table}"' for table in (*queue, *tables) if table not in _GUARDED or journals]
         for statement in (*off, *gone, *on):
             session.execute(text(statement))

@@ -65,6 +65,7 @@ from payments.operations.posting import (
     Settled,
     begin_posting,
     find_settled,
+    hand_out,
     list_unposted,
     park_postings,
     record_posted,
@@ -90,6 +91,7 @@ from payments.operations.refunds import (
     refuse_refund,
     unapplied,
 )
+from payments.operations.rehearsing import forget_rehearsal
 from payments.operations.remitting import (
     begin_terms,
     business_day,
@@ -193,6 +195,7 @@ __all__ = [
     "find_state",
     "find_unsigned_day",
     "find_webhook",
+    "forget_rehearsal",
     "get_card",
     "get_discrepancy",
     "get_discussed",
@@ -201,6 +204,7 @@ __all__ = [
     "get_refund",
     "get_remittance",
     "get_statement",
+    "hand_out",
     "investigate",
     "list_cards",
     "list_discrepancies",

@@ -1,6 +1,6 @@
 """The doors of bills: citizens find them, pay or let them be paid, providers send them and close their books."""
 
-from services.utilities.views import automatic, settlement
+from services.utilities.views import automatic, changes, onboarding, postings, settlement
 from services.utilities.views.bills import blueprint
 
-__all__ = ["automatic", "blueprint", "settlement"]
+__all__ = ["automatic", "blueprint", "changes", "onboarding", "postings", "settlement"]

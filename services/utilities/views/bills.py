@@ -30,6 +30,7 @@ from services.utilities.errors import (
     FileEmpty,
     FileTooLarge,
     OlderBillOpen,
+    ProviderNotLive,
     ProviderUnknown,
     TooManyLookups,
 )
@@ -212,6 +213,7 @@ class BillPayments(MethodView):
     )
     @blueprint.response(201, PaymentSchema, example=PAYMENT_EXAMPLE | {"state": "authorised", "captured_vnd": 0})
     @blueprint.raises(NotFound, BillBeingPaid, BillAlreadyPaid, BillWithdrawn, BillChanged, OlderBillOpen)
+    @blueprint.raises(ProviderNotLive)
     @blueprint.raises(CardDeclined, CardNotReady, PaymentMethodInvalid, AmountTooSmall, RequestInFlight)
     @blueprint.raises(InsufficientUserAuthentication, DayLimitReached)
     @blueprint.doc(operationId="payBills")
@@ -344,7 +346,8 @@ class ProviderPayments(MethodView):
     def get(self, asked: dict[str, Any]) -> Page:
         """List payments of our bills (for a provider's clerk or system), the newest first.
 
-        One row a bill; `posting` tells whether our posting call has been answered, `receipt_no` is your own number.
+        `day` is a business day by your own cut-off, `since` an instant: both are about when the money was taken. One
+        row a bill; `posting` tells whether our posting call has been answered, `receipt_no` is your own number.
         """
         with transaction() as session:
             return operations.list_provider_payments(session, current_provider(), **asked)
