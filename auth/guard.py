@@ -74,6 +74,7 @@ class Caller:
     provider_id: UUID | None = None
     session_id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
+    is_test: bool = False  # a system whose organisation is still trying its systems
     proof: Proof | None = None  # of citizens only
     acts_for: UUID | None = None  # the citizen who gave the caller a mandate for this operation, or allowed the app
     staff: Staff | None = None  # of members of staff only: for whom, and as what
@@ -311,6 +312,7 @@ def _identify(rule: Rule) -> Caller:
         provider_id=claims.provider_id,
         session_id=claims.session_id,
         scopes=claims.scopes,
+        is_test=claims.is_test,
         proof=_proof(claims),
     )
 

@@ -129,12 +129,15 @@ def compare_with_providers(day: date | None = None) -> None:
             operations.compare_postings(session, provider.slug, day, lines)
 
 
-def answer_postings(provider_id: UUID, answers: Iterable[Answer]) -> list[Answered]:
-    """Take a provider's answers, each in a transaction of its own: what is told was committed, and a repeat goes on."""
+def answer_postings(provider_id: UUID, answers: Iterable[Answer], *, is_test: bool) -> list[Answered]:
+    """Take a provider's answers, each in a transaction of its own: what is told was committed, and a repeat goes on.
+
+    Raises NotInTest for a test key whose provider is live meanwhile.
+    """
     told = []
     for answer in answers:
         with transaction() as session:
-            told.append(trials.answer_posting(session, provider_id, answer))
+            told.append(trials.answer_posting(session, provider_id, answer, is_test=is_test))
         reach("answers: one committed, the next not begun")
     return told
 
@@ -263,7 +266,7 @@ def compare_statement(event: StatementReceived) -> None:
         statement = payments.operations.get_statement(session, event.statement_id, event.provider_id)
         if trials.is_in_test(session, event.provider_id):
             trials.compare_statement(session, statement)
-        else:
+        elif statement.current:  # else the one that took its place is compared
             settlement.compare_statement(session, statement)
 
 

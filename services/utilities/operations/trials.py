@@ -20,7 +20,7 @@ from kit.pages import Page, page
 from payments.models import Statement, StatementRow
 from services.utilities.errors import NotInTest, PostingByPush
 from services.utilities.events import TrialPostingDue
-from services.utilities.models import Bill, BillState, Customer, Provider
+from services.utilities.models import Bill, BillImport, BillImportPart, BillState, Customer, ImportState, Provider
 from services.utilities.onboarding_models import PostingMode, ProviderStage, TrialComparison, TrialPosting, TrialState
 from services.utilities.operations import pulling
 from services.utilities.operations.bills import Work
@@ -35,6 +35,16 @@ def is_in_test(session: Session, provider_id: UUID) -> bool:
     """Whether a company is in testing now."""
     query = select(exists().where(Provider.id == provider_id, Provider.stage == ProviderStage.TESTING))
     return bool(session.scalar(query))
+
+
+def hold(session: Session, provider_id: UUID, *, is_test: bool) -> None:
+    """Keep a company in its stage until the commit; raises NotInTest for a test key of one that is not in testing.
+
+    So what is written with a test key is either wiped when the company goes live, or was never written.
+    """
+    stage = session.scalar(select(Provider.stage).where(Provider.id == provider_id).with_for_update(read=True))
+    if is_test and stage is not ProviderStage.TESTING:
+        raise NotInTest(stage=stage or "unknown")
 
 
 def add_trial(session: Session, provider_id: UUID, bill_no: str) -> UUID:
@@ -118,8 +128,13 @@ def list_postings(session: Session, provider_id: UUID, *, limit: int, cursor: st
     return Page(items, found.next)
 
 
-def answer_posting(session: Session, provider_id: UUID, answer: Answer) -> Answered:
-    """Take a company's answer: to a trial while it is testing, and to what a citizen has paid after that."""
+def answer_posting(session: Session, provider_id: UUID, answer: Answer, *, is_test: bool) -> Answered:
+    """Take a company's answer: to a trial while it is testing, and to what a citizen has paid after that.
+
+    Raises NotInTest for a test key whose company is live meanwhile.
+    """
+    if is_test:
+        hold(session, provider_id, is_test=True)
     if not is_in_test(session, provider_id):
         return pulling.answer_posting(session, provider_id, answer)
     trial = session.scalar(
@@ -205,6 +220,14 @@ def wipe(session: Session, provider_id: UUID) -> None:
 
     The trials themselves stay as the record of what was tested.
     """
+    # First, so that a file that is just being read ends here and not behind us.
+    session.execute(
+        update(BillImport)
+        .where(BillImport.provider_id == provider_id, BillImport.state.in_([ImportState.RECEIVED, ImportState.RUNNING]))
+        .values(state=ImportState.FAILED, reason="tests_are_over", finished_at=clock.now())
+    )
+    files = select(BillImport.id).where(BillImport.provider_id == provider_id)
+    session.execute(delete(BillImportPart).where(BillImportPart.import_id.in_(files)))
     session.execute(delete(Bill).where(Bill.provider_id == provider_id))
     session.execute(delete(Customer).where(Customer.provider_id == provider_id))
     payments.operations.forget_rehearsal(session, provider_id)

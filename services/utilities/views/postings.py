@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import url_for
 from flask.views import MethodView
 
-from auth.guard import current_provider
+from auth.guard import current_caller, current_provider
 from kit.database import transaction
 from kit.errors import NotFound, RequestInFlight
 from kit.idempotency import once
@@ -30,7 +30,7 @@ from services.utilities.posting_schemas import (
     TrialPageSchema,
     TrialSchema,
 )
-from services.utilities.views.bills import blueprint
+from services.utilities.views.bills import blueprint, writing_provider
 
 
 @blueprint.route("/provider-postings")
@@ -39,7 +39,7 @@ class ProviderPostings(MethodView):
 
     @blueprint.arguments(PageQuery(), location="query")
     @blueprint.response(200, PostingToFetchPageSchema, example={"items": [POSTING_EXAMPLE]})
-    @blueprint.raises(PostingByPush)
+    @blueprint.raises(PostingByPush, NotInTest)
     @blueprint.doc(operationId="listProviderPostings")
     def get(self, asked: dict[str, Any]) -> Page:
         """Fetch the payments that you are to post (lấy khoản cần gạch nợ), the oldest first.
@@ -49,7 +49,7 @@ class ProviderPostings(MethodView):
         posted is posted once, by `key`.
         """
         with transaction() as session:
-            return trials.list_postings(session, current_provider(), **asked)
+            return trials.list_postings(session, writing_provider(session), **asked)
 
 
 @blueprint.route("/provider-postings/answers")
@@ -60,6 +60,7 @@ class ProviderPostingAnswers(MethodView):
         PostingAnswersSchema(), example={"items": [{"id": POSTING_EXAMPLE["id"], "receipt_no": "PC07-R-000123"}]}
     )
     @blueprint.response(200, AnsweredPostingsSchema, example={"items": [ANSWERED_EXAMPLE]})
+    @blueprint.raises(NotInTest)
     @blueprint.doc(operationId="answerProviderPostings")
     def post(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer postings (xác nhận gạch nợ): a receipt number for each, or why it cannot be posted.
@@ -71,7 +72,7 @@ class ProviderPostingAnswers(MethodView):
         answers = [
             Answer(each["id"], each["receipt_no"], each["posted_at"], each["refusal"]) for each in asked["items"]
         ]
-        return {"items": flows.answer_postings(current_provider(), answers)}
+        return {"items": flows.answer_postings(current_provider(), answers, is_test=current_caller().is_test)}
 
 
 @blueprint.route("/provider-trials")

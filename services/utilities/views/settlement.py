@@ -27,7 +27,14 @@ from payments.schemas import (
     NewNoteSchema,
 )
 from services.utilities import remittance, upload
-from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
+from services.utilities.errors import (
+    DayNotOver,
+    FileEmpty,
+    FileTooLarge,
+    LayoutUnusable,
+    NotInTest,
+    StatementUnreadable,
+)
 from services.utilities.operations import settlement
 from services.utilities.settlement_schemas import (
     LAYOUT_EXAMPLE,
@@ -44,7 +51,7 @@ from services.utilities.settlement_schemas import (
     StatementQuery,
     StatementSchema,
 )
-from services.utilities.views.bills import blueprint
+from services.utilities.views.bills import blueprint, writing_provider
 
 _DISCUSSED = DISCREPANCY_EXAMPLE | {"kind": "MISSING_AT_PROVIDER", "way": "provider", "notes": [NOTE_EXAMPLE]}
 _EXAMPLES = {
@@ -138,7 +145,7 @@ class Statements(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(StatementQuery(), location="query")
     @blueprint.response(202, StatementSchema, example=STATEMENT_EXAMPLE)
-    @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, RequestInFlight)
+    @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, NotInTest, RequestInFlight)
     @blueprint.doc(operationId="submitStatement", requestBody=upload.STATEMENT_DOCUMENTED)
     def post(self, asked: dict[str, Any]) -> tuple[Statement, dict[str, str]]:
         """Tell what you have posted on one of your business days (đối soát).
@@ -155,7 +162,7 @@ class Statements(MethodView):
                     session,
                     key,
                     lambda: settlement.receive_statement(
-                        session, current_provider(), Way(asked["way"]), asked["business_day"], sent.kind, raw
+                        session, writing_provider(session), Way(asked["way"]), asked["business_day"], sent.kind, raw
                     ),
                 )
         note(outcome)
@@ -246,7 +253,7 @@ class OurDiscrepancies(MethodView):
         example={"subject": "B-1", "business_day": "2026-11-20", "amount_vnd": 0, "body": "Chưa thấy trong bảng kê"},
     )
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
-    @blueprint.raises(RequestInFlight)
+    @blueprint.raises(NotInTest, RequestInFlight)
     @blueprint.doc(operationId="reportDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
@@ -258,7 +265,7 @@ class OurDiscrepancies(MethodView):
             outcome = once(
                 session,
                 request_key({**asked, "day": day}),
-                lambda: payments.operations.raise_by_payee(session, current_provider(), day=day, **asked),
+                lambda: payments.operations.raise_by_payee(session, writing_provider(session), day=day, **asked),
             )
             told = payments.operations.get_discussed(session, outcome.resource_id, current_provider())
         note(outcome)
