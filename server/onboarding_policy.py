@@ -8,7 +8,7 @@ from auth.organisation_models import OrganisationKind, StaffRole
 from server.rules import CITIZEN, PROVIDER_STAFF, REVIEWER, STRONG, provider, staff
 
 ONBOARDING: dict[str, Rule] = {
-    "applyAsProvider": STRONG,
+    "addProviderApplication": STRONG,
     "listOwnProviderApplications": CITIZEN,
     "getOwnProviderApplication": CITIZEN,
     "withdrawProviderApplication": CITIZEN,
@@ -17,7 +17,7 @@ ONBOARDING: dict[str, Rule] = {
     "moveProvider": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
     "getOurOnboarding": provider("payments:read"),
     "listOurTerms": provider("payments:read"),
-    "renewPostingCredentials": staff(OrganisationKind.PROVIDER, StaffRole.OPERATOR, max_age=FRESH),
+    "issuePostingCredentials": staff(OrganisationKind.PROVIDER, StaffRole.OPERATOR, max_age=FRESH),
     "listProviderPostings": provider("payments:read"),
     "answerProviderPostings": provider("settlement:write"),
     "listProviderTrials": provider("payments:read"),
@@ -28,5 +28,5 @@ ONBOARDING: dict[str, Rule] = {
     "getProviderChange": PROVIDER_STAFF,
     "withdrawProviderChange": PROVIDER_STAFF,
     "listProviderChangesToReview": REVIEWER,
-    "decideProviderChange": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
+    "answerProviderChange": staff(OrganisationKind.PROVINCE, StaffRole.OPERATOR, max_age=FRESH),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Any
 
@@ -14,8 +13,9 @@ from services.utilities.models import ProviderKind
 from services.utilities.onboarding_models import NEED_A_REASON, ChangeState, PostingMode, ProviderStage
 from services.utilities.operations.onboarding import Onboarding
 
-_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
-_CUT_OFF = re.compile(r"(?:[01][0-9]|2[0-3]):(?!00$)[0-5][0-9]|(?:0[1-9]|1[0-9]|2[0-4]):00")
+_SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$"
+# From a minute after midnight to midnight.
+_CUT_OFF = r"^(?:00:(?!00)[0-5][0-9]|(?:0[1-9]|1[0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 _TODAY = {"description": "A day in Vietnam; from its beginning.", "example": "2026-12-01"}
 _COLUMNS = {
     "description": "Which heading of your statements holds what: key (the bill), amount, receipt_no, customer_code.",
@@ -23,12 +23,14 @@ _COLUMNS = {
 }
 
 
-def _matches(pattern: re.Pattern[str]) -> Any:  # noqa: ANN401 - marshmallow's validator
-    def check(value: str) -> None:
-        if not pattern.fullmatch(value):
-            raise ma.ValidationError("String does not match expected pattern.")
+def _plain(value: str) -> None:
+    if not value.isprintable():
+        raise ma.ValidationError("String does not match expected pattern.")
 
-    return check
+
+def _matches(pattern: str) -> list[Any]:
+    # A pattern's end also stands before a final line feed.
+    return [ma.validate.Regexp(pattern), _plain]
 
 
 def _once_each(values: list[str]) -> None:
@@ -205,11 +207,16 @@ class WantedSettingsSchema(SettingsSchema):
 
     statement_layout = ma.fields.Dict(keys=Line(40), values=Line(200), metadata=_COLUMNS)
 
+    @ma.validates_schema
+    def _something(self, wanted: dict[str, Any], **_options: object) -> None:
+        if not wanted:
+            raise ma.ValidationError("Missing data for required field.", "hotline")
+
 
 class NewProviderChangeSchema(ma.Schema):
     """A change of a provider's settings."""
 
-    wanted = ma.fields.Nested(WantedSettingsSchema, required=True, validate=ma.validate.Length(min=1))
+    wanted = ma.fields.Nested(WantedSettingsSchema, required=True)
     valid_from = ma.fields.Date(
         required=True, validate=ma.validate.Range(min=date(2020, 1, 1), max=date(2100, 1, 1)), metadata=_TODAY
     )

@@ -135,7 +135,7 @@ class ProviderChangeReviewById(MethodView):
     @blueprint.arguments(ChangeDecisionSchema(), example={"decision": "approve"})
     @blueprint.response(200, ProviderChangeSchema, example=CHANGE_EXAMPLE | {"state": "approved"})
     @blueprint.raises(NotFound, ChangeNotOpen, SecondPersonNeeded, *_UNUSABLE)
-    @blueprint.doc(operationId="decideProviderChange")
+    @blueprint.doc(operationId="answerProviderChange")
     def post(self, asked: dict[str, Any], change_id: UUID) -> ProviderChange:
         """Agree to a change, or decline it with a reason (duyệt thay đổi; for the province's operators).
 

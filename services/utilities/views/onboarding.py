@@ -65,7 +65,7 @@ class ProviderApplications(MethodView):
     @blueprint.arguments(NewApplicationSchema(), example=APPLICATION_EXAMPLE)
     @blueprint.response(201, OnboardingSchema, example=ONBOARDING_EXAMPLE)
     @blueprint.raises(ProviderKnown, TooManyApplications, CodePatternUnusable, PostingAddressRefused, RequestInFlight)
-    @blueprint.doc(operationId="applyAsProvider")
+    @blueprint.doc(operationId="addProviderApplication")
     def post(self, asked: dict[str, Any]) -> tuple[Onboarding, dict[str, str]]:
         """Apply for a power or water company (đăng ký làm đơn vị cung cấp).
 
@@ -212,7 +212,7 @@ class PostingCredentials(MethodView):
             "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
         },
     )
-    @blueprint.doc(operationId="renewPostingCredentials")
+    @blueprint.doc(operationId="issuePostingCredentials")
     def post(self) -> Mapping[str, str]:
         """Get a new key and secret of our calls to you (khóa gọi sang đơn vị; for a provider's operator).
 
