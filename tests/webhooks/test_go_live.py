@@ -80,7 +80,7 @@ def _show_everything(company: Company, system: Caller, receiver: Receiver, work:
         day = payments.operations.business_day(payments.operations.read_terms(session, UUID(company.id)), yesterday)
     sent = system.post(
         f"/v1/utilities/provider-statements?way=provider&business_day={day}",
-        data=f"bill_no,amount_vnd\n{BILL['bill_no']},{BILL['amount_vnd']}\n",
+        data=f"bill_no,amount_vnd,receipt_no\n{BILL['bill_no']},{BILL['amount_vnd']},R-1\n",
         headers={"Content-Type": "text/csv"},
     )
     assert sent.status_code == 202, sent.json
