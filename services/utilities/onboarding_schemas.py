@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from kit.fields import Choice, Count, Instant, Line
+from kit.fields import Choice, Count, Instant, Line, Vnd
 from kit.pages import PageQuery, page_schema
 from services.utilities.models import ProviderKind
 from services.utilities.onboarding_models import NEED_A_REASON, ChangeState, PostingMode, ProviderStage
@@ -268,7 +268,7 @@ class ProviderTermsSchema(ma.Schema):
         required=True,
         metadata={"type": "string", "description": "When the business day ends, in Vietnam.", "example": "17:00"},
     )
-    commission_vnd = Count(required=True, metadata={"description": "For each bill, in đồng."})
+    commission_vnd = Vnd(minimum=0, required=True, metadata={"description": "For each bill, in đồng."})
     commission_bp = Count(required=True, metadata={"description": "Of each amount, in hundredths of a percent."})
     source = ma.fields.String(required=True)
 

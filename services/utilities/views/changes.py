@@ -46,9 +46,9 @@ class ProviderChanges(MethodView):
     @blueprint.response(200, ProviderChangePageSchema, example={"items": [CHANGE_EXAMPLE]})
     @blueprint.doc(operationId="listProviderChanges")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List our changes of settings (thay đổi cấu hình), the newest first, whatever became of them.
+        """List our changes of settings (thay đổi cấu hình), the newest first.
 
-        For a provider's staff.
+        Whatever became of them. For a provider's staff.
         """
         with transaction() as session:
             return changing.list_changes(session, current_provider(), **asked)
@@ -120,9 +120,9 @@ class ProviderChangeReviews(MethodView):
     @blueprint.response(200, ProviderChangePageSchema, example={"items": [CHANGE_EXAMPLE]})
     @blueprint.doc(operationId="listProviderChangesToReview")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List changes that providers want (thay đổi chờ duyệt; for the province's operators), the newest first.
+        """List changes that providers want (thay đổi chờ duyệt), the newest first.
 
-        `state=proposed` gives those that wait.
+        For the province's operators. `state=proposed` gives those that wait.
         """
         with transaction() as session:
             return changing.list_changes(session, None, **asked)
@@ -137,10 +137,11 @@ class ProviderChangeReviewById(MethodView):
     @blueprint.raises(NotFound, ChangeNotOpen, SecondPersonNeeded, *_UNUSABLE)
     @blueprint.doc(operationId="answerProviderChange")
     def post(self, asked: dict[str, Any], change_id: UUID) -> ProviderChange:
-        """Agree to a change, or decline it with a reason (duyệt thay đổi; for the province's operators).
+        """Agree to a change, or decline it with a reason (duyệt thay đổi).
 
-        Never by the person who proposed it. What is agreed holds from its day on; a cut-off never changes a day whose
-        books are being closed. Needs a proof of the last five minutes.
+        For the province's operators, and never by the person who proposed it. Needs a proof of the last five minutes.
+        What is agreed holds from its day on; a cut-off never changes a day whose
+        books are being closed.
         """
         with transaction() as session:
             return changing.decide(

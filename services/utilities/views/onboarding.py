@@ -120,9 +120,9 @@ class ProviderReviews(MethodView):
     @blueprint.response(200, StagedProviderPageSchema, example={"items": [STAGED_EXAMPLE]})
     @blueprint.doc(operationId="listProvidersToReview")
     def get(self, asked: dict[str, Any]) -> Page:
-        """List companies in all stages (đơn vị chờ duyệt; for the province's operators), the newest first.
+        """List companies in all stages (đơn vị chờ duyệt), the newest first.
 
-        `stage=applied` gives those nobody has looked at.
+        For the province's operators. `stage=applied` gives those nobody has looked at.
         """
         with transaction() as session:
             return onboarding.list_all(session, **asked)
@@ -176,9 +176,9 @@ class OwnOnboarding(MethodView):
     @blueprint.response(200, OnboardingSchema, example=ONBOARDING_EXAMPLE | {"stage": "testing"})
     @blueprint.doc(operationId="getOurOnboarding")
     def get(self) -> Onboarding:
-        """See where our company stands (trạng thái đơn vị), its settings, and what is left to show before it is live.
+        """See where our company stands (trạng thái đơn vị).
 
-        For a provider's system or clerk.
+        Its settings, its moves, and what is left to show before it is live. For a provider's system or clerk.
         """
         with transaction() as session:
             return onboarding.get(session, current_provider())
@@ -192,9 +192,9 @@ class ProviderTerms(MethodView):
     @blueprint.raises(NotFound)
     @blueprint.doc(operationId="listOurTerms")
     def get(self) -> dict[str, Any]:
-        """List our cut-offs and commissions by the day they hold from (điều khoản), the oldest first.
+        """List our cut-offs and commissions (điều khoản), the oldest first.
 
-        Each holds until the next one. A cut-off is changed with `proposeProviderChange`.
+        By the day they hold from; each holds until the next one. A cut-off is changed with `proposeProviderChange`.
         """
         with transaction() as session:
             return {"items": payments.operations.read_terms(session, current_provider())}
@@ -214,7 +214,9 @@ class PostingCredentials(MethodView):
     )
     @blueprint.doc(operationId="issuePostingCredentials")
     def post(self) -> Mapping[str, str]:
-        """Get a new key and secret of our calls to you (khóa gọi sang đơn vị; for a provider's operator).
+        """Get a new key and secret of our calls to you (khóa gọi sang đơn vị).
+
+        For a provider's operator.
 
         We call the address in your settings with `Authorization: Bearer <key>`, and sign each call with `secret`. Told
         this once; the former ones end at once, so put these in place first thing.
