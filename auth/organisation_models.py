@@ -32,6 +32,13 @@ class OrganisationState(StrEnum):
     SUSPENDED = "suspended"
 
 
+class Mode(StrEnum):
+    """Whether an organisation works with what is real, or is still trying its systems with test data."""
+
+    TEST = "test"
+    LIVE = "live"
+
+
 class StaffRole(StrEnum):
     """What a member may do for an organisation; `operator` looks after its members and systems."""
 
@@ -86,6 +93,7 @@ class Organisation(Record):
     state: Mapped[OrganisationState] = mapped_column(default=OrganisationState.ACTIVE)
     # No foreign key: providers belong to a room above this one.
     provider_id: Mapped[UUID | None] = mapped_column(unique=True)
+    mode: Mapped[Mode] = mapped_column(default=Mode.LIVE, server_default=text("'live'"))
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -175,6 +183,7 @@ class MachineClient(Record):
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
     name: Mapped[str]
     scopes: Mapped[list[Any]]
+    mode: Mapped[Mode] = mapped_column(default=Mode.LIVE, server_default=text("'live'"))  # its organisation's, then
     revoked_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 

@@ -10,6 +10,7 @@ import marshmallow as ma
 from auth.organisation_models import (
     CredentialKind,
     MemberAction,
+    Mode,
     OrganisationKind,
     OrganisationState,
     StaffRole,
@@ -231,6 +232,11 @@ class ClientSchema(ma.Schema):
     id = ma.fields.UUID(required=True, metadata={"description": "Its `client_id`."})
     name = ma.fields.String(required=True)
     scopes = ma.fields.List(ma.fields.String(), required=True)
+    mode = Choice(
+        Mode,
+        required=True,
+        metadata={"description": "test until its company is live, then it ends.", "example": "live"},
+    )
     created_at = Instant(required=True)
     credentials = ma.fields.List(
         ma.fields.Nested(ClientCredentialSchema), required=True, metadata={"description": "At most two."}

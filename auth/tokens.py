@@ -49,6 +49,7 @@ class Claims:
     credential_id: UUID | None
     client_id: UUID | None  # the app of others that holds it; then `subject` is what the citizen is called towards it
     scopes: frozenset[str]
+    is_test: bool  # of a system of an organisation that is still trying its systems
     assurance: Assurance | None
     authenticated_at: datetime | None
     known_since: datetime | None
@@ -85,6 +86,7 @@ def issue(
     provider_id: UUID | None = None,
     client_id: UUID | None = None,
     scopes: Iterable[str] = (),
+    is_test: bool = False,
     assurance: str | None = None,
     authenticated_at: datetime | None = None,
     known_since: datetime | None = None,
@@ -110,6 +112,7 @@ def issue(
         "credential_id": str(credential_id) if credential_id else None,
         "provider_id": str(provider_id) if provider_id else None,
         "client_id": str(client_id) if client_id else None,
+        "test": True if is_test else None,
     }
     present = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(present, own.private_key, _ALGORITHM, headers={"kid": own.kid, "typ": _TYPE})
@@ -233,6 +236,7 @@ def _claims(payload: dict[str, Any], now: datetime, kid: str) -> Claims:
             credential_id=UUID(_text(payload, "credential_id")) if "credential_id" in payload else None,
             client_id=UUID(_text(payload, "client_id")) if "client_id" in payload else None,
             scopes=frozenset(_text(payload, "scope").split()) if "scope" in payload else frozenset(),
+            is_test=payload.get("test") is True,
             assurance=Assurance(_text(payload, "acr")) if "acr" in payload else None,
             authenticated_at=_instant(payload, "auth_time") if "auth_time" in payload else None,
             known_since=_instant(payload, "known_since") if "known_since" in payload else None,

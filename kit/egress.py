@@ -122,6 +122,19 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 
     Whatever the other side does, it takes no longer than `seconds`. Raises AddressRefused before any connection is
     opened, and NotDelivered with timeout, tls, connection or malformed_answer.
     """
+    return _exchange("POST", url, body, headers, seconds, 0)[0]
+
+
+def ask(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, seconds: float = 15.0, most: int
+) -> tuple[int, bytes]:
+    """As `post`, by any method, and with the body of the answer: at most `most` bytes, or it is malformed_answer."""
+    return _exchange(method, url, body, headers, seconds, most)
+
+
+def _exchange(  # noqa: PLR0917 - a request, how long it may take, and how much of the answer is read
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float, most: int
+) -> tuple[int, bytes]:
     target = check(url)
     connection = _Pinned(target, seconds)
     # A socket's own timeout begins anew with every byte; this one does not.
@@ -135,8 +148,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 
     alarm.daemon = True
     alarm.start()
     try:
-        connection.request("POST", target.path, body=body, headers=dict(headers))
-        status = connection.getresponse().status
+        connection.request(method, target.path, body=body, headers=dict(headers))
+        answer = connection.getresponse()
+        status, read = answer.status, answer.read(most + 1) if most else b""
     except ssl.SSLError as exc:
         raise NotDelivered("timeout" if is_late.is_set() else "tls") from exc
     except TimeoutError as exc:
@@ -149,7 +163,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 
         connection.close()
     if is_late.is_set():  # what was cut off may look like an answer
         raise NotDelivered("timeout")
-    return status
+    if len(read) > most:
+        raise NotDelivered("malformed_answer")
+    return status, read
 
 
 def is_public(address: str) -> bool:

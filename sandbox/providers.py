@@ -4,6 +4,7 @@ import csv
 import hashlib
 import hmac
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -279,7 +280,27 @@ def _admitted(companies: Companies, slug: str) -> Document:
     key = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not hmac.compare_digest(key.encode(), f"sandbox-{slug}".encode()):
         raise Refused(401, "wrong_key")
+    if "/postings" in request.path:
+        _check_signature(slug)
     return {} if request.method == "GET" else _object(request.get_json(silent=True))
+
+
+def _check_signature(slug: str) -> None:
+    """Refuse a call that was not signed with the company's secret over its id, instant and body.
+
+    How old the instant is stays out of it: here the clock is moved, and a company elsewhere refuses five minutes.
+    """
+    signed = f"{request.headers.get('webhook-id')}.{request.headers.get('webhook-timestamp')}.".encode()
+    digest = hmac.digest(signing_key(slug), signed + request.get_data(), "sha256")
+    wanted = f"v1,{b64encode(digest).decode()}"
+    given = request.headers.get("webhook-signature", "").split()
+    if not any(hmac.compare_digest(each.encode(), wanted.encode()) for each in given):
+        raise Refused(401, "wrong_signature")
+
+
+def signing_key(slug: str) -> bytes:
+    """Return what a company of the sandbox and its partner sign with."""
+    return hashlib.sha256(f"sandbox signs for {slug}".encode()).digest()
 
 
 def _object(body: object) -> Document:

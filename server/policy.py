@@ -6,6 +6,7 @@ from auth.assurance import FRESH
 from auth.guard import Role, Rule
 from auth.models import Assurance
 from auth.organisation_models import OrganisationKind, StaffRole
+from server.onboarding_policy import ONBOARDING
 from server.rules import (
     ALERTS,
     CITIZEN,
@@ -388,4 +389,5 @@ POLICY: dict[str, Rule] = {
     "getMandate": CITIZEN,
     "narrowMandate": CITIZEN,
     "revokeMandate": CITIZEN,
+    **ONBOARDING,
 }

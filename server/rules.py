@@ -55,6 +55,9 @@ OPERATORS = staff(None, StaffRole.OPERATOR)
 FRONT_DESK = staff(OrganisationKind.CLINIC, StaffRole.FRONT_DESK, StaffRole.CLERK)
 SCHEDULES = staff(OrganisationKind.CLINIC, StaffRole.CLERK, StaffRole.APPROVER)
 
+# Those who look after the settings of a power or water company.
+PROVIDER_STAFF = staff(OrganisationKind.PROVIDER, StaffRole.CLERK, StaffRole.OPERATOR)
+
 # A company's system that was granted it, or an operator of the company.
 WEBHOOKS = Rule(
     frozenset({Role.PROVIDER}),

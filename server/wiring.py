@@ -24,6 +24,7 @@ import services.tourism.listeners
 import services.tourism.operations
 import services.utilities.flows
 import services.utilities.listeners
+import services.utilities.operations.onboarding
 import webhooks.flows
 import webhooks.listeners
 import webhooks.operations
@@ -76,6 +77,7 @@ from services.utilities.events import (
     BillsReturned,
     ImportRequested,
     StatementReceived,
+    TrialPostingDue,
 )
 from webhooks.events import DeliveryDue
 
@@ -149,6 +151,7 @@ FLOWS: dict[type[Event], list[Flow]] = {
     PlacesWithdrawn: [services.health.flows.move_people],
     ImportRequested: [services.utilities.flows.run_import],
     StatementReceived: [services.utilities.flows.compare_statement],
+    TrialPostingDue: [services.utilities.flows.post_trial],
     BooksBroken: [notifications.flows.alarm_operator],
     CardRemoved: [payments.flows.forget_card],
     MessagePosted: [notifications.flows.push_message],
@@ -256,6 +259,7 @@ PERIODIC = {
     "3-59/5 * * * *": services.utilities.flows.close_books,
     "27 * * * *": payments.flows.match_movements,
     "37 * * * *": services.utilities.flows.compare_with_providers,
+    "*/5 * * * * 50": services.utilities.flows.apply_changes,
     "* * * * * */10": sweep_holds,
     "* * * * * 2-59/5": run_draws,
     "* * * * * */30": remind,
@@ -275,6 +279,7 @@ PERIODIC = {
 def wire() -> None:
     """Register everything above with the queue; safe to call twice."""
     persons.holdings.declare(HOLDINGS)
+    services.utilities.operations.onboarding.declare_check("webhook_delivered", webhooks.operations.has_been_heard)
     for event, listeners in LISTENERS.items():
         for listener in listeners:
             events.listen(event, listener)

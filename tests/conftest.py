@@ -30,6 +30,8 @@ from tests.people import Machine, Outside, Person, StaffMember, Work
 
 WEBHOOK_SECRET = "whsec_tests"
 _GUARDED = ("remittance_line", "discrepancy_event", "journal_entry", "journal", "seal", "daily_root")
+# What is never changed by a trigger alone.
+_KEPT = ("remittance", "provider_move")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -174,23 +176,22 @@ def _make_emptying(url: str) -> None:
     """A function in the database that empties every table: planned once, it takes a tenth of as many statements."""
     queue = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
     # Only for the tests' owner of the tables: the journal refuses to be emptied, and its owner has no right to.
-    off = "ALTER TABLE remittance DISABLE TRIGGER remittance_append_only; " + "".join(
-        f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only; GRANT UPDATE, DELETE ON {table} TO CURRENT_USER; "
-        for table in _GUARDED
-    )
-    on = "ALTER TABLE remittance ENABLE TRIGGER remittance_append_only; " + "".join(
-        f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only; REVOKE UPDATE, DELETE ON {table} FROM CURRENT_USER; "
-        for table in _GUARDED
+    off, on = (
+        "".join(f"ALTER TABLE {table} {verb} TRIGGER {table}_append_only; " for table in (*_GUARDED, *_KEPT))
+        + "".join(f"{give} UPDATE, DELETE ON {table} {to} CURRENT_USER; " for table in _GUARDED)
+        for verb, give, to in (("DISABLE", "GRANT", "TO"), ("ENABLE", "REVOKE", "FROM"))
     )
     tables = [*queue, *(table.name for table in reversed(database.Base.metadata.sorted_tables))]
     gone = " ".join(
         f'IF written THEN DELETE FROM "{table}"; END IF;' if table in _GUARDED else f'DELETE FROM "{table}";'
         for table in tables
     )
+    written = " OR ".join(
+        f"EXISTS (SELECT FROM {table})" for table in ("journal", "discrepancy_event", "provider_move")
+    )
     body = (
-        "DECLARE written bool := EXISTS (SELECT FROM journal) OR EXISTS (SELECT FROM discrepancy_event); "
-        f"BEGIN IF written THEN {off} END IF; {gone} IF written THEN {on} "
-        "GRANT UPDATE (number) ON journal TO CURRENT_USER; END IF; END"
+        f"DECLARE written bool := {written}; BEGIN IF written THEN {off} END IF; {gone} "
+        f"IF written THEN {on} GRANT UPDATE (number) ON journal TO CURRENT_USER; END IF; END"
     )
     with psycopg.connect(url) as connection:
         connection.execute("CREATE SCHEMA tests")

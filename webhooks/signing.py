@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -15,8 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-_SECRET_BYTES = 32
-_SECRET = "whsec_"  # noqa: S105 - the prefix that the standard wants
+from kit import signed_calls
+
 _PUBLIC = "whpk_"
 
 _keys: dict[str, Ed25519PrivateKey] = {}
@@ -30,7 +27,7 @@ def use_key(secret: bytes) -> None:
 
 def new_secret() -> str:
     """A fresh secret, in the form in which a company gets it."""
-    return _SECRET + b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    return signed_calls.new_secret()
 
 
 def public_key() -> str:
@@ -42,11 +39,8 @@ def public_key() -> str:
 def headers_of(event_id: UUID, at: datetime, body: bytes, endpoint_secrets: Iterable[str]) -> dict[str, str]:
     """The three headers of the standard: the event's id, the instant of this attempt, and a signature by each key."""
     stamp = str(int(at.timestamp()))
-    signed = b".".join((str(event_id).encode(), stamp.encode(), body))
-    by_secret = [
-        f"v1,{b64encode(hmac.digest(b64decode(each.removeprefix(_SECRET)), signed, hashlib.sha256)).decode()}"
-        for each in endpoint_secrets
-    ]
+    signed = signed_calls.signed_part(str(event_id), stamp, body)
+    by_secret = [signed_calls.signature(each, signed) for each in endpoint_secrets]
     by_key = f"v1a,{b64encode(_keys['own'].sign(signed)).decode()}"
     return {
         "webhook-id": str(event_id),

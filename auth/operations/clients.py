@@ -25,6 +25,7 @@ from auth.organisation_models import (
     ClientCredential,
     CredentialKind,
     MachineClient,
+    Mode,
     Organisation,
     OrganisationKind,
     OrganisationState,
@@ -69,18 +70,21 @@ def create_client(
 ) -> MachineClient:
     """A machine client of an organisation, without a credential yet.
 
-    With the `client_id` of an earlier client that client takes the new values, but a revoked one stays revoked. Raises
-    SystemsNotOffered for a kind of organisation that has none, and NotFound for an unknown one.
+    While its organisation is in test it is for tests, and good for nothing after. With the `client_id` of an earlier
+    client that client takes the new values, but a revoked one stays revoked. Raises SystemsNotOffered for a kind of
+    organisation that has none, and NotFound for an unknown one.
     """
-    kind = session.execute(select(Organisation.kind).where(Organisation.id == organisation_id)).scalar_one_or_none()
-    if kind is None:
+    query = select(Organisation.kind, Organisation.mode).where(Organisation.id == organisation_id)
+    # Held until the commit: a key for tests must not be made while the organisation goes live.
+    owner = session.execute(query.with_for_update(read=True)).one_or_none()
+    if owner is None:
         raise NotFound
-    if kind not in ROLE_OF:
+    if owner.kind not in ROLE_OF:
         raise SystemsNotOffered
     values = {"name": name, "organisation_id": organisation_id, "scopes": sorted(set(scopes))}
     return session.execute(
         insert(MachineClient)
-        .values(id=client_id or new_id(), created_at=clock.now(), version=1, **values)
+        .values(id=client_id or new_id(), created_at=clock.now(), version=1, mode=owner.mode, **values)
         .on_conflict_do_update(index_elements=[MachineClient.id], set_=values)
         .returning(MachineClient),
         execution_options={"populate_existing": True},
@@ -266,6 +270,7 @@ def _issue(
         credential_id=credential.id,
         provider_id=found.provider_id,
         scopes=scopes,
+        is_test=found.client.mode is Mode.TEST,
     )
     return ClientToken(token, int(tokens.LIFETIME.total_seconds()), " ".join(sorted(scopes)))
 
@@ -309,6 +314,7 @@ def _find_client(session: Session, client_id: str | None) -> _Found | None:
         .where(
             MachineClient.id == parsed,
             MachineClient.revoked_at.is_(None),
+            MachineClient.mode == Organisation.mode,
             Organisation.state == OrganisationState.ACTIVE,
         )
     ).one_or_none()

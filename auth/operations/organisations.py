@@ -10,7 +10,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from auth.errors import OrganisationKnown, OwnOrganisation
-from auth.organisation_models import Membership, Organisation, OrganisationKind, OrganisationState, StaffRole
+from auth.organisation_models import (
+    MachineClient,
+    Membership,
+    Mode,
+    Organisation,
+    OrganisationKind,
+    OrganisationState,
+    StaffRole,
+)
 from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
@@ -47,8 +55,13 @@ def find_staff(session: Session, citizen_id: UUID, organisation_id: UUID) -> Sta
     return Staff(citizen_id, organisation_id, row.kind, roles, row.provider_id, row.name_vi)
 
 
-def register_provider(session: Session, provider_id: UUID, *, slug: str, name_vi: str, name_en: str) -> UUID:
-    """The organisation that stands for a provider, made if it is new, named as the provider is; returns its id."""
+def register_provider(
+    session: Session, provider_id: UUID, *, slug: str, name_vi: str, name_en: str, mode: Mode = Mode.LIVE
+) -> UUID:
+    """The organisation that stands for a provider, made if it is new, named as the provider is; returns its id.
+
+    In `mode` test its systems get test keys only, until `end_testing`.
+    """
     names = {"slug": slug, "name_vi": name_vi, "name_en": name_en}
     return session.execute(
         insert(Organisation)
@@ -58,12 +71,37 @@ def register_provider(session: Session, provider_id: UUID, *, slug: str, name_vi
             kind=OrganisationKind.PROVIDER,
             state=OrganisationState.ACTIVE,
             provider_id=provider_id,
+            mode=mode,
             version=1,
             **names,
         )
         .on_conflict_do_update(index_elements=[Organisation.provider_id], set_=names)
         .returning(Organisation.id)
     ).scalar_one()
+
+
+def end_testing(session: Session, organisation_id: UUID) -> None:
+    """An organisation works with what is real from now on: its test keys are revoked, and new ones are live."""
+    session.execute(
+        update(Organisation)
+        .where(Organisation.id == organisation_id, Organisation.mode == Mode.TEST)
+        .values(mode=Mode.LIVE, version=Organisation.version + 1)
+    )
+    session.execute(
+        update(MachineClient)
+        .where(
+            MachineClient.organisation_id == organisation_id,
+            MachineClient.mode == Mode.TEST,
+            MachineClient.revoked_at.is_(None),
+        )
+        .values(revoked_at=clock.now(), version=MachineClient.version + 1)
+    )
+
+
+def is_in_test(session: Session, provider_id: UUID) -> bool:
+    """Whether the organisation that stands for a provider is still trying its systems."""
+    query = select(Organisation.id).where(Organisation.provider_id == provider_id, Organisation.mode == Mode.TEST)
+    return session.execute(query).first() is not None
 
 
 def create_organisation(

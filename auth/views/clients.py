@@ -135,6 +135,7 @@ def _told(client: MachineClient, credentials: Sequence[ClientCredential]) -> dic
         "id": client.id,
         "name": client.name,
         "scopes": client.scopes,
+        "mode": client.mode,
         "created_at": client.created_at,
         "credentials": [_told_credential(credential) for credential in credentials],
         "etag": told_etag(client.id, client.version),

@@ -72,6 +72,7 @@ CLIENT: dict[str, Any] = {
     "id": "019a0c1e-1111-7c00-8000-00000000000b",
     "name": "Hệ thống hóa đơn",
     "scopes": ["bills:write", "payments:read"],
+    "mode": "live",
     "created_at": "2026-11-21T09:00:00.000+07:00",
     "credentials": [CREDENTIAL],
     "etag": _ETAG,

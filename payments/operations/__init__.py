@@ -70,6 +70,7 @@ from payments.operations.posting import (
     Settled,
     begin_posting,
     find_settled,
+    hand_out,
     list_unposted,
     park_postings,
     record_posted,
@@ -95,6 +96,7 @@ from payments.operations.refunds import (
     refuse_refund,
     unapplied,
 )
+from payments.operations.rehearsing import forget_rehearsal
 from payments.operations.remitting import (
     begin_terms,
     business_day,
@@ -221,6 +223,7 @@ __all__ = [
     "find_state",
     "find_unsigned_day",
     "find_webhook",
+    "forget_rehearsal",
     "get_card",
     "get_discrepancy",
     "get_discussed",
@@ -229,6 +232,7 @@ __all__ = [
     "get_refund",
     "get_remittance",
     "get_statement",
+    "hand_out",
     "hold_still",
     "investigate",
     "list_booked_payees",

@@ -119,7 +119,8 @@ PROMISES: Mapping[str, str] = {
     ),
     "no payee is silent for long": (
         "SELECT i.id FROM payment_item i JOIN payment p ON p.id = i.payment_id "
-        f"WHERE i.taken AND i.posting IN {_OPEN} AND p.state_since < :unposted"
+        # Parked is what has been silent for longer than its payee has promised.
+        f"WHERE i.taken AND i.posting IN {_OPEN} AND (i.posting = 'parked' OR p.state_since < :unposted)"
     ),
     "every journal is sealed soon": (
         "SELECT j.number FROM journal j WHERE j.created_at < :unsealed "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, and_, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -50,8 +50,10 @@ class Settled:
     refusal: str | None
 
 
-def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) -> Sequence[UUID]:
-    """Captured payments with items that their payee has not confirmed for too long."""
+def list_unposted(
+    session: Session, *, older_than: timedelta, but: Collection[UUID] = (), limit: int = 500
+) -> Sequence[UUID]:
+    """Captured payments with items that their payee has not confirmed for too long; `but` leaves payees out."""
     return (
         session.execute(
             select(PaymentItem.payment_id)
@@ -60,6 +62,7 @@ def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) 
             .where(
                 PaymentItem.taken,
                 PaymentItem.posting.in_(POSTING_OPEN),
+                PaymentItem.payee_id.not_in(but),
                 Payment.state_since < clock.now() - older_than,
             )
             .limit(limit)
@@ -69,15 +72,26 @@ def list_unposted(session: Session, *, older_than: timedelta, limit: int = 500) 
     )
 
 
-def park_postings(session: Session) -> int:
-    """Set aside what no payee has answered for a day, in sight of a person; returns how many."""
-    overdue = select(Payment.id).where(Payment.state_since < clock.now() - PARKED_AFTER)
+def park_postings(session: Session, within: Mapping[UUID, timedelta] | None = None) -> int:
+    """Set aside what no payee has answered for a day, in sight of a person; returns how many.
+
+    `within` names payees that have promised to answer sooner.
+    """
+    now = clock.now()
+    overdue = or_(
+        Payment.state_since < now - PARKED_AFTER,
+        *(
+            and_(PaymentItem.payee_id == payee_id, Payment.state_since < now - limit)
+            for payee_id, limit in (within or {}).items()
+        ),
+    )
     parked = session.execute(
         update(PaymentItem)
         .where(
             PaymentItem.taken,
             PaymentItem.posting.in_(POSTING_FROM[Posting.PARKED]),
-            PaymentItem.payment_id.in_(overdue),
+            Payment.id == PaymentItem.payment_id,
+            overdue,
         )
         .values(posting=Posting.PARKED)
         .returning(PaymentItem.payment_id, PaymentItem.id)
@@ -88,9 +102,19 @@ def park_postings(session: Session) -> int:
     return len(parked)
 
 
-def begin_posting(session: Session, payment_id: UUID) -> Mapping[UUID, int]:
-    """Note that the payees are about to be called; item id -> how often each was called before, without those done."""
-    return {row.id: row.calls_before for row in session.execute(statements.BEGIN_POSTING, {"id": payment_id})}
+def begin_posting(session: Session, payment_id: UUID, *, but: Collection[UUID] = ()) -> Mapping[UUID, int]:
+    """Note that the payees are about to be called; item id -> how often each was called before, without those done.
+
+    `but` are items whose payees are not called: they fetch what is to be posted.
+    """
+    values = {"id": payment_id, "but": list(but)}
+    return {row.id: row.calls_before for row in session.execute(statements.BEGIN_POSTING, values)}
+
+
+def hand_out(session: Session, item_ids: Collection[UUID]) -> None:
+    """Note that a payee has fetched these items: what it makes of them is not known until it answers."""
+    if item_ids:
+        session.execute(statements.HAND_OUT, {"ids": list(item_ids)})
 
 
 def record_posted(session: Session, item_id: UUID, *, receipt_no: str, posted_at: datetime) -> bool:

@@ -120,7 +120,15 @@ BEGIN_POSTING = text(f"""
 UPDATE payment_item
 SET posting = CASE posting WHEN 'parked' THEN 'parked' ELSE 'unknown' END, posting_attempts = posting_attempts + 1
 WHERE payment_id = :id AND taken AND live AND posting IN ({_quoted(POSTING_OPEN)})
+  AND id <> ALL(CAST(:but AS uuid[]))
 RETURNING id, posting_attempts - 1 AS calls_before
+""")
+
+# A payee that fetches its postings has been handed these: from now on it may have posted them.
+HAND_OUT = text("""
+UPDATE payment_item SET posting = 'unknown', posting_attempts = posting_attempts + 1
+WHERE id IN (SELECT id FROM payment_item WHERE id = ANY(CAST(:ids AS uuid[])) AND posting = 'pending' AND taken
+             ORDER BY id FOR UPDATE SKIP LOCKED)
 """)
 
 POST = text(f"""

@@ -9,10 +9,13 @@ from pathlib import Path
 import click
 
 from kit.database import transaction
+from kit.pages import MAX_LIMIT
 from services.utilities import flows, operations
 from services.utilities.bill_file import CSV, NDJSON
-from services.utilities.errors import ProviderUnknown
+from services.utilities.errors import ProviderNotReady, ProviderUnknown
 from services.utilities.models import ImportState
+from services.utilities.onboarding_models import NEED_A_REASON, ProviderStage
+from services.utilities.operations import onboarding
 
 _PIECE = 1_000_000
 
@@ -58,6 +61,38 @@ def define(folder: Path) -> None:
         providers = operations.save_providers(session, json.loads((folder / "providers.json").read_text("utf-8")))
         tariffs = operations.save_tariffs(session, json.loads((folder / "tariffs.json").read_text("utf-8")))
     click.echo(f"{providers} providers, {tariffs} tariffs")
+
+
+@commands.command("providers")
+@click.option("--stage", type=click.Choice([stage.value for stage in ProviderStage]), help="Only those in one stage.")
+def list_providers(stage: str | None) -> None:
+    """List companies with the stage each is in, the newest first, and what those in testing have still to show."""
+    with transaction() as session:
+        for provider in onboarding.list_all(session, stage=stage, limit=MAX_LIMIT, cursor=None).items:
+            line = f"{provider.slug}  {provider.stage}  {provider.name_vi}"
+            if provider.stage is ProviderStage.TESTING:
+                shown = onboarding.checklist(session, provider.id)
+                line += f"  missing: {', '.join(name for name, holds in shown.items() if not holds) or 'nothing'}"
+            click.echo(line)
+
+
+@commands.command("move")
+@click.argument("slug")
+@click.argument("stage", type=click.Choice([stage.value for stage in ProviderStage]))
+@click.option("--reason", help="Needed to suspend, reject or close.")
+def move(slug: str, stage: str, reason: str | None) -> None:
+    """Move a company to another stage, as the province."""
+    to = ProviderStage(stage)
+    if to in NEED_A_REASON and not reason:
+        raise click.BadParameter(f"{stage} needs a reason", param_hint="--reason")
+    with transaction() as session:
+        try:
+            found = operations.get_provider(session, slug)
+            moved = onboarding.move(session, found.id, to, actor_id=None, reason=reason)
+        except ProviderNotReady as refusal:
+            missing = ", ".join(refusal.members["missing"])
+            raise click.ClickException(f"{slug} has still to show: {missing}") from refusal
+    click.echo(f"{moved.provider.slug} is {moved.provider.stage}")
 
 
 def _pieces(file: Path, progress: Callable[[int], None]) -> Iterator[bytes]:

@@ -113,3 +113,88 @@ class LayoutUnusable(DomainError):
 
     status = 422
     vi = "Không đọc được tệp theo mẫu này. Mỗi tiêu đề cột chỉ ứng với một thông tin."
+
+
+class PostingByPush(DomainError):
+    """We call your system for each posting. To fetch them instead, propose `posting_mode` pull."""
+
+    vi = "Chúng tôi gọi tới hệ thống của đơn vị cho từng khoản. Muốn tự lấy, hãy đề nghị posting_mode là pull."
+
+
+class ProviderNotLive(DomainError):
+    """This company does not take payments here now. Pay it another way, or try again later."""
+
+    vi = "Đơn vị này hiện không nhận thanh toán tại đây. Vui lòng trả bằng cách khác hoặc thử lại sau."
+    next_action = "pay_elsewhere"
+
+
+class NotInTest(DomainError):
+    """Trials are for companies in testing. `stage` is where this one is."""
+
+    vi = "Chỉ đơn vị đang chạy thử mới có giao dịch thử. stage cho biết trạng thái hiện tại."
+
+
+class ProviderKnown(DomainError):
+    """There is a provider of that slug already. Choose another one."""
+
+    vi = "Đã có đơn vị mang mã định danh này. Vui lòng chọn mã khác."
+
+
+class TooManyApplications(DomainError):
+    """You have three applications that are not decided yet. Withdraw one first."""
+
+    vi = "Bạn đang có ba đơn đăng ký chưa được giải quyết. Vui lòng rút bớt một đơn trước."
+
+
+class StageMoveIllegal(DomainError):
+    """A company cannot go there from where it stands. `stage` is where it is."""
+
+    vi = "Không thể chuyển đơn vị sang trạng thái đó. stage cho biết trạng thái hiện tại."
+
+
+class ProviderNotReady(DomainError):
+    """Something has to be done first. `missing` lists what."""
+
+    vi = "Còn việc phải hoàn tất trước. missing liệt kê những việc đó."
+    next_action = "complete_checklist"
+
+
+class PostingAddressRefused(DomainError):
+    """This address cannot be called.
+
+    It must be https, a domain name that is public, on port 443; `reason` tells what is not. It is checked again before
+    every call.
+    """
+
+    status = 422
+    vi = "Không gọi được địa chỉ này. Cần https, tên miền công khai, cổng 443; reason cho biết điểm chưa đúng."
+    next_action = "change_url"
+
+
+class CodePatternUnusable(DomainError):
+    """This form of customer codes cannot be used. `reason` says why.
+
+    Letters, digits, classes in brackets or of digits, and counts in braces; no groups, no + and *. The example has to
+    fit.
+    """
+
+    status = 422
+    vi = "Không dùng được mẫu mã khách hàng này. reason cho biết lý do; mã ví dụ phải khớp mẫu."
+
+
+class ChangeWaiting(DomainError):
+    """A change of yours waits for a decision. Withdraw it, or wait."""
+
+    vi = "Một đề nghị thay đổi của đơn vị đang chờ quyết định. Hãy rút lại hoặc chờ."
+
+
+class ChangeNotOpen(DomainError):
+    """This change does not wait for a decision any more. `state` is how it stands."""
+
+    vi = "Đề nghị này không còn chờ quyết định. state cho biết trạng thái."
+
+
+class ChangeTooLate(DomainError):
+    """A cut-off never changes a day whose books are being closed. Choose a later `valid_from`."""
+
+    vi = "Giờ chốt sổ không thể đổi cho ngày đang hoặc đã khóa sổ. Hãy chọn valid_from muộn hơn."

@@ -57,3 +57,10 @@ class StatementReceived(Event):
 
     statement_id: UUID
     provider_id: UUID
+
+
+@dataclass(frozen=True)
+class TrialPostingDue(Event):
+    """A provider in testing has asked to be called for a test bill."""
+
+    trial_id: UUID

@@ -19,9 +19,20 @@ from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState
 from services.utilities import bill_file, operations, providers
 from services.utilities.errors import BillBeingPaid
-from services.utilities.events import ImportRequested, StatementReceived
+from services.utilities.events import ImportRequested, StatementReceived, TrialPostingDue
 from services.utilities.models import ImportState
-from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, Batch, Work, settlement
+from services.utilities.onboarding_models import PostingMode
+from services.utilities.operations import (
+    BILL_CHANGED,
+    BILL_PAID_ELSEWHERE,
+    BILL_WITHDRAWN,
+    Batch,
+    Work,
+    changing,
+    settlement,
+    trials,
+)
+from services.utilities.operations.pulling import Answer, Answered
 
 # How long a citizen's money is held while a provider cannot be asked whether the bill is still owed.
 _HOLD_AT_MOST = timedelta(minutes=10)
@@ -56,7 +67,8 @@ def post_to_providers(event: PaymentCaptured) -> None:
         if event.late:
             operations.revive_bills(session, event.payment_id, event.amount_vnd)
         work = operations.list_work(session, event.payment_id, taken=True)
-        calls_before = payments.operations.begin_posting(session, event.payment_id)
+        pulled = [item.item_id for item in work if item.mode is PostingMode.PULL]
+        calls_before = payments.operations.begin_posting(session, event.payment_id, but=pulled)
     reach("posting: call committed, provider not asked")
     answers: list[tuple[Work, providers.Receipt | providers.PostingRefused]] = []
     silent: set[str] = set()
@@ -89,8 +101,9 @@ def post_to_providers(event: PaymentCaptured) -> None:
 def sweep_postings() -> None:
     """Post again what no provider has confirmed for five minutes, whatever became of the jobs."""
     with transaction() as session:
-        payments.operations.park_postings(session)
-        waiting = payments.operations.list_unposted(session, older_than=_POST_AGAIN_AFTER)
+        payments.operations.park_postings(session, operations.list_limits(session))
+        pulling = operations.list_pulling(session)
+        waiting = payments.operations.list_unposted(session, older_than=_POST_AGAIN_AFTER, but=pulling)
     for payment_id in waiting:
         try:
             post_to_providers(PaymentCaptured(payment_id, 0))
@@ -105,15 +118,53 @@ def compare_with_providers(day: date | None = None) -> None:
     """
     day = day or clock.today() - timedelta(days=1)
     with transaction() as session:
-        slugs = operations.list_slugs(session)
-    for slug in slugs:
+        called = operations.list_called(session)
+    for provider in called:
         try:
-            lines = providers.read_statement(slug, day)
+            lines = providers.read_statement(provider.slug, day, provider.endpoint)
         except providers.ProviderUnreachable as exc:
-            logs.logger.warning("provider_unreachable", provider=slug, error=str(exc))
+            logs.logger.warning("provider_unreachable", provider=provider.slug, error=str(exc))
             continue
         with transaction() as session:
-            operations.compare_postings(session, slug, day, lines)
+            operations.compare_postings(session, provider.slug, day, lines)
+
+
+def answer_postings(provider_id: UUID, answers: Iterable[Answer], *, is_test: bool) -> list[Answered]:
+    """Take a provider's answers, each in a transaction of its own: what is told was committed, and a repeat goes on.
+
+    Raises NotInTest for a test key whose provider is live meanwhile.
+    """
+    told = []
+    for answer in answers:
+        with transaction() as session:
+            told.append(trials.answer_posting(session, provider_id, answer, is_test=is_test))
+        reach("answers: one committed, the next not begun")
+    return told
+
+
+def post_trial(event: TrialPostingDue) -> None:
+    """Have a provider in testing post a test bill over its own address, as a real payment would be."""
+    with transaction() as session:
+        begun = trials.begin_call(session, event.trial_id)
+    if begun is None:
+        return
+    work, calls_before = begun
+    try:
+        answer = _post(event.trial_id, work, calls_before)
+    except providers.ProviderUnreachable as exc:
+        logs.logger.warning("provider_unreachable", provider=work.slug, error=str(exc))
+        raise TryLater(_ASK_AGAIN_SECONDS) from exc
+    with transaction() as session:
+        trials.record_answer(session, event.trial_id, answer)
+
+
+def apply_changes() -> None:
+    """Let approved changes of providers hold whose day has come, each in a transaction of its own."""
+    with transaction() as session:
+        due = changing.list_due(session)
+    for change_id in due:
+        with transaction() as session:
+            changing.apply_due(session, change_id)
 
 
 def plan_payments() -> None:
@@ -207,14 +258,22 @@ def close_books() -> None:
 
 
 def compare_statement(event: StatementReceived) -> None:
-    """Compare what a provider has told of a day with our books; the same once more changes nothing."""
+    """Compare what a provider has told of a day with our books; the same once more changes nothing.
+
+    Of a provider in testing it is compared with its trial postings, and touches nothing else.
+    """
     with transaction() as session:
         statement = payments.operations.get_statement(session, event.statement_id, event.provider_id)
-        settlement.compare_statement(session, statement)
+        if trials.is_in_test(session, event.provider_id):
+            trials.compare_statement(session, statement)
+        elif statement.current:  # else the one that took its place is compared
+            settlement.compare_statement(session, statement)
 
 
 def _why_not(work: Work) -> tuple[str, int] | None:
-    check = providers.check_bill(work.slug, work.bill_no)
+    if work.mode is PostingMode.PULL:
+        return None  # it is never called: what it has sent of its bills is what counts, and it may still refuse
+    check = providers.check_bill(work.slug, work.bill_no, work.endpoint)
     if check.status == "paid":
         return BILL_PAID_ELSEWHERE, 0
     if check.status != "open":
@@ -237,8 +296,9 @@ def _post(payment_id: UUID, work: Work, calls_before: int) -> providers.Receipt 
     """The provider's answer, whichever it is. Raises ProviderUnreachable."""
     try:
         # A call whose answer was lost may have been posted: ask before posting again.
-        receipt = providers.find_posting(work.slug, payment_id, work.bill_no, work.amount_vnd) if calls_before else None
-        return receipt or providers.post(work.slug, payment_id, work.bill_no, work.amount_vnd, work.paid_at)
+        of = (work.slug, payment_id, work.bill_no, work.amount_vnd)
+        receipt = providers.find_posting(*of, work.endpoint) if calls_before else None
+        return receipt or providers.post(*of, work.paid_at, work.endpoint)
     except providers.PostingRefused as refusal:
         return refusal
 

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kit.database import Base, Record
+from services.utilities.onboarding_models import PostingMode, ProviderStage
 
 
 class ProviderKind(StrEnum):
@@ -24,6 +25,10 @@ class Provider(Record):
     """A power or water company, and what an app needs to know to ask for its customers."""
 
     __tablename__ = "provider"
+    __table_args__ = (
+        CheckConstraint("answers_within_minutes BETWEEN 15 AND 1440", name="answers_within"),
+        CheckConstraint("exactness = 'exact'", name="exactness"),
+    )
 
     slug: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[ProviderKind]
@@ -40,6 +45,15 @@ class Provider(Record):
     selection: Mapped[str]  # "any", or "oldest_first" where a newer bill may not be paid before an older one
     cut_off: Mapped[str]
     source: Mapped[str]
+    stage: Mapped[ProviderStage] = mapped_column(default=ProviderStage.LIVE, server_default=text("'live'"))
+    applied_by: Mapped[UUID | None]
+    exactness: Mapped[str] = mapped_column(default="exact", server_default=text("'exact'"))  # bills are paid whole
+    posting_mode: Mapped[PostingMode] = mapped_column(default=PostingMode.PUSH, server_default=text("'push'"))
+    # How long it may take to answer a posting before a person is told; 1440 is a day.
+    answers_within_minutes: Mapped[int] = mapped_column(default=1440, server_default=text("1440"))
+    # Where its system is, and what we show it; without an address the settings of the house say so.
+    endpoint_url: Mapped[str | None]
+    endpoint_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class TariffRow(Base):

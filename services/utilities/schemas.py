@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import marshmallow as ma
@@ -13,6 +14,7 @@ from payments.models import Posting
 from services.utilities.models import BillState, ImportState, ProviderKind
 from services.utilities.operations import Progress
 
+_EARLIEST, _LATEST = date(2020, 1, 1), date(2100, 1, 1)
 _DAY = {"description": "A day in Vietnam.", "example": "2026-11-25"}
 
 
@@ -42,6 +44,7 @@ class ProviderSchema(ma.Schema):
     selection = ma.fields.String(
         required=True, metadata={"description": "any, or oldest_first where older bills must be paid first."}
     )
+    exactness = ma.fields.String(required=True, metadata={"description": "exact: a bill is paid whole, to the đồng."})
 
 
 class ProvidersSchema(ma.Schema):
@@ -268,6 +271,14 @@ class ProviderPaymentQuery(PageQuery):
     since = Instant(
         load_default=None, metadata={"description": "Captured at or after.", "example": "2026-11-21T00:00:00+07:00"}
     )
+    day = ma.fields.Date(
+        load_default=None,
+        validate=ma.validate.Range(min=_EARLIEST, max=_LATEST),
+        metadata={
+            "description": "A business day of yours, by its cut-off.",
+            "example": "2026-11-20",
+        },
+    )
     posting = Choice(Posting, load_default=None, metadata={"description": "Only those whose posting is in this state."})
 
 
@@ -308,6 +319,7 @@ PROVIDER_EXAMPLE = {
     "code_label_en": "Customer code (begins with P, printed on your electricity bill)",
     "proofs": ["holder_name", "last_amount"],
     "selection": "any",
+    "exactness": "exact",
 }
 PROOF_EXAMPLE = {"provider": "pc-thanh-hoa", "customer_code": "PA07TH0000001", "holder_name": "Nguyễn Văn An"}
 SUMMARY_EXAMPLE = {

@@ -1,5 +1,8 @@
 """How tests reach the sandbox: the official SDK pointed at it, and a webhook receiver that does as it is told."""
 
+import base64
+import hashlib
+import hmac
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +22,19 @@ Order = Callable[..., dict[str, Any]]
 Start = Callable[..., Server]
 # A webhook as it arrived: its body, its signature header and the status it was answered with.
 Call = tuple[bytes, str, int]
+
+
+def partner_headers(slug: str, body: bytes, *, at: int = 1_795_000_000) -> dict[str, str]:
+    """What a company's partner sends beside a body: the key, and the signature over id, instant and body."""
+    signed = f"call-1.{at}.".encode() + body
+    secret = hashlib.sha256(f"sandbox signs for {slug}".encode()).digest()
+    return {
+        "Authorization": f"Bearer sandbox-{slug}",
+        "Content-Type": "application/json",
+        "webhook-id": "call-1",
+        "webhook-timestamp": str(at),
+        "webhook-signature": f"v1,{base64.b64encode(hmac.digest(secret, signed, 'sha256')).decode()}",
+    }
 
 
 class Receiver:

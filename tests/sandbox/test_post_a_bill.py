@@ -1,5 +1,6 @@
 """Power and water companies: what is owed, posting a payment once, and the daily statement."""
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import requests
 
 from sandbox import Server
-from tests.sandbox.sandbox_clients import Order
+from tests.sandbox.sandbox_clients import Order, partner_headers
 
 Company = Callable[..., requests.Response]
 
@@ -18,11 +19,12 @@ def company(world: Server) -> Company:
     """Call the power company as its partner does."""
 
     def call(path: str, body: object = None, slug: str = "power", timeout: float = 5) -> requests.Response:
-        headers = {"Authorization": f"Bearer sandbox-{slug}"}
+        raw = json.dumps(body).encode()
+        headers = partner_headers(slug, raw)
         url = f"{world.url}/providers/{slug}/{path}"
         if body is None:
             return requests.get(url, headers=headers, timeout=timeout)
-        return requests.post(url, json=body, headers=headers, timeout=timeout)
+        return requests.post(url, data=raw, headers=headers, timeout=timeout)
 
     return call
 
@@ -206,3 +208,15 @@ def test_many_bills_are_taken_all_or_none(world: Server, company: Company) -> No
 
     assert refused.status_code == 400
     assert company("bills/check", {"bill_no": "N1"}).status_code == 404
+
+
+@pytest.mark.parametrize("spoilt", ["webhook-id", "webhook-timestamp", "webhook-signature", "body"])
+def test_a_posting_that_is_not_signed_as_it_stands_is_refused(world: Server, spoilt: str) -> None:
+    raw = json.dumps(posting()).encode()
+    headers = partner_headers("power", raw)
+    sent = raw.replace(b"425000", b"425001") if spoilt == "body" else raw
+    headers |= {} if spoilt == "body" else {spoilt: "1"}
+
+    answer = requests.post(f"{world.url}/providers/power/postings", data=sent, headers=headers, timeout=5)
+
+    assert (answer.status_code, answer.json()) == (401, {"error": "wrong_signature"})

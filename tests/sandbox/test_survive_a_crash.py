@@ -15,7 +15,7 @@ import requests
 import stripe
 
 from sandbox import Server
-from tests.sandbox.sandbox_clients import Receiver, Start, gateway_client, intent_params, paid
+from tests.sandbox.sandbox_clients import Receiver, Start, gateway_client, intent_params, paid, partner_headers
 
 StartProcess = Callable[[], tuple[subprocess.Popen[str], str]]
 
@@ -60,9 +60,9 @@ def test_everything_is_there_after_a_restart(start: Start) -> None:
     world = start()
     gateway = gateway_client(world.url)
     intent = paid(gateway, capture_method="manual")
-    headers = {"Authorization": "Bearer sandbox-power"}
-    posting = {"payment_ref": "p1", "bill_no": "HD001", "amount_vnd": 425_000, "paid_at": "2026-11-21T08:00:00+07:00"}
-    receipt = requests.post(f"{world.url}/providers/power/postings", json=posting, headers=headers, timeout=5).json()
+    posting = b'{"payment_ref":"p1","bill_no":"HD001","amount_vnd":425000,"paid_at":"2026-11-21T08:00:00+07:00"}'
+    headers = partner_headers("power", posting)
+    receipt = requests.post(f"{world.url}/providers/power/postings", data=posting, headers=headers, timeout=5).json()
     requests.post(
         f"{world.url}/sms/messages",
         json={"to": "+84912345678", "text": "xin chào"},
@@ -79,7 +79,7 @@ def test_everything_is_there_after_a_restart(start: Start) -> None:
     assert gateway.v1.payment_intents.capture(intent.id).status == "succeeded"
     with pytest.raises(stripe.RateLimitError):
         gateway.v1.balance.retrieve()
-    again = requests.post(f"{world.url}/providers/power/postings", json=posting, headers=headers, timeout=5)
+    again = requests.post(f"{world.url}/providers/power/postings", data=posting, headers=headers, timeout=5)
     assert (again.status_code, again.json()) == (200, receipt)
     assert requests.get(f"{world.url}/inbox.json", timeout=5).json()["items"][0]["text"] == "xin chào"
     assert requests.get(f"{world.url}/control/clock", timeout=5).json()["offset_seconds"] == 600

@@ -18,8 +18,10 @@ from kit.pages import Page, page
 from webhooks import signing
 from webhooks.errors import TooManyEndpoints, WebhookAddressRefused
 from webhooks.models import (
+    DeliveryState,
     EndpointState,
     EventKind,
+    WebhookDelivery,
     WebhookEndpoint,
     WebhookSecret,
 )
@@ -137,6 +139,16 @@ def list_secrets(session: Session, endpoint_id: UUID) -> list[str]:
         .order_by(WebhookSecret.id.desc())
     )
     return [vault.unseal_briefly(_SEALED_AS, row.id, row.sealed) for row in rows]
+
+
+def has_been_heard(session: Session, provider_id: UUID) -> bool:
+    """Whether an address of a company has ever answered that it got what it was told."""
+    heard = (
+        select(WebhookDelivery.id)
+        .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
+        .where(WebhookEndpoint.provider_id == provider_id, WebhookDelivery.state == DeliveryState.DELIVERED)
+    )
+    return session.execute(heard.limit(1)).first() is not None
 
 
 def disable(session: Session, endpoint_id: UUID, reason: str) -> None:

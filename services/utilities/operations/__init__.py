@@ -47,7 +47,7 @@ from services.utilities.operations.bills import (
     start_payment,
     tell_when_settled,
 )
-from services.utilities.operations.comparing import compare_postings, list_slugs, subject_of
+from services.utilities.operations.comparing import compare_postings, subject_of
 from services.utilities.operations.directory import (
     find_rules,
     get_provider,
@@ -56,6 +56,7 @@ from services.utilities.operations.directory import (
     save_tariffs,
 )
 from services.utilities.operations.endings import end_automatic
+from services.utilities.operations.endpoints import list_called, list_limits, list_pulling
 from services.utilities.operations.imports import (
     BATCH,
     LARGEST_FILE_BYTES,
@@ -110,11 +111,13 @@ __all__ = [
     "list_accounts",
     "list_automatic",
     "list_bills",
+    "list_called",
     "list_due",
+    "list_limits",
     "list_planned",
     "list_provider_payments",
     "list_providers",
-    "list_slugs",
+    "list_pulling",
     "list_work",
     "plan",
     "put_bill",

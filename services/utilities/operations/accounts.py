@@ -17,8 +17,9 @@ from kit import clock, keyed
 from kit.database import new_id
 from kit.errors import DomainError, NotFound
 from kit.text import fold
-from services.utilities.errors import CustomerCodeMalformed, CustomerNotMatched, TooManyLookups
+from services.utilities.errors import CustomerCodeMalformed, CustomerNotMatched, ProviderUnknown, TooManyLookups
 from services.utilities.models import Account, AutomaticPayment, Bill, BillState, Customer, Lookup
+from services.utilities.onboarding_models import ProviderStage
 from services.utilities.operations.directory import get_provider
 from services.utilities.operations.endings import end_automatic
 
@@ -65,6 +66,8 @@ def try_lookup(session: Session, citizen_id: UUID, slug: str, code: str, proof: 
     After twenty misses in a day by one citizen, or ten on one code by anybody, even a right proof is refused.
     """
     provider = get_provider(session, slug)
+    if provider.stage is not ProviderStage.LIVE:
+        raise ProviderUnknown
     code = code.strip().upper().replace(" ", "")
     if not re.fullmatch(provider.code_pattern, code, re.ASCII):
         refusal = CustomerCodeMalformed(pattern=provider.code_pattern, example=provider.code_example)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +19,20 @@ from kit.pages import Page, page
 from payments.models import ENDED, POSTING_OPEN, Payment, PaymentItem
 from payments.operations import Claim
 from services.utilities.bill_file import whole_amount
-from services.utilities.errors import BillAlreadyPaid, BillBeingPaid, BillChanged, BillWithdrawn, OlderBillOpen
+from services.utilities.errors import (
+    BillAlreadyPaid,
+    BillBeingPaid,
+    BillChanged,
+    BillWithdrawn,
+    OlderBillOpen,
+    ProviderNotLive,
+)
 from services.utilities.events import BillsPaid, BillsReturned
 from services.utilities.models import Account, Bill, BillState, Lookup, Provider, ProviderKind
+from services.utilities.onboarding_models import PostingMode, ProviderStage
 from services.utilities.operations.accounts import GRANT
+from services.utilities.operations.endpoints import open_endpoint
+from services.utilities.providers import Endpoint
 
 BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, BILL_CHANGED = "bill_paid_elsewhere", "bill_withdrawn", "bill_changed"
 _OLDEST_FIRST = "oldest_first"
@@ -44,6 +54,8 @@ class Work:
     slug: str
     amount_vnd: int
     paid_at: datetime
+    mode: PostingMode = PostingMode.PUSH
+    endpoint: Endpoint | None = None  # None: the settings of the house say where
 
 
 def list_bills(
@@ -91,7 +103,7 @@ def start_payment(
     Of any number of concurrent callers one gets a bill; one citizen's payments are opened one after the other, so that
     together they stay within what `proof` allows for a day. `card_id` names a kept card of the one who pays, who may
     be another than the citizen (`payer_id`). Raises NotFound, CardNotReady, BillBeingPaid, BillAlreadyPaid,
-    BillWithdrawn, BillChanged, OlderBillOpen, InsufficientUserAuthentication and DayLimitReached.
+    BillWithdrawn, BillChanged, OlderBillOpen, ProviderNotLive, InsufficientUserAuthentication and DayLimitReached.
     """
     bills = (
         session.execute(
@@ -140,7 +152,18 @@ _BILLS_OF = (
     .limit(1)
 )
 _WORK = (
-    select(PaymentItem.id, Bill.id, Bill.bill_no, Provider.slug, PaymentItem.amount_vnd, Payment.state_since)
+    select(
+        PaymentItem.id,
+        Bill.id,
+        Bill.bill_no,
+        Provider.slug,
+        PaymentItem.amount_vnd,
+        Payment.state_since,
+        Provider.posting_mode,
+        Provider.id,
+        Provider.endpoint_url,
+        Provider.endpoint_sealed,
+    )
     .join(Payment, Payment.id == PaymentItem.payment_id)
     .join(Bill, Bill.id == PaymentItem.subject_id)
     .join(Provider, Provider.id == Bill.provider_id)
@@ -157,7 +180,11 @@ _PAID = update(Bill).where(Bill.id == bindparam("paid_bill")).values(state=BillS
 
 def list_work(session: Session, payment_id: UUID, *, taken: bool) -> Sequence[Work]:
     """The bills of a payment that its providers have to be asked about: before (or after) the money was taken."""
-    return [Work(*row) for row in session.execute(_WORK, {"of_payment": payment_id, "is_taken": taken})]
+    rows = session.execute(_WORK, {"of_payment": payment_id, "is_taken": taken})
+    return [
+        Work(item_id, bill_id, bill_no, slug, amount_vnd, paid_at, mode, open_endpoint(provider_id, url, sealed))
+        for item_id, bill_id, bill_no, slug, amount_vnd, paid_at, mode, provider_id, url, sealed in rows
+    ]
 
 
 def revive_bills(session: Session, payment_id: UUID, amount_vnd: int) -> None:
@@ -224,9 +251,19 @@ def tell_when_settled(session: Session, payment_id: UUID) -> None:
 
 
 def list_provider_payments(
-    session: Session, provider_id: UUID, *, since: datetime | None, posting: str | None, limit: int, cursor: str | None
+    session: Session,
+    provider_id: UUID,
+    *,
+    since: datetime | None,
+    day: date | None = None,
+    posting: str | None,
+    limit: int,
+    cursor: str | None,
 ) -> Page:
-    """What citizens have paid to a provider, the newest first: one row a bill."""
+    """What citizens have paid to a provider, the newest first: one row a bill.
+
+    `day` is one of its business days, by the cut-off it had then: what was captured from its opening to its close.
+    """
     query = (
         select(
             PaymentItem.id,
@@ -246,9 +283,13 @@ def list_provider_payments(
     )
     if since is not None:
         query = query.where(Payment.state_since >= since)
+    if day is not None:
+        terms = payments.operations.read_terms(session, provider_id)
+        opens, closes = (payments.operations.closes_at(terms, each) for each in (day - timedelta(days=1), day))
+        query = query.where(Payment.state_since >= opens, Payment.state_since < closes)
     if posting is not None:
         query = query.where(PaymentItem.posting == posting)
-    question = ("provider-payments", provider_id, since, posting)
+    question = ("provider-payments", provider_id, since, day, posting)
     return page(session, query, by=[PaymentItem.id], limit=limit, cursor=cursor, question=question)
 
 
@@ -273,6 +314,8 @@ def _check_payable(session: Session, bills: Sequence[Bill]) -> None:
     ended = select(Payment.id).where(Payment.id.in_(paying), Payment.state.in_(ENDED))
     over = set(session.execute(ended).scalars()) if paying else set()
     for bill in bills:
+        if bill.provider.stage is not ProviderStage.LIVE:
+            raise ProviderNotLive
         if bill.state is BillState.PAYING and bill.payment_id not in over:
             raise BillBeingPaid(bill_id=bill.id, payment_id=bill.payment_id)
         if bill.state in {BillState.PAID, BillState.PAID_ELSEWHERE}:

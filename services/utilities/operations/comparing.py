@@ -17,11 +17,6 @@ from services.utilities.models import Bill, Provider
 from services.utilities.providers import Posted
 
 
-def list_slugs(session: Session) -> Sequence[str]:
-    """Every provider, in the order of their slugs."""
-    return session.scalars(select(Provider.slug).order_by(Provider.slug)).all()
-
-
 def subject_of(payment_id: UUID | str, bill_no: str) -> str:
     """What a difference about one bill of one payment is called."""
     return f"{payment_id} {bill_no}"

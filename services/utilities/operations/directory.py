@@ -18,12 +18,13 @@ from kit.database import new_id
 from services.utilities.bill_file import Rules
 from services.utilities.errors import ProviderUnknown
 from services.utilities.models import Provider, TariffRow
+from services.utilities.onboarding_models import ProviderStage
 from services.utilities.tariffs import Tariff
 
 
 def list_providers(session: Session, *, area: str | None, kind: str | None) -> Sequence[Provider]:
-    """Providers, of an area and a kind where asked for, by name."""
-    query = select(Provider).order_by(Provider.kind, Provider.slug)
+    """Providers that are live, of an area and a kind where asked for, by name."""
+    query = select(Provider).where(Provider.stage == ProviderStage.LIVE).order_by(Provider.kind, Provider.slug)
     if area is not None:
         query = query.where(Provider.areas.contains([area]))
     if kind is not None:
@@ -32,7 +33,7 @@ def list_providers(session: Session, *, area: str | None, kind: str | None) -> S
 
 
 def get_provider(session: Session, slug: str) -> Provider:
-    """The provider of that slug. Raises ProviderUnknown."""
+    """The provider of that slug, in whatever stage. Raises ProviderUnknown."""
     provider = session.execute(select(Provider).where(Provider.slug == slug)).scalar_one_or_none()
     if provider is None:
         raise ProviderUnknown
@@ -49,7 +50,7 @@ def find_rules(session: Session, provider_id: UUID) -> Rules:
 def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
     """Add or change providers from their description in `sample/providers.json`; returns how many were given.
 
-    Each gets an organisation of the same name, unless it has one.
+    Each gets an organisation of the same name, unless it has one. They are live: who writes them down knows them.
     """
     count = 0
     for entry in given:
@@ -67,6 +68,7 @@ def save_providers(session: Session, given: Iterable[Mapping[str, Any]]) -> int:
             "code_label_en": code["label_en"],
             "proofs": entry["lookup"]["proofs"],
             "selection": entry["payable"]["selection"],
+            "exactness": entry["payable"]["exactness"],
             "cut_off": entry["cut_off"],
             "source": entry["source"],
         }

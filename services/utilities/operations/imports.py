@@ -167,11 +167,14 @@ def find_part(session: Session, import_id: UUID, place: int) -> bytes | None:
 
 
 def save_batch(session: Session, import_id: UUID, provider_id: UUID, *, after_line: int, batch: Batch) -> bool:
-    """Write a batch and note how far the file has come, in one transaction; False when another reader was faster."""
+    """Write a batch and note how far the file has come, in one transaction; False when another reader was faster.
+
+    Or when the import was ended meanwhile.
+    """
     values = {"provider_id": provider_id, "now": clock.now()}
     advanced = session.execute(
         update(BillImport)
-        .where(BillImport.id == import_id, BillImport.lines_read == after_line)
+        .where(BillImport.id == import_id, BillImport.lines_read == after_line, BillImport.state == ImportState.RUNNING)
         .values(lines_read=batch.last_line)
         .returning(BillImport.id)
     ).scalar_one_or_none()

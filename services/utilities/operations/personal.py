@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from kit import clock, export
 from services.utilities.models import Account, AutomaticPayment, Bill, Customer, Lookup, PlannedPayment, Provider
+from services.utilities.onboarding_models import ChangeState, ProviderChange
 from services.utilities.operations.endings import end_automatic
 
 TABLES = frozenset({"account", "lookup", "automatic_payment"})
@@ -63,7 +64,13 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
         .where(AutomaticPayment.citizen_id == citizen_id)
         .order_by(PlannedPayment.id)
     )
+    applied = (
+        select(Provider.id, Provider.created_at, Provider.slug, Provider.name_vi, Provider.stage)
+        .where(Provider.applied_by == citizen_id)
+        .order_by(Provider.id)
+    )
     told = {"accounts": accounts, "lookups": lookups, "automatic_payments": wishes, "planned_payments": planned}
+    told["provider_applications"] = applied
     return {name: export.rows(session, query) for name, query in told.items()}
 
 
@@ -72,6 +79,7 @@ def erase_citizen(session: Session, citizen_id: UUID) -> None:
     session.execute(delete(AutomaticPayment).where(AutomaticPayment.citizen_id == citizen_id))
     session.execute(delete(Account).where(Account.citizen_id == citizen_id))
     session.execute(delete(Lookup).where(Lookup.citizen_id == citizen_id))
+    session.execute(update(Provider).where(Provider.applied_by == citizen_id).values(applied_by=None))
 
 
 def join_citizens(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
@@ -93,3 +101,7 @@ def join_citizens(session: Session, *, kept_id: UUID, joined_id: UUID) -> None:
     )
     session.execute(update(Account).where(theirs).values(citizen_id=kept_id))
     session.execute(update(Lookup).where(Lookup.citizen_id == joined_id).values(citizen_id=kept_id))
+    # Who applied or proposed stays one person, who may not agree to it under another id.
+    session.execute(update(Provider).where(Provider.applied_by == joined_id).values(applied_by=kept_id))
+    mine = (ProviderChange.proposed_by == joined_id, ProviderChange.state == ChangeState.PROPOSED)
+    session.execute(update(ProviderChange).where(*mine).values(proposed_by=kept_id))

@@ -30,7 +30,14 @@ from payments.schemas import (
     OwnDiscrepancyQuery,
 )
 from services.utilities import remittance, upload
-from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
+from services.utilities.errors import (
+    DayNotOver,
+    FileEmpty,
+    FileTooLarge,
+    LayoutUnusable,
+    NotInTest,
+    StatementUnreadable,
+)
 from services.utilities.operations import settlement
 from services.utilities.settlement_schemas import (
     LAYOUT_EXAMPLE,
@@ -47,7 +54,7 @@ from services.utilities.settlement_schemas import (
     StatementQuery,
     StatementSchema,
 )
-from services.utilities.views.bills import blueprint
+from services.utilities.views.bills import blueprint, writing_provider
 
 _DISCUSSED = DISCREPANCY_EXAMPLE | {
     "kind": "MISSING_AT_PROVIDER",
@@ -154,7 +161,7 @@ class Statements(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(StatementQuery(), location="query")
     @blueprint.response(202, StatementSchema, example=STATEMENT_EXAMPLE)
-    @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, RequestInFlight)
+    @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, NotInTest, RequestInFlight)
     @blueprint.doc(operationId="submitStatement", requestBody=upload.STATEMENT_DOCUMENTED)
     def post(self, asked: dict[str, Any]) -> tuple[Statement, dict[str, str]]:
         """Tell what you have posted on one of your business days (đối soát).
@@ -171,7 +178,7 @@ class Statements(MethodView):
                     session,
                     key,
                     lambda: settlement.receive_statement(
-                        session, current_provider(), Way(asked["way"]), asked["business_day"], sent.kind, raw
+                        session, writing_provider(session), Way(asked["way"]), asked["business_day"], sent.kind, raw
                     ),
                 )
         note(outcome)
@@ -264,7 +271,7 @@ class OurDiscrepancies(MethodView):
         example={"subject": "B-1", "business_day": "2026-11-20", "amount_vnd": 0, "body": "Chưa thấy trong bảng kê"},
     )
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
-    @blueprint.raises(NotFound, RequestInFlight)
+    @blueprint.raises(NotFound, NotInTest, RequestInFlight)
     @blueprint.doc(operationId="reportDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
@@ -276,7 +283,9 @@ class OurDiscrepancies(MethodView):
             outcome = once(
                 session,
                 request_key({**asked, "day": day}),
-                lambda: payments.operations.raise_by_hand(session, current_provider(), _actor(), day=day, **asked),
+                lambda: payments.operations.raise_by_hand(
+                    session, writing_provider(session), _actor(), day=day, **asked
+                ),
             )
             told = payments.operations.get_discussed(session, outcome.resource_id, current_provider())
         note(outcome)

@@ -42,10 +42,10 @@ def _all_failpoints() -> list[str]:
 def test_there_is_a_failpoint_at_each_boundary_of_paying() -> None:
     kinds = {name.partition(":")[0] for name in _all_failpoints()}
 
-    assert kinds == {"submit", "capture", "cancel", "posting", "refund", "webhook", "card", "automatic"}
+    assert kinds == {"submit", "capture", "cancel", "posting", "refund", "webhook", "card", "automatic", "answers"}
 
 
-_APART = ("card:", "automatic:")
+_APART = ("card:", "automatic:", "answers:")
 
 
 @pytest.mark.parametrize("failpoint", [name for name in _all_failpoints() if not name.startswith(_APART)])

@@ -1,0 +1,258 @@
+"""How a company comes to be a provider: it applies, is reviewed, tries its systems, goes live; each move is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy.orm import Session
+
+import auth.operations
+import payments.operations
+from auth.organisation_models import Mode, OrganisationState, StaffRole
+from kit import clock
+from kit.database import new_id
+from kit.errors import NotFound
+from kit.pages import Page, page
+from payments.errors import SecondPersonNeeded
+from payments.models import POSTING_OPEN, PaymentItem
+from services.utilities.errors import ProviderKnown, ProviderNotReady, StageMoveIllegal, TooManyApplications
+from services.utilities.models import Bill, BillState, Provider
+from services.utilities.onboarding_models import (
+    BEFORE_TESTING,
+    STAGE_FROM,
+    ProviderMove,
+    ProviderStage,
+    TrialComparison,
+    TrialPosting,
+    TrialState,
+)
+from services.utilities.operations import trials
+from services.utilities.operations.settings_of import check_settings
+
+MOST_APPLICATIONS = 3
+_SOURCE = "application"
+_Check = Callable[[Session, UUID], bool]
+_declared: dict[str, _Check] = {}
+
+
+@dataclass(frozen=True)
+class Onboarding:
+    """A company, every move it has made, and what it has shown in testing."""
+
+    provider: Provider
+    moves: Sequence[ProviderMove]
+    checklist: Mapping[str, bool]
+
+
+def declare_check(name: str, holds: _Check) -> None:
+    """Let a room above say what else has to hold before a company goes live: (session, provider's id) -> whether."""
+    _declared[name] = holds
+
+
+def apply(session: Session, citizen_id: UUID, told: Mapping[str, Any]) -> UUID:
+    """A citizen applies for a company; returns its id. Nobody sees it but them and the province.
+
+    Raises ProviderKnown, TooManyApplications, CodePatternUnusable and PostingAddressRefused.
+    """
+    check_settings(told)
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"applies {citizen_id}"})
+    mine = (Provider.applied_by == citizen_id, Provider.stage.in_(BEFORE_TESTING))
+    if (session.scalar(select(func.count()).select_from(Provider).where(*mine)) or 0) >= MOST_APPLICATIONS:
+        raise TooManyApplications
+    _check_name(session, told["slug"])
+    made = session.execute(
+        insert_or_skip(Provider)
+        .values(
+            id=new_id(),
+            created_at=clock.now(),
+            stage=ProviderStage.APPLIED,
+            applied_by=citizen_id,
+            group_name=None,
+            source=_SOURCE,
+            **told,
+        )
+        .on_conflict_do_nothing(index_elements=[Provider.slug])
+        .returning(Provider.id)
+    ).scalar_one_or_none()
+    if made is None:
+        raise ProviderKnown
+    _note(session, made, None, ProviderStage.APPLIED, citizen_id, None)
+    return made
+
+
+def list_own(session: Session, citizen_id: UUID) -> list[Onboarding]:
+    """What a citizen has applied for, the newest first; the last hundred."""
+    query = select(Provider).where(Provider.applied_by == citizen_id).order_by(Provider.id.desc()).limit(100)
+    return [get(session, provider.id) for provider in session.scalars(query).all()]
+
+
+def get_own(session: Session, provider_id: UUID, citizen_id: UUID) -> Onboarding:
+    """One company a citizen has applied for. Raises NotFound."""
+    found = get(session, provider_id)
+    if found.provider.applied_by != citizen_id:
+        raise NotFound
+    return found
+
+
+def withdraw(session: Session, provider_id: UUID, citizen_id: UUID) -> None:
+    """Take an application back before anything is tested. Raises NotFound and StageMoveIllegal."""
+    found = get_own(session, provider_id, citizen_id).provider
+    if found.stage not in BEFORE_TESTING:
+        raise StageMoveIllegal(stage=found.stage)
+    _move(session, found, ProviderStage.CLOSED, citizen_id, "withdrawn_by_applicant")
+
+
+def list_all(session: Session, *, stage: str | None, limit: int, cursor: str | None) -> Page:
+    """A page of all companies, or of one stage, the newest first."""
+    query = select(Provider)
+    if stage is not None:
+        query = query.where(Provider.stage == stage)
+    return page(session, query, by=[Provider.id], limit=limit, cursor=cursor, question=("stages", stage))
+
+
+def get(session: Session, provider_id: UUID) -> Onboarding:
+    """A company with its moves, the oldest first, and its checklist. Raises NotFound."""
+    provider = session.scalar(
+        select(Provider).where(Provider.id == provider_id).execution_options(populate_existing=True)
+    )
+    if provider is None:
+        raise NotFound
+    moves = select(ProviderMove).where(ProviderMove.provider_id == provider_id).order_by(ProviderMove.id)
+    return Onboarding(provider, session.scalars(moves.limit(200)).all(), checklist(session, provider_id))
+
+
+def checklist(session: Session, provider_id: UUID) -> Mapping[str, bool]:
+    """What a company has to show before it goes live, and whether it has."""
+    shown = {
+        "bills_imported": exists().where(Bill.provider_id == provider_id),
+        "posting_answered": exists().where(
+            TrialPosting.provider_id == provider_id, TrialPosting.state == TrialState.POSTED
+        ),
+        "statement_compared": exists().where(
+            TrialComparison.provider_id == provider_id,
+            TrialComparison.matched > 0,
+            TrialComparison.ours_open == 0,
+            TrialComparison.theirs_open == 0,
+        ),
+    }
+    row = session.execute(select(*(held.label(name) for name, held in shown.items()))).one()
+    return {name: bool(getattr(row, name)) for name in shown} | {
+        name: holds(session, provider_id) for name, holds in _declared.items()
+    }
+
+
+def move(
+    session: Session, provider_id: UUID, to: ProviderStage, *, actor_id: UUID | None, reason: str | None
+) -> Onboarding:
+    """Move a company to another stage, by somebody else than who applied for it; `actor_id` is None at a terminal.
+
+    Raises NotFound, StageMoveIllegal, SecondPersonNeeded, ProviderNotReady with what is missing, and ProviderKnown
+    when an organisation has taken its slug meanwhile.
+    """
+    found = session.scalar(
+        select(Provider)
+        .where(Provider.id == provider_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound
+    if found.stage not in STAGE_FROM[to]:
+        raise StageMoveIllegal(stage=found.stage)
+    if actor_id is not None and actor_id == found.applied_by:
+        raise SecondPersonNeeded
+    before = found.stage
+    if missing := _missing(session, found, to):
+        raise ProviderNotReady(missing=missing)
+    _move(session, found, to, actor_id, reason)
+    if to is ProviderStage.TESTING:
+        _begin_testing(session, found, actor_id)
+    elif before is ProviderStage.TESTING:
+        _end_testing(session, provider_id, is_live=to is ProviderStage.LIVE)
+    return get(session, provider_id)
+
+
+def _missing(session: Session, found: Provider, to: ProviderStage) -> list[str]:
+    if to is ProviderStage.LIVE and found.stage is ProviderStage.TESTING:
+        return [name for name, holds in checklist(session, found.id).items() if not holds]
+    if to is ProviderStage.CLOSED and found.stage is ProviderStage.SUSPENDED:
+        paying = exists().where(Bill.provider_id == found.id, Bill.state == BillState.PAYING)
+        unposted = exists().where(
+            PaymentItem.payee_id == found.id, PaymentItem.taken, PaymentItem.posting.in_(POSTING_OPEN)
+        )
+        return ["payments_on_their_way"] if session.scalar(select(paying | unposted)) else []
+    return []
+
+
+def _move(session: Session, found: Provider, to: ProviderStage, actor_id: UUID | None, reason: str | None) -> None:
+    """The guarded move: of two at once one finds the stage it was read in."""
+    before = found.stage
+    values: dict[str, Any] = {"stage": to}
+    if to in {ProviderStage.REJECTED, ProviderStage.CLOSED} and before in BEFORE_TESTING:
+        # It has never been anything: its name is free for another application.
+        values["slug"] = f"{found.slug}.{found.id.hex[-12:]}"
+    moved = session.execute(
+        update(Provider).where(Provider.id == found.id, Provider.stage == before).values(**values)
+        .returning(Provider.id)
+    ).one_or_none()  # fmt: skip
+    if moved is None:
+        raise StageMoveIllegal(stage=before)
+    _note(session, found.id, before, to, actor_id, reason)
+
+
+def _note(  # noqa: PLR0917 - a move: of whom, from where to where, by whom and why
+    session: Session,
+    provider_id: UUID,
+    before: ProviderStage | None,
+    to: ProviderStage,
+    actor_id: UUID | None,
+    reason: str | None,
+) -> None:
+    session.execute(
+        insert(ProviderMove).values(
+            id=new_id(),
+            created_at=clock.now(),
+            provider_id=provider_id,
+            from_stage=before.value if before else None,
+            to_stage=to,
+            actor_id=actor_id,
+            reason=reason,
+        )
+    )
+
+
+def _begin_testing(session: Session, found: Provider, actor_id: UUID | None) -> None:
+    """The company gets an organisation whose systems get test keys, and whoever applied looks after it."""
+    _check_name(session, found.slug)
+    organisation_id = auth.operations.register_provider(
+        session, found.id, slug=found.slug, name_vi=found.name_vi, name_en=found.name_en, mode=Mode.TEST
+    )
+    payments.operations.begin_terms(session, found.id, cut_off=found.cut_off, source=_SOURCE)
+    if found.applied_by is not None:
+        roles = [StaffRole.OPERATOR, StaffRole.CLERK]
+        auth.operations.add_member(session, organisation_id, found.applied_by, roles, actor_id=actor_id)
+
+
+def _end_testing(session: Session, provider_id: UUID, *, is_live: bool) -> None:
+    """Test data and test keys are over; a company that is not taken in is shut out."""
+    trials.wipe(session, provider_id)
+    organisation_id = auth.operations.find_organisation_of(session, provider_id)
+    if organisation_id is None:
+        return
+    auth.operations.end_testing(session, organisation_id)
+    if not is_live:
+        organisation = auth.operations.get_organisation(session, organisation_id)
+        auth.operations.set_state(session, organisation, OrganisationState.SUSPENDED)
+
+
+def _check_name(session: Session, slug: str) -> None:
+    try:
+        auth.operations.get_organisation_by_slug(session, slug)
+    except NotFound:
+        return
+    raise ProviderKnown
