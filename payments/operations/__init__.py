@@ -60,7 +60,6 @@ from payments.operations.money import (
     open_payment,
     take_over,
 )
-from payments.operations.owed import payable, remit
 from payments.operations.posting import (
     Settled,
     begin_posting,
@@ -230,7 +229,6 @@ __all__ = [
     "open_discrepancy",
     "open_payment",
     "park_postings",
-    "payable",
     "propose",
     "prove",
     "publish",
@@ -244,7 +242,6 @@ __all__ = [
     "refund_by_rule",
     "refund_late",
     "refuse_refund",
-    "remit",
     "remove_card",
     "revive_item",
     "ripen",

@@ -47,7 +47,6 @@ from services.utilities.operations.bills import (
     start_payment,
     tell_when_settled,
 )
-from services.utilities.operations.comparing import compare_postings, list_slugs, subject_of
 from services.utilities.operations.directory import (
     find_rules,
     get_provider,
@@ -89,7 +88,6 @@ __all__ = [
     "Work",
     "begin",
     "close_bill",
-    "compare_postings",
     "drop_bills",
     "end_automatic",
     "find_part",
@@ -114,7 +112,6 @@ __all__ = [
     "list_planned",
     "list_provider_payments",
     "list_providers",
-    "list_slugs",
     "list_work",
     "plan",
     "put_bill",
@@ -131,7 +128,6 @@ __all__ = [
     "start_local",
     "start_payment",
     "start_planned",
-    "subject_of",
     "tell_when_settled",
     "try_lookup",
     "unlink_account",
