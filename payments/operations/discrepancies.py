@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,8 @@ _PLACES: Mapping[str, str | None] = {
     # No money of ours has moved: every movement in a payout is booked by itself, of a file that was refused nothing was
     # taken in, and what a provider wrote down twice or without us is for it to take back. Two people have seen why.
     "PAYOUT_SUM": None,
+    # What came in another currency is no đồng: our balance of đồng has not moved.
+    "CURRENCY": None,
     "FILE_REJECTED": None,
     "UNKNOWN_AT_PROVIDER": None,
     "DUPLICATE_POSTING": None,
@@ -58,8 +60,13 @@ def open_discrepancy(
     way: Way | None = None,
     day: date | None = None,
     payee_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> UUID:
-    """Write a difference down, once; returns its id. One that had closed by itself is open again."""
+    """Write a difference down, once; returns its id. One that had closed by itself is open again.
+
+    One that is open still and of another sum by now has the new sum.
+    """
+    same = {"amount_vnd": amount_vnd, "details": details if details is None else dict(details)}
     new = session.execute(
         insert_or_skip(Discrepancy)
         .values(
@@ -67,17 +74,25 @@ def open_discrepancy(
             created_at=clock.now(),
             kind=kind,
             subject=subject,
-            amount_vnd=amount_vnd,
             state=DiscrepancyState.OPEN,
             way=way,
             payee_id=payee_id,
             business_day=day,
             due_on=clock.today() + ANSWERED_WITHIN,
+            **same,
         )
         .on_conflict_do_update(
             index_elements=[Discrepancy.kind, Discrepancy.subject],
-            set_={"state": DiscrepancyState.OPEN, "closed_at": None, "amount_vnd": amount_vnd},
-            where=Discrepancy.state == DiscrepancyState.AUTO_CLOSED,
+            set_={"state": DiscrepancyState.OPEN, "closed_at": None, **same},
+            where=or_(
+                Discrepancy.state == DiscrepancyState.AUTO_CLOSED,
+                and_(
+                    Discrepancy.state == DiscrepancyState.OPEN,
+                    Discrepancy.amount_vnd != amount_vnd,
+                    # What a comparison of two sides has found is told by that comparison.
+                    or_(Discrepancy.details.is_(None), ~Discrepancy.details.has_key("key")),
+                ),
+            ),
         )
         .returning(Discrepancy.id)
     ).scalar_one_or_none()

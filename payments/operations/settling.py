@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,7 @@ from payments.models import (
     PayoutState,
     Refund,
     Settlement,
+    Way,
 )
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
 from payments.operations.timeline import remember
@@ -33,6 +35,7 @@ from payments.operations.timeline import remember
 READ_AGAIN = timedelta(days=3)
 _EXPLAINED_WITHIN = timedelta(minutes=15)
 _BATCH = 1_000
+_IN = " in "  # between the type and the currency of what is not in đồng
 _CHARGES = frozenset({"charge", "payment"})
 _REFUNDS = frozenset({"refund", "payment_refund"})
 _REFUND_FAILURES = frozenset({"refund_failure", "payment_failure_refund"})
@@ -46,32 +49,58 @@ def read_since(session: Session) -> datetime:
 
 
 def take_in(session: Session, movements: Iterable[Movement]) -> int:
-    """Write down movements of the gateway's balance; returns how many were news. `explain` says what they are."""
+    """Write down movements of the gateway's balance; returns how many were news. `explain` says what they are.
+
+    One that is told again with another sum or fee is kept as it is told now: `match_gateway` says how it differs from
+    what was booked.
+    """
     news = 0
     for movement in sorted(movements, key=lambda found: (found.made_at, found.id)):
+        is_ours = movement.currency == "vnd"
+        # What is not in đồng is no sum of ours: its type says so, and a person has to look.
+        # The balance moves by the net; whatever else is said of it, the fee is the rest.
+        sums = {
+            "amount_vnd": movement.amount_vnd if is_ours else 0,
+            "fee_vnd": movement.amount_vnd - movement.net_vnd if is_ours else 0,
+            "net_vnd": movement.net_vnd if is_ours else 0,
+        }
+        told_anew = or_(*(getattr(BalanceTransaction, name) != value for name, value in sums.items()))
         is_new = session.execute(
             insert_or_skip(BalanceTransaction)
             .values(
                 id=movement.id,
-                # What is not in đồng is no sum of ours: its type says so, and a person has to look.
-                type=movement.type if movement.currency == "vnd" else f"{movement.type} in {movement.currency}",
+                type=movement.type if is_ours else f"{movement.type}{_IN}{movement.currency}",
                 category=movement.category,
                 source=movement.source,
-                amount_vnd=movement.amount_vnd,
-                fee_vnd=movement.fee_vnd,
-                net_vnd=movement.net_vnd,
                 made_at=movement.made_at,
                 available_at=movement.available_at,
                 # Only what came in as pending ripens; the rest moves what is available at once.
-                ripened=movement.type not in _CHARGES,
+                ripened=movement.type not in _CHARGES or not is_ours,
                 explained=False,
                 read_at=clock.now(),
+                **sums,
             )
-            .on_conflict_do_nothing()
-            .returning(BalanceTransaction.id)
+            .on_conflict_do_update(index_elements=[BalanceTransaction.id], set_=sums, where=told_anew)
+            .returning(literal_column("xmax = 0"))
         ).scalar_one_or_none()
-        news += is_new is not None
+        news += bool(is_new)
+        if is_new and not is_ours:
+            told = {"currency": movement.currency, "amount": movement.amount_vnd, "net": movement.net_vnd}
+            _open(session, "CURRENCY", 0, movement, details=told)
+        elif movement.fee_vnd != movement.amount_vnd - movement.net_vnd:
+            _open(session, "FEE_MISMATCH", 0, movement, details={"fee": movement.fee_vnd, "net": movement.net_vnd})
     return news
+
+
+def _open(
+    session: Session,
+    kind: str,
+    amount_vnd: int,
+    movement: Movement | BalanceTransaction,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    told: dict[str, Any] = {"way": Way.GATEWAY, "day": movement.made_at.astimezone(UTC).date(), "details": details}
+    open_discrepancy(session, kind, amount_vnd, subject=movement.id, **told)
 
 
 def explain(session: Session) -> int:
@@ -80,22 +109,27 @@ def explain(session: Session) -> int:
     Our own commit may come after the gateway's, so a movement is tried again until it is explained. After a quarter of
     an hour it is a discrepancy as well: an unknown type is not a line in a log.
     """
-    left = 0
+    left, last = 0, ""
     # What two people have explained is booked, and must not be explained a second time.
     settled = select(Discrepancy.id).where(
         Discrepancy.subject == BalanceTransaction.id, Discrepancy.state == DiscrepancyState.RESOLVED
     )
     found = select(BalanceTransaction).where(~BalanceTransaction.explained, ~settled.exists())
-    for movement in session.scalars(found.order_by(BalanceTransaction.made_at).limit(_BATCH).with_for_update()):
-        trouble = _trouble_with(session, movement)
-        if trouble is None:
-            movement.explained = True
-            close_discrepancies(session, movement.id)
-        else:
-            left += 1
-            if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
-                open_discrepancy(session, *trouble, subject=movement.id)
-    session.flush()
+    # What stays unexplained must not stand in the way of what comes after it.
+    while batch := session.scalars(
+        found.where(BalanceTransaction.id > last).order_by(BalanceTransaction.id).limit(_BATCH).with_for_update()
+    ).all():
+        last = batch[-1].id
+        for movement in batch:
+            trouble = _trouble_with(session, movement)
+            if trouble is None:
+                movement.explained = True
+                close_discrepancies(session, movement.id)
+            else:
+                left += 1
+                if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
+                    _open(session, *trouble, movement)
+        session.flush()
     return left
 
 
@@ -162,6 +196,8 @@ _Trouble = tuple[str, int] | None
 def _trouble_with(session: Session, movement: BalanceTransaction) -> _Trouble:
     """Book what a movement costs or moves; class and sum of the difference when nothing of ours stands behind it."""
     kind, source, net = movement.type, movement.source or "", movement.net_vnd
+    if _IN in kind:
+        return "CURRENCY", 0
     if kind in _CHARGES:
         return _trouble_with_charge(session, movement, source)
     if kind in _REFUNDS | _REFUND_FAILURES:
