@@ -301,6 +301,16 @@ POLICY: dict[str, Rule] = {
     "addDiscrepancyNote": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     "proposeAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
     "approveAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
+    # the bank's files, and what came of them; no line of a file is shown, so no purpose is asked for
+    "submitBankStatement": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
+    "putBankForm": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
+    "listBankStatements": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "getBankStatement": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "listBankForms": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "listAllMatchRuns": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "getMatchRun": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "listAllRemittances": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
+    "getAnyRemittance": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
     # webhooks
     "createWebhookEndpoint": WEBHOOKS,
     "listWebhookEndpoints": WEBHOOKS,

@@ -30,6 +30,8 @@ _PLACES: Mapping[str, str | None] = {
     "BANK_SHORT": ledger.IN_TRANSIT,
     "BANK_OVER": ledger.IN_TRANSIT,
     "MISSING_AT_GATEWAY": ledger.GATEWAY_PENDING,
+    # What a file says has moved, and no line of it tells.
+    "ROW_REJECTED": ledger.BANK,
     # The bank has taken a line back that was somebody's.
     "ROW_WITHDRAWN": ledger.BANK,
     # No money of ours has moved: every movement in a payout is booked by itself, of a file that was refused nothing was

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal_column, or_, select, update
+from sqlalchemy import Boolean, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -65,7 +65,7 @@ def take_in(session: Session, movements: Iterable[Movement]) -> int:
             "net_vnd": movement.net_vnd if is_ours else 0,
         }
         told_anew = or_(*(getattr(BalanceTransaction, name) != value for name, value in sums.items()))
-        is_new = session.execute(
+        is_new: bool | None = session.execute(
             insert_or_skip(BalanceTransaction)
             .values(
                 id=movement.id,
@@ -81,7 +81,7 @@ def take_in(session: Session, movements: Iterable[Movement]) -> int:
                 **sums,
             )
             .on_conflict_do_update(index_elements=[BalanceTransaction.id], set_=sums, where=told_anew)
-            .returning(literal_column("xmax = 0"))
+            .returning(literal_column("xmax = 0", Boolean))
         ).scalar_one_or_none()
         news += bool(is_new)
         if is_new and not is_ours:

@@ -26,13 +26,12 @@ from payments.schemas import (
     DiscussedSchema,
     NewNoteSchema,
 )
+from payments.schemas.settling import REMITTANCE_EXAMPLE, RUN_EXAMPLE, RemittanceSchema
 from services.utilities import remittance, upload
 from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
 from services.utilities.operations import settlement
 from services.utilities.settlement_schemas import (
     LAYOUT_EXAMPLE,
-    REMITTANCE_EXAMPLE,
-    RUN_EXAMPLE,
     STATEMENT_EXAMPLE,
     FileQuery,
     LayoutQuery,
@@ -40,7 +39,6 @@ from services.utilities.settlement_schemas import (
     MatchRunPageSchema,
     RaisedSchema,
     RemittancePageSchema,
-    RemittanceSchema,
     StatementQuery,
     StatementSchema,
 )
@@ -123,8 +121,11 @@ class RemittanceFile(MethodView):
         kind = asked["format"]
         with transaction() as session:
             found = payments.operations.get_remittance(session, remittance_id, current_provider())
-            content = b"".join(settlement.write_file(session, found, kind))
-        answer = Response(content, content_type=remittance.MEDIA[kind])
+            written = upload.keep(settlement.write_file(session, found, kind))
+        # From disk, in pieces: neither a large day nor a slow line holds memory or a connection to the database.
+        answer = Response(written.pieces, content_type=remittance.MEDIA[kind])
+        answer.content_length = written.size
+        answer.call_on_close(written.close)
         answer.headers["Signature"] = (found.files or {})[kind]["signature"]
         answer.headers["Signature-Key-Id"] = proof.key_id(proof.public_key())
         answer.headers["Content-Disposition"] = f'attachment; filename="{found.reference}.{kind}"'
