@@ -32,7 +32,7 @@ from payments.models import (
 )
 from payments.operations.discrepancies import OPEN_STATES, close_discrepancies, open_discrepancy
 from payments.operations.remitting import match_debit
-from payments.operations.settling import payments_of, settle
+from payments.operations.settling import settle
 
 # A payout that the gateway calls paid is at the bank within so many days, weekends among them.
 ARRIVES_WITHIN = timedelta(days=4)
@@ -338,8 +338,7 @@ def _pay_in(session: Session, line_id: UUID, line: Line | BankLine, payout: Payo
         kind = "BANK_OVER" if difference > 0 else "BANK_SHORT"
         open_discrepancy(session, kind, difference, subject=in_bank(payout.id), way=Way.BANK, day=line.booked_on)
         return
-    for payment_id in payments_of(session, payout.id):
-        settle(session, payment_id, Settlement.BANK_MATCHED, Settlement.BANK_MATCHED)
+    settle(session, payout.id, Settlement.BANK_MATCHED, Settlement.BANK_MATCHED)
 
 
 def find_missing_in_bank(session: Session) -> int:

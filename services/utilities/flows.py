@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState, Way
 from services.utilities import bill_file, operations, providers
-from services.utilities.errors import BillBeingPaid
+from services.utilities.errors import BillBeingPaid, StatementUnreadable
 from services.utilities.events import ImportRequested, StatementReceived
 from services.utilities.models import ImportState
 from services.utilities.operations import BILL_CHANGED, BILL_PAID_ELSEWHERE, BILL_WITHDRAWN, Batch, Work, settlement
@@ -212,6 +213,17 @@ def close_books() -> None:
                     logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
         with transaction() as session:
             payments.operations.finalise_due(session, payee_id)
+
+
+@contextmanager
+def rejections_noted(provider_id: UUID, way: Way, day: date) -> Iterator[None]:
+    """A file of a provider that is refused inside is written down as a difference, so that both sides see it."""
+    try:
+        yield
+    except StatementUnreadable as refusal:
+        with transaction() as session:
+            settlement.note_rejected(session, provider_id, way, day, refusal.members["reason"])
+        raise
 
 
 def compare_statement(event: StatementReceived) -> None:

@@ -105,9 +105,29 @@ def receive_statement(  # noqa: PLR0917 - a file, whose it is and what it tells 
     return keep_statement(session, provider_id, way, day, told)
 
 
+def note_rejected(session: Session, provider_id: UUID, way: Way, day: date, reason: str) -> None:
+    """A file of a provider was refused as a whole: a difference of its day, until a file can be read."""
+    payments.operations.open_discrepancy(
+        session,
+        "FILE_REJECTED",
+        0,
+        subject=file_of(provider_id, way, day),
+        way=way,
+        day=day,
+        payee_id=provider_id,
+        details={"reason": reason},
+    )
+
+
+def file_of(provider_id: UUID, way: Way, day: date) -> str:
+    """What a difference about a provider's file of a day is called."""
+    return f"{provider_id} {way} {day} file"
+
+
 def keep_statement(session: Session, provider_id: UUID, way: Way, day: date, told: ToldRows) -> UUID:
     """Store the lines of a statement, and have them compared; returns the statement's id."""
     statement_id = payments.operations.take_in_rows(session, provider_id, way, day, told)
+    payments.operations.close_discrepancies(session, file_of(provider_id, way, day))
     events.emit(session, StatementReceived(statement_id, provider_id))
     return statement_id
 

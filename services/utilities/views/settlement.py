@@ -27,7 +27,7 @@ from payments.schemas import (
     NewNoteSchema,
 )
 from payments.schemas.settling import REMITTANCE_EXAMPLE, RUN_EXAMPLE, RemittanceSchema
-from services.utilities import remittance, upload
+from services.utilities import flows, remittance, upload
 from services.utilities.errors import DayNotOver, FileEmpty, FileTooLarge, LayoutUnusable, StatementUnreadable
 from services.utilities.operations import settlement
 from services.utilities.settlement_schemas import (
@@ -151,14 +151,9 @@ class Statements(MethodView):
         with upload.spool(request.mimetype, request.content_length, request.stream, upload.STATEMENTS) as sent:
             key = request_key({**asked, "format": sent.kind, "digest": sent.digest})
             raw = b"".join(sent.pieces())
-            with transaction() as session:
-                outcome = once(
-                    session,
-                    key,
-                    lambda: settlement.receive_statement(
-                        session, current_provider(), Way(asked["way"]), asked["business_day"], sent.kind, raw
-                    ),
-                )
+            of = (current_provider(), Way(asked["way"]), asked["business_day"])
+            with flows.rejections_noted(*of), transaction() as session:
+                outcome = once(session, key, lambda: settlement.receive_statement(session, *of, sent.kind, raw))
         note(outcome)
         with transaction() as session:
             told = payments.operations.get_statement(session, outcome.resource_id, current_provider())
