@@ -135,8 +135,8 @@ def propose(
     """
     if account is not None and account not in ledger.ACCOUNTS:
         raise ValueError(f"there is no account {account}")
-    found = session.get(Discrepancy, discrepancy_id)
-    if found is not None and account is None and _place(found) is not None and found.payee_id is None:
+    found = session.get(Discrepancy, discrepancy_id) if account is None else None
+    if found is not None and _place(found) is not None and found.payee_id is None:
         raise DiscrepancyNotOpen
     values = {"proposed_by": person_id, "account": account, "explanation": explanation, "evidence_hash": evidence_hash}
     return _move(session, discrepancy_id, OPEN_STATES, state=DiscrepancyState.PROPOSED, **values)

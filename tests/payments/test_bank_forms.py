@@ -84,14 +84,26 @@ def test_a_cell_is_read_exactly_or_its_line_is_refused_and_the_others_are_kept()
         "-7": "both_sides", "5,extra": None,
     }  # fmt: skip
     lines = [f"{n},20/11/2026,R{n},,{cell},x" for n, cell in enumerate(cells)]
-    lines += ["98,31/02/2026,R98,,5,x", "99,20/11/2026,,,5,x", "97,20/11/2026,=R,,5,x", "96,20/11/2026,5092.1,,5,x"]
+    lines += [
+        "98,31/02/2026,R98,,5,x",
+        "95,46346,R95,,5,x",
+        "99,20/11/2026,,,5,x",
+        "97,20/11/2026,=R,,5,x",
+        "96,20/11/2026,5092.1,,5,x",
+    ]
     raw = VCB.replace("Tổng số", "\n".join([*lines, "Tổng số"]))
 
     statement = read("vietcombank", raw.encode())
 
     codes = [error.code for error in statement.errors]
-    assert codes == [code for code in cells.values() if code] + ["date", "reference", "reference", "reference_twice"]
-    assert [error.line for error in statement.errors] == [*range(8, 18), *range(19, 23)]
+    assert codes == [code for code in cells.values() if code] + [
+        "date",
+        "date",
+        "reference",
+        "reference",
+        "reference_twice",
+    ]
+    assert [error.line for error in statement.errors] == [*range(8, 18), *range(19, 24)]
     assert told(statement)[:3] == [("5092.1", 500_000), ("5092.2", -120_000), ("5092.3", 7)]
     assert statement.missing_vnd == -5
 
