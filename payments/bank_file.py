@@ -22,6 +22,7 @@ _REVISION = re.compile(r"[1-9][0-9]?")
 LARGEST_BYTES = 10_000_000
 LONGEST = 500
 MOST_LINES = 20_000
+LARGEST_VND = 10**14  # so that the sum of every line of a file is a number the database has
 _LOOKED_AT = 60  # rows among which a heading is looked for
 _FORMULA = ("=", "+", "@", "\t")
 # Between the reference of an entry and the number of its part, where a message tells the parts.
@@ -245,7 +246,10 @@ def _money(told: str, name: str, layout: BankLayout) -> int:
     grouped = rf"[+-]?[0-9]{{1,3}}(?:{re.escape(layout.thousands)}[0-9]{{3}}){{1,4}}" if layout.thousands else "(?!)"
     if not re.fullmatch(rf"[+-]?[0-9]{{1,15}}|{grouped}", cleaned):
         raise _Refused("amount", name)
-    return int(cleaned.replace(layout.thousands, "") if layout.thousands else cleaned)
+    amount = int(cleaned.replace(layout.thousands, "") if layout.thousands else cleaned)
+    if abs(amount) > LARGEST_VND:
+        raise _Refused("amount", name)
+    return amount
 
 
 def _labelled(rows: Iterable[Sequence[str]], label: str) -> str | None:
@@ -326,7 +330,7 @@ def _line(number: int, row: list[str]) -> Line | LineError:
         moved = read_amount(amount)
     except ValueError:
         moved = 0
-    if not moved:
+    if not 1 <= abs(moved) <= LARGEST_VND:
         return LineError(number, "amount", "amount_vnd")
     if not 1 <= len(reference) <= LONGEST:
         return LineError(number, "reference", "reference")

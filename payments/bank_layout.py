@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -172,7 +173,7 @@ def _dates(told: object) -> tuple[str, ...]:
     for each in formats:
         try:
             same = datetime.strptime(_SAMPLE.strftime(each), each).date() == _SAMPLE.date()  # noqa: DTZ007
-        except ValueError:
+        except (ValueError, re.error):  # the same directive twice is an error of the pattern made of it
             same = False
         if not same:
             raise ValueError(f"dates: {each} does not tell a day")
