@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from payments.bank_file import PART, Line, Statement
+from payments.bank_file import LARGEST_VND, PART, Line, Statement
 from payments.errors import StatementRefused
 
 _LARGEST_BYTES = 64_000_000
@@ -119,7 +119,7 @@ def _amount(element: Element | None, number: int) -> int:
     told = None if element is None else _AMOUNT.fullmatch((element.text or "").strip())
     if element is None or told is None or element.get("Ccy", "VND") != "VND":
         raise StatementRefused(reason="amount", line=number)
-    if not int(told[1]):
+    if not 1 <= int(told[1]) <= LARGEST_VND:
         raise StatementRefused(reason="amount", line=number)
     return int(told[1])
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from pathlib import Path
 
 import click
 
 from kit.database import transaction
 from payments import flows, operations, proof
-from payments.bank_file import read_statement
-from payments.bank_message import is_message, read_message
-from payments.errors import StatementRefused
+from payments.errors import BankFormUnknown, BankFormUnusable, StatementRefused
 
 
 @click.group("payments")
@@ -65,16 +63,38 @@ def public_key() -> None:
 
 @commands.command("import-bank")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_bank(file: Path) -> None:
+@click.option("--form", help="The code of the bank's form, for its own CSV; see define-banks.")
+def import_bank(file: Path, form: str | None) -> None:
     """Take in a statement of the bank (camt.053, camt.054 or CSV) and match it. Repeating it changes nothing."""
     raw = file.read_bytes()
     try:
-        statement = read_message(raw) if is_message(raw) else read_statement(raw)
+        statement = flows.read_bank_file(raw, form)
+    except BankFormUnknown as unknown:
+        raise click.BadParameter(f"there is no form {form}", param_hint="--form") from unknown
     except StatementRefused as refusal:
-        with transaction() as session:
-            operations.open_discrepancy(session, "FILE_REJECTED", 0, subject=hashlib.sha256(raw).hexdigest())
         where = f", line {refusal.members['line']}" if "line" in refusal.members else ""
         raise click.ClickException(f"{file.name} was refused: {refusal.members['reason']}{where}") from refusal
     with transaction() as session:
-        taken = operations.take_in_statement(session, statement)
-    click.echo(f"{file.name}: {len(statement.lines)} lines" if taken else f"{file.name}: known")
+        statement_id = operations.take_in_statement(session, statement)
+        told = None if statement_id is None else operations.get_bank_statement(session, statement_id)
+    if told is None:
+        click.echo(f"{file.name}: known")
+        return
+    for error in told.errors:
+        click.echo(f"  line {error['line']}: {error['code']} ({error['field']})", err=True)
+    refused = f", {told.refused} refused" if told.refused else ""
+    click.echo(f"{file.name}: {told.read} lines{refused}")
+
+
+@commands.command("define-banks")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def define_banks(file: Path) -> None:
+    """Add or change the forms of banks' statements from a JSON object of code -> form (see sample/banks.json)."""
+    forms = json.loads(file.read_text("utf-8"))
+    with transaction() as session:
+        for code, body in forms.items():
+            try:
+                operations.put_form(session, code, body, person_id=None)
+            except BankFormUnusable as refusal:
+                raise click.ClickException(f"{code}: {refusal.members['reason']}") from refusal
+    click.echo(f"{len(forms)} forms")

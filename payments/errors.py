@@ -100,6 +100,20 @@ class DiscrepancyNotOpen(DomainError):
     vi = "Chênh lệch này không ở trạng thái phù hợp. Vui lòng đọc lại."
 
 
+class BankFormUnusable(DomainError):
+    """No file of a bank can be read by this form. `reason` says which part of it is wrong."""
+
+    status = 422
+    vi = "Không đọc được sao kê ngân hàng theo mẫu này. reason cho biết phần nào sai."
+
+
+class BankFormUnknown(DomainError):
+    """There is no form of this name. Add it first, or send the file as camt.053, camt.054 or our own CSV."""
+
+    status = 422
+    vi = "Không có mẫu sao kê tên này. Hãy thêm mẫu trước, hoặc gửi camt.053, camt.054 hay CSV theo mẫu chung."
+
+
 class StatementRefused(DomainError):
     """The bank's file cannot be taken in. `reason` says why; nothing of it was kept."""
 

@@ -16,7 +16,7 @@ ours AS MATERIALIZED (
   SELECT side.*, row_number() OVER (PARTITION BY key COLLATE "C", amount_vnd ORDER BY day, ref) AS nth
   FROM ({ours}) side),
 theirs AS MATERIALIZED (
-  SELECT side.*, row_number() OVER (PARTITION BY key COLLATE "C", amount_vnd ORDER BY day, line) AS nth
+  SELECT side.*, row_number() OVER (PARTITION BY key COLLATE "C", amount_vnd ORDER BY day, line, ref) AS nth
   FROM ({theirs}) side),
 exact AS MATERIALIZED (
   SELECT coalesce(o.nth, t.nth) AS pair, o.key AS ours_key, o.amount_vnd AS ours_vnd, o.day AS ours_day,
@@ -34,7 +34,7 @@ left_ours AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY ours_key ORDER BY ours_day, ours_ref) AS nth
   FROM exact WHERE theirs_key IS NULL),
 left_theirs AS MATERIALIZED (
-  SELECT *, row_number() OVER (PARTITION BY theirs_key ORDER BY theirs_day, line) AS nth
+  SELECT *, row_number() OVER (PARTITION BY theirs_key ORDER BY theirs_day, line, theirs_ref) AS nth
   FROM exact WHERE ours_key IS NULL),
 paired AS (
   SELECT o.ours_key, o.ours_vnd, o.ours_day, o.ours_ref, o.missing, o.ours_hint,

@@ -10,7 +10,6 @@ from server.onboarding_policy import ONBOARDING
 from server.rules import (
     ALERTS,
     CITIZEN,
-    FINANCE,
     FRONT_DESK,
     NEWCOMER,
     OPERATORS,
@@ -28,6 +27,7 @@ from server.rules import (
     provider,
     staff,
 )
+from server.settlement_policy import SETTLEMENT
 
 POLICY: dict[str, Rule] = {
     # auth
@@ -124,25 +124,6 @@ POLICY: dict[str, Rule] = {
     "importBills": provider("bills:write"),
     "getImport": provider("bills:write"),
     "listProviderPayments": provider("payments:read"),
-    "listRemittances": provider("payments:read"),
-    "getRemittance": provider("payments:read"),
-    "getRemittanceFile": provider("payments:read"),
-    "submitStatement": provider("settlement:write"),
-    "getStatement": provider("payments:read"),
-    "getStatementLayout": provider("payments:read"),
-    "putStatementLayout": provider("settlement:write"),
-    "listMatchRuns": provider("payments:read"),
-    "listOurDiscrepancies": provider("payments:read"),
-    "getOurDiscrepancy": provider("payments:read"),
-    "reportDiscrepancy": provider("settlement:write"),
-    "answerDiscrepancy": provider("settlement:write"),
-    "getTurnoverReport": FINANCE,
-    "getAccountReport": FINANCE,
-    "getAgeingReport": FINANCE,
-    "getApprovalReport": FINANCE,
-    "getOurTurnoverReport": provider("settlement:read"),
-    "getOurAgeingReport": provider("settlement:read"),
-    "getOurApprovalReport": provider("settlement:read"),
     # education
     "searchSchools": PUBLIC,
     "listSchoolSuggestions": PUBLIC,
@@ -306,14 +287,6 @@ POLICY: dict[str, Rule] = {
     "getRefund": staff(OrganisationKind.PROVIDER, StaffRole.CLERK, StaffRole.APPROVER),
     "approveRefund": staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, max_age=FRESH),
     "declineRefund": staff(OrganisationKind.PROVIDER, StaffRole.APPROVER, StaffRole.CLERK),
-    "listDiscrepancies": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
-    "getDiscrepancy": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
-    "addDiscrepancyNote": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
-    "proposeAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, max_age=FRESH),
-    "addDiscrepancy": staff(OrganisationKind.PROVINCE, StaffRole.CLERK),
-    "startInvestigation": staff(OrganisationKind.PROVINCE, StaffRole.CLERK, StaffRole.APPROVER),
-    "declineAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, StaffRole.CLERK),
-    "approveAdjustment": staff(OrganisationKind.PROVINCE, StaffRole.APPROVER, max_age=FRESH),
     # webhooks
     "createWebhookEndpoint": WEBHOOKS,
     "listWebhookEndpoints": WEBHOOKS,
@@ -390,4 +363,5 @@ POLICY: dict[str, Rule] = {
     "narrowMandate": CITIZEN,
     "revokeMandate": CITIZEN,
     **ONBOARDING,
+    **SETTLEMENT,
 }

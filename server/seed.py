@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 import auth.operations
 import auth.operations.apps
 import divisions.operations
+import payments.operations
 import services.health.flows
 import services.health.operations as health
 import services.utilities.flows
@@ -52,6 +53,7 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
         utilities.save_providers(session, given)
         tariffs = utilities.save_tariffs(session, json.loads((folder / "tariffs.json").read_text(encoding="utf-8")))
     say(f"utilities: {len(given)} providers, {tariffs} tariffs")
+    say(f"payments: {_load_banks(folder)} forms of banks' statements")
     say(f"education: {_load_schools(folder)}")
     bills = sum(_load_bills(folder / f"bills_{entry['slug']}.csv", entry["slug"]) for entry in given)
     say(f"utilities: {bills} bills")
@@ -62,6 +64,16 @@ def load(folder: Path, *, in_sandbox: bool, say: Callable[[str], None]) -> None:
             _add_client(entry["slug"])
         with transaction() as session:
             auth.operations.apps.put_up_app(session, SANDBOX_APP, uuid5(_NAMESPACE, "app owner"), _APP)
+
+
+def _load_banks(folder: Path) -> int:
+    """What an operator has changed since stays as it is."""
+    given = json.loads((folder / "banks.json").read_text(encoding="utf-8"))
+    with transaction() as session:
+        known = {form.code for form in payments.operations.list_forms(session)}
+        for code in given.keys() - known:
+            payments.operations.put_form(session, code, given[code], person_id=None)
+    return len(given)
 
 
 def _load_schools(folder: Path) -> str:

@@ -40,8 +40,8 @@ NEED_A_KEY = {
     "confirmFhirAppointment",
 }  # fmt: skip
 # A provider's own books are what holds: it tells a bill whole, by its number, and has nothing of ours to read before;
-# and it alone knows which headings its files have.
-TOLD_WHOLE = {"putProviderBill", "putStatementLayout"}
+# and it alone knows which headings its files have. The form of a bank's files is told whole, too, by its code.
+TOLD_WHOLE = {"putProviderBill", "putStatementLayout", "putBankForm"}
 
 
 @dataclass(frozen=True)

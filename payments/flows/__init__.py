@@ -1,5 +1,6 @@
 """Conversations with the gateway, and the periodic work around the books."""
 
+from payments.flows.banking import read_bank_file
 from payments.flows.cards import add_card, forget_card, sweep_cards
 from payments.flows.money import (
     cancel,
@@ -35,6 +36,7 @@ __all__ = [
     "give_back",
     "handle_gateway_event",
     "match_movements",
+    "read_bank_file",
     "read_movements",
     "release_hold",
     "remind_of_differences",

@@ -24,7 +24,7 @@ from payments.models.payment import GatewayEvent, Payment, PaymentEvent, Payment
 from payments.models.reconciling import DiscrepancyNote, MatchRun, Statement, StatementRow, Way
 from payments.models.remitting import PayeeTerms, Remittance, RemittanceLine, RemittanceState
 from payments.models.returns import Dispute, Origin, Refund
-from payments.models.settling import Alarm, BalanceTransaction, BankLine, BankStatement, Discrepancy, Payout
+from payments.models.settling import Alarm, BalanceTransaction, BankForm, BankLine, BankStatement, Discrepancy, Payout
 
 __all__ = [
     "DISPUTE_FROM",
@@ -37,6 +37,7 @@ __all__ = [
     "SETTLED_FROM",
     "Alarm",
     "BalanceTransaction",
+    "BankForm",
     "BankLine",
     "BankStatement",
     "CardState",

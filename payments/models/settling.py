@@ -62,22 +62,47 @@ class BankStatement(Record):
     __tablename__ = "bank_statement"
     __table_args__ = (
         CheckConstraint("opening_vnd + moved_vnd = closing_vnd", name="control_total"),
+        CheckConstraint("accepted + refused = read AND known <= accepted", name="no_line_is_lost"),
         UniqueConstraint("name", "revision"),
     )
 
     file_hash: Mapped[str] = mapped_column(unique=True)
+    layout: Mapped[str | None]  # by which it was read; none for our own form and for messages
     name: Mapped[str | None]  # the bank's own, where it corrects its statements
     revision: Mapped[int] = mapped_column(default=1)
     opening_vnd: Mapped[int]
     moved_vnd: Mapped[int]
     closing_vnd: Mapped[int]
+    # What became of its lines: those that had come before are of the accepted.
+    read: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    accepted: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    known: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    refused: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    errors: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("match_run.id"))
+
+
+class BankForm(Base):
+    """How one bank writes its statements, by the code that operators name it by; see payments/bank_layout.py."""
+
+    __tablename__ = "bank_form"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[dict[str, Any]]
+    version: Mapped[int] = mapped_column(default=1)
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[UUID | None]
 
 
 class BankLine(Record):
     """One movement of our bank account. `reference` is the bank's own number of it: the same one comes in once."""
 
     __tablename__ = "bank_line"
-    __table_args__ = (UniqueConstraint("reference"), CheckConstraint("amount_vnd <> 0", name="amount"))
+    __table_args__ = (
+        UniqueConstraint("reference"),
+        CheckConstraint("amount_vnd <> 0", name="amount"),
+        Index("ix_bank_line_booked_on", "booked_on"),
+    )
 
     statement_id: Mapped[UUID] = mapped_column(ForeignKey("bank_statement.id"))
     line: Mapped[int]

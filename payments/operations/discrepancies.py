@@ -41,11 +41,15 @@ _PLACES: Mapping[str, str | None] = {
     "BANK_SHORT": ledger.IN_TRANSIT,
     "BANK_OVER": ledger.IN_TRANSIT,
     "MISSING_AT_GATEWAY": ledger.GATEWAY_PENDING,
+    # What a file says has moved, and no line of it tells.
+    "ROW_REJECTED": ledger.BANK,
     # The bank has taken a line back that was somebody's.
     "ROW_WITHDRAWN": ledger.BANK,
     # No money of ours has moved: every movement in a payout is booked by itself, of a file that was refused nothing was
     # taken in, and what a provider wrote down twice or without us is for it to take back. Two people have seen why.
     "PAYOUT_SUM": None,
+    # What came in another currency is no đồng: our balance of đồng has not moved.
+    "CURRENCY": None,
     "FILE_REJECTED": None,
     "UNKNOWN_AT_PROVIDER": None,
     "DUPLICATE_POSTING": None,
@@ -83,8 +87,13 @@ def open_discrepancy(
     day: date | None = None,
     payee_id: UUID | None = None,
     actor: Actor = HOUSE,
+    details: Mapping[str, Any] | None = None,
 ) -> UUID:
-    """Write a difference down, once; returns its id. One that had closed by itself is open again."""
+    """Write a difference down, once; returns its id. One that had closed by itself is open again.
+
+    One that is open still and of another sum by now has the new sum.
+    """
+    same = {"amount_vnd": amount_vnd, "details": details if details is None else dict(details)}
     new = session.execute(
         insert_or_skip(Discrepancy)
         .values(
@@ -92,12 +101,12 @@ def open_discrepancy(
             created_at=clock.now(),
             kind=kind,
             subject=subject,
-            amount_vnd=amount_vnd,
             state=DiscrepancyState.OPEN,
             way=way,
             payee_id=payee_id,
             business_day=day,
             due_on=clock.today() + ANSWERED_WITHIN,
+            **same,
         )
         .on_conflict_do_nothing()
         .returning(Discrepancy)
@@ -108,25 +117,38 @@ def open_discrepancy(
         return new.id
     query = select(Discrepancy).where(Discrepancy.kind == kind, Discrepancy.subject == subject).with_for_update()
     known = session.scalars(query.execution_options(populate_existing=True)).one()
+    # What a comparison of two sides has found is told by that comparison.
+    is_told_anew = known.amount_vnd != amount_vnd and "key" not in (known.details or {})
     if known.state is DiscrepancyState.AUTO_CLOSED:
-        known.state, known.closed_at, known.amount_vnd = DiscrepancyState.OPEN, None, amount_vnd
+        known.state, known.closed_at, action = DiscrepancyState.OPEN, None, DiscrepancyAction.REOPENED
         known.due_on = clock.today() + ANSWERED_WITHIN
-        logs.logger.error("discrepancy", kind=kind)
-        write_step(session, known, DiscrepancyAction.REOPENED, actor)
+    elif known.state is DiscrepancyState.OPEN and is_told_anew:
+        action = DiscrepancyAction.CHANGED
+    else:
+        return known.id
+    known.amount_vnd, known.details = amount_vnd, same["details"]
+    logs.logger.error("discrepancy", kind=kind)
+    write_step(session, known, action, actor)
     return known.id
 
 
 def close_discrepancies(session: Session, subject: str) -> None:
     """What was missing has come: nobody has to look at this subject any more."""
+    close_found(session, Discrepancy.subject == subject)
+
+
+def close_found(session: Session, *which: ColumnElement[bool]) -> int:
+    """Close every difference that fits and that nobody has explained; returns how many."""
     closed = session.scalars(
         update(Discrepancy)
-        .where(Discrepancy.subject == subject, Discrepancy.state.in_(OPEN_STATES))
+        .where(*which, Discrepancy.state.in_(OPEN_STATES))
         .values(state=DiscrepancyState.AUTO_CLOSED, closed_at=clock.now())
         .returning(Discrepancy)
         .execution_options(populate_existing=True)
     ).all()
     for each in closed:
         write_step(session, each, DiscrepancyAction.AUTO_CLOSED, HOUSE)
+    return len(closed)
 
 
 def investigate(session: Session, discrepancy_id: UUID, actor: Actor) -> Discrepancy:
@@ -153,8 +175,8 @@ def propose(
     """
     if account is not None and account not in ledger.ADJUSTABLE:
         raise ValueError(f"nothing is adjusted to an account {account}")
-    found = session.get(Discrepancy, discrepancy_id)
-    if found is not None and account is None and _place(found) is not None and found.payee_id is None:
+    found = session.get(Discrepancy, discrepancy_id) if account is None else None
+    if found is not None and _place(found) is not None and found.payee_id is None:
         raise DiscrepancyNotOpen
     values = {"proposed_by": person_id, "account": account, "explanation": explanation, "evidence_hash": evidence_hash}
     moved = _move(session, discrepancy_id, OPEN_STATES, state=DiscrepancyState.PROPOSED, **values)

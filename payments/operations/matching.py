@@ -18,7 +18,7 @@ from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import reconciliation
 from payments.models import Discrepancy, MatchRun, Statement, StatementRow, Way
-from payments.operations.discrepancies import ANSWERED_WITHIN
+from payments.operations.discrepancies import ANSWERED_WITHIN, close_found, open_discrepancy
 from payments.operations.history import OPEN_STATES, announce
 from payments.operations.settling import explain
 
@@ -31,6 +31,19 @@ FROM (SELECT line, key, amount_vnd, row_number() OVER (PARTITION BY key, amount_
       FROM statement_row WHERE statement_id = :new) n
 FULL JOIN (SELECT line, key, amount_vnd, row_number() OVER (PARTITION BY key, amount_vnd ORDER BY line) AS nth
            FROM statement_row WHERE statement_id = :old) o USING (key, amount_vnd, nth)
+""")
+# A movement that was explained has its fee booked under its id; those of a month are movements of their own.
+_WRONG_FEES = text("""
+WITH told AS (
+  SELECT id, fee_vnd, CAST(made_at AT TIME ZONE 'UTC' AS date) AS day FROM balance_transaction
+  WHERE explained AND type <> 'stripe_fee' AND made_at >= CAST(CAST(:first AS date) AS timestamp) AT TIME ZONE 'UTC'
+    AND made_at < CAST(CAST(:last AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'),
+booked AS (
+  SELECT j.subject, sum(e.amount_vnd) AS vnd FROM told
+  JOIN journal j ON j.subject = told.id AND j.kind IN ('fee', 'dispute_fee')
+  JOIN journal_entry e ON e.journal_id = j.id AND e.account IN ('5110', '5120') GROUP BY 1)
+SELECT t.id, t.day, t.fee_vnd AS told_vnd, CAST(coalesce(b.vnd, 0) AS bigint) AS booked_vnd
+FROM told t LEFT JOIN booked b ON b.subject = t.id WHERE t.fee_vnd <> coalesce(b.vnd, 0)
 """)
 
 
@@ -173,7 +186,9 @@ def match_gateway(session: Session, first: date, last: date) -> MatchRun:
     """Compare the ledger with the gateway's movements over some days of the gateway, which are UTC."""
     # What a movement is, and what it has cost, is said before it is compared.
     explain(session)
-    return compare(session, reconciliation.GATEWAY, Way.GATEWAY, None, first, last, same_day=False)
+    run = compare(session, reconciliation.GATEWAY, Way.GATEWAY, None, first, last, same_day=False)
+    _compare_fees(session, run)
+    return run
 
 
 def match_advice(session: Session, payee_id: UUID, first: date, last: date) -> MatchRun:
@@ -188,6 +203,30 @@ def list_runs(session: Session, *, payee_id: UUID | None, limit: int, cursor: st
     if payee_id is not None:
         query = query.where(MatchRun.payee_id == payee_id)
     return page(session, query, by=[MatchRun.id], limit=limit, cursor=cursor, question=("runs", payee_id))
+
+
+def _compare_fees(session: Session, run: MatchRun) -> None:
+    """Hold the fees that were booked against those that the gateway tells by now, over the days of a run."""
+    days = {"first": run.first_day, "last": run.last_day}
+    wrong = session.execute(_WRONG_FEES, days).all()
+    for fee in wrong:
+        open_discrepancy(
+            session,
+            "FEE_MISMATCH",
+            fee.booked_vnd - fee.told_vnd,
+            subject=fee.id,
+            way=Way.GATEWAY,
+            day=fee.day,
+            details={"told_vnd": fee.told_vnd, "booked_vnd": fee.booked_vnd},
+        )
+    run.closed += close_found(
+        session,
+        Discrepancy.kind == "FEE_MISMATCH",
+        Discrepancy.details.has_key("booked_vnd"),
+        Discrepancy.business_day.between(run.first_day, run.last_day),
+        Discrepancy.subject.not_in([fee.id for fee in wrong]),
+    )
+    session.flush()
 
 
 def _stage(session: Session, statement_id: UUID, rows: Sequence[Row]) -> None:

@@ -24,7 +24,7 @@ from payments.models import DailyRoot, JournalKind, PayeeTerms, Remittance, Remi
 SETTLES_WITHIN = timedelta(minutes=2)
 # Providers close their books by nine in the morning of the day after.
 FINAL_AT = time(9)
-LATE = "late"
+LATE = "late"  # until its lines say what it adds: late, returned, clawed_back, adjusted
 # An entry is dated when it is booked: it cannot come later than its transaction may last. A clock may jump back, too.
 _LOOK_BEHIND = timedelta(days=40)
 _READ_AT_ONCE = 5_000
@@ -48,10 +48,13 @@ SELECT e.id, :id, row_number() OVER (ORDER BY j.number, e.id), j.kind, j.payment
 {_NEW}
 """)
 _SUM_UP = text("""
-UPDATE remittance r SET lines = s.lines, posted_vnd = s.posted, returned_vnd = s.returned,
+UPDATE remittance r SET explanation = CASE WHEN r.revision > 1 THEN s.reasons END,
+  lines = s.lines, posted_vnd = s.posted, returned_vnd = s.returned,
   clawed_back_vnd = s.clawed_back, adjusted_vnd = s.adjusted, commission_vnd = s.commission,
   payable_vnd = greatest(s.net + r.carried_in_vnd, 0), carried_out_vnd = least(s.net + r.carried_in_vnd, 0)
 FROM (SELECT count(*) AS lines,
+    string_agg(DISTINCT CASE kind WHEN 'posted' THEN 'late' WHEN 'reversed' THEN 'returned'
+      WHEN 'dispute_lost' THEN 'clawed_back' ELSE 'adjusted' END, ',') AS reasons,
     coalesce(sum(amount_vnd) FILTER (WHERE kind = 'posted'), 0) AS posted,
     coalesce(-sum(amount_vnd) FILTER (WHERE kind = 'reversed'), 0) AS returned,
     coalesce(-sum(amount_vnd) FILTER (WHERE kind = 'dispute_lost'), 0) AS clawed_back,

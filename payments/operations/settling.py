@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from uuid import UUID
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Boolean, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from kit import clock
+from kit.database import new_id
 from payments import ledger
 from payments.gateway import Movement, Transfer
 from payments.models import (
@@ -25,9 +26,9 @@ from payments.models import (
     PayoutState,
     Refund,
     Settlement,
+    Way,
 )
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
-from payments.operations.timeline import remember
 
 # Movements are read again this far back: one may be told late, and none is taken in twice.
 READ_AGAIN = timedelta(days=3)
@@ -35,10 +36,29 @@ READ_AGAIN = timedelta(days=3)
 PAYOUTS_READ_AGAIN = timedelta(days=30)
 _EXPLAINED_WITHIN = timedelta(minutes=15)
 _BATCH = 1_000
+_OURS = "vnd"
+_IN = " in "  # between the type and the currency of what is not in đồng
 _CHARGES = frozenset({"charge", "payment"})
 _REFUNDS = frozenset({"refund", "payment_refund"})
 _REFUND_FAILURES = frozenset({"refund_failure", "payment_failure_refund"})
 _PAYOUTS_BACK = frozenset({"payout_failure", "payout_cancel"})
+_SUMS = ("amount_vnd", "fee_vnd", "net_vnd")
+_told = insert_or_skip(BalanceTransaction)
+_KEEP = _told.on_conflict_do_update(
+    index_elements=[BalanceTransaction.id],
+    set_={name: getattr(_told.excluded, name) for name in _SUMS},
+    where=or_(*(getattr(BalanceTransaction, name) != getattr(_told.excluded, name) for name in _SUMS)),
+).returning(BalanceTransaction.id, literal_column("xmax = 0", Boolean).label("is_new"))
+# The payments whose charges are in a payout come as far as it has come, in one statement.
+_SETTLE = text("""
+WITH moved AS (
+  UPDATE payment p SET settlement = :to FROM balance_transaction b
+  WHERE b.payout_id = :payout AND p.charge_id = b.source AND p.settlement = ANY(:of) RETURNING p.id),
+made AS (SELECT DISTINCT id, md5(CAST(gen_random_uuid() AS text)) AS digest FROM moved)
+INSERT INTO payment_event (id, created_at, payment_id, step)
+SELECT CAST(:stamp || substr(digest, 1, 3) || '-8' || substr(digest, 4, 3) || '-' || substr(digest, 7, 12) AS uuid),
+  :now, id, :step FROM made
+""")
 
 
 def read_since(session: Session) -> datetime:
@@ -48,32 +68,55 @@ def read_since(session: Session) -> datetime:
 
 
 def take_in(session: Session, movements: Iterable[Movement]) -> int:
-    """Write down movements of the gateway's balance; returns how many were news. `explain` says what they are."""
-    news = 0
-    for movement in sorted(movements, key=lambda found: (found.made_at, found.id)):
-        is_new = session.execute(
-            insert_or_skip(BalanceTransaction)
-            .values(
-                id=movement.id,
-                # What is not in đồng is no sum of ours: its type says so, and a person has to look.
-                type=movement.type if movement.currency == "vnd" else f"{movement.type} in {movement.currency}",
-                category=movement.category,
-                source=movement.source,
-                amount_vnd=movement.amount_vnd,
-                fee_vnd=movement.fee_vnd,
-                net_vnd=movement.net_vnd,
-                made_at=movement.made_at,
-                available_at=movement.available_at,
-                # Only what came in as pending ripens; the rest moves what is available at once.
-                ripened=movement.type not in _CHARGES,
-                explained=False,
-                read_at=clock.now(),
-            )
-            .on_conflict_do_nothing()
-            .returning(BalanceTransaction.id)
-        ).scalar_one_or_none()
-        news += is_new is not None
-    return news
+    """Write down movements of the gateway's balance; returns how many were news. `explain` says what they are.
+
+    One that is told again with another sum or fee is kept as it is told now: `match_gateway` says how it differs from
+    what was booked.
+    """
+    told = sorted({movement.id: movement for movement in movements}.values(), key=lambda each: (each.made_at, each.id))
+    news: set[str] = set()
+    for start in range(0, len(told), _BATCH):
+        found = session.execute(_KEEP, [_columns_of(movement) for movement in told[start : start + _BATCH]])
+        news.update(row.id for row in found if row.is_new)
+    for movement in told:
+        if movement.currency != _OURS and movement.id in news:
+            said = {"currency": movement.currency, "amount": movement.amount_vnd, "net": movement.net_vnd}
+            _open(session, "CURRENCY", 0, movement, details=said)
+        elif movement.currency == _OURS and movement.fee_vnd != movement.amount_vnd - movement.net_vnd:
+            _open(session, "FEE_MISMATCH", 0, movement, details={"fee": movement.fee_vnd, "net": movement.net_vnd})
+    return len(news)
+
+
+def _columns_of(movement: Movement) -> dict[str, Any]:
+    is_ours = movement.currency == _OURS
+    return {
+        "id": movement.id,
+        # What is not in đồng is no sum of ours: its type says so, and a person has to look.
+        "type": movement.type if is_ours else f"{movement.type}{_IN}{movement.currency}",
+        "category": movement.category,
+        "source": movement.source,
+        # The balance moves by the net; whatever else is said of it, the fee is the rest.
+        "amount_vnd": movement.amount_vnd if is_ours else 0,
+        "fee_vnd": movement.amount_vnd - movement.net_vnd if is_ours else 0,
+        "net_vnd": movement.net_vnd if is_ours else 0,
+        "made_at": movement.made_at,
+        "available_at": movement.available_at,
+        # Only what came in as pending ripens; the rest moves what is available at once.
+        "ripened": movement.type not in _CHARGES or not is_ours,
+        "explained": False,
+        "read_at": clock.now(),
+    }
+
+
+def _open(
+    session: Session,
+    kind: str,
+    amount_vnd: int,
+    movement: Movement | BalanceTransaction,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    told: dict[str, Any] = {"way": Way.GATEWAY, "day": movement.made_at.astimezone(UTC).date(), "details": details}
+    open_discrepancy(session, kind, amount_vnd, subject=movement.id, **told)
 
 
 def explain(session: Session) -> int:
@@ -82,22 +125,27 @@ def explain(session: Session) -> int:
     Our own commit may come after the gateway's, so a movement is tried again until it is explained. After a quarter of
     an hour it is a discrepancy as well: an unknown type is not a line in a log.
     """
-    left = 0
+    left, last = 0, ""
     # What two people have explained is booked, and must not be explained a second time.
     settled = select(Discrepancy.id).where(
         Discrepancy.subject == BalanceTransaction.id, Discrepancy.state == DiscrepancyState.RESOLVED
     )
     found = select(BalanceTransaction).where(~BalanceTransaction.explained, ~settled.exists())
-    for movement in session.scalars(found.order_by(BalanceTransaction.made_at).limit(_BATCH).with_for_update()):
-        trouble = _trouble_with(session, movement)
-        if trouble is None:
-            movement.explained = True
-            close_discrepancies(session, movement.id)
-        else:
-            left += 1
-            if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
-                open_discrepancy(session, *trouble, subject=movement.id)
-    session.flush()
+    # What stays unexplained must not stand in the way of what comes after it.
+    while batch := session.scalars(
+        found.where(BalanceTransaction.id > last).order_by(BalanceTransaction.id).limit(_BATCH).with_for_update()
+    ).all():
+        last = batch[-1].id
+        for movement in batch:
+            trouble = _trouble_with(session, movement)
+            if trouble is None:
+                movement.explained = True
+                close_discrepancies(session, movement.id)
+            else:
+                left += 1
+                if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
+                    _open(session, *trouble, movement)
+        session.flush()
     return left
 
 
@@ -154,8 +202,7 @@ def list_payout(session: Session, payout_id: str, movements: Sequence[Movement])
     payout.listed = True
     if (total := sum(movement.net_vnd for movement in parts)) != payout.amount_vnd:
         open_discrepancy(session, "PAYOUT_SUM", payout.amount_vnd - total, subject=payout_id)
-    for payment_id in payments_of(session, payout_id):
-        settle(session, payment_id, Settlement.IN_PAYOUT, Settlement.IN_PAYOUT)
+    settle(session, payout_id, Settlement.IN_PAYOUT, Settlement.IN_PAYOUT)
 
 
 _Trouble = tuple[str, int] | None
@@ -164,6 +211,8 @@ _Trouble = tuple[str, int] | None
 def _trouble_with(session: Session, movement: BalanceTransaction) -> _Trouble:
     """Book what a movement costs or moves; class and sum of the difference when nothing of ours stands behind it."""
     kind, source, net = movement.type, movement.source or "", movement.net_vnd
+    if _IN in kind:
+        return "CURRENCY", 0
     if kind in _CHARGES:
         return _trouble_with_charge(session, movement, source)
     if kind in _REFUNDS | _REFUND_FAILURES:
@@ -207,26 +256,15 @@ def _trouble_with_dispute(session: Session, movement: BalanceTransaction, source
     return None
 
 
-def payments_of(session: Session, payout_id: str) -> Sequence[UUID]:
-    """The payments whose charges are in a payout, in the order of their ids."""
-    query = select(Payment.id).join(BalanceTransaction, BalanceTransaction.source == Payment.charge_id)
-    return session.scalars(query.where(BalanceTransaction.payout_id == payout_id).order_by(Payment.id)).all()
-
-
 def _move_back(session: Session, payout_id: str) -> None:
-    for payment_id in payments_of(session, payout_id):
-        settle(session, payment_id, Settlement.UNSETTLED, "payout_failed")
+    settle(session, payout_id, Settlement.UNSETTLED, "payout_failed")
     session.execute(update(Payout).where(Payout.id == payout_id).values(bank_line_id=None, listed=False))
     session.execute(update(BalanceTransaction).where(BalanceTransaction.payout_id == payout_id).values(payout_id=None))
 
 
-def settle(session: Session, payment_id: UUID, to: Settlement, step: str) -> None:
-    """Say how far a payment's money has come, and `step` in its timeline; nothing where it has come that far."""
-    moved = session.execute(
-        update(Payment)
-        .where(Payment.id == payment_id, Payment.settlement.in_(SETTLED_FROM[to]))
-        .values(settlement=to)
-        .returning(Payment.id)
-    ).scalar_one_or_none()
-    if moved is not None:
-        remember(session, payment_id, step)
+def settle(session: Session, payout_id: str, to: Settlement, step: str) -> None:
+    """Say how far the money of a payout's payments has come, and `step` in the timeline of each that it moves."""
+    of = [state.value for state in SETTLED_FROM[to]]
+    told = {"payout": payout_id, "to": to.value, "of": of, "step": str(step)}
+    session.flush()
+    session.execute(_SETTLE, {**told, "now": clock.now(), "stamp": str(new_id())[:15]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -16,9 +17,9 @@ from kit.errors import DomainError
 from kit.events import TryLater
 from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
-from payments.models import MoneyState
+from payments.models import MoneyState, Way
 from services.utilities import bill_file, operations, providers
-from services.utilities.errors import BillBeingPaid
+from services.utilities.errors import BillBeingPaid, StatementUnreadable
 from services.utilities.events import ImportRequested, StatementReceived, TrialPostingDue
 from services.utilities.models import ImportState
 from services.utilities.onboarding_models import PostingMode
@@ -87,11 +88,18 @@ def post_to_providers(event: PaymentCaptured) -> None:
     reach("posting: provider has posted, not committed")
     with transaction() as session:
         for item, answer in answers:
-            _write_down(session, event.payment_id, item, answer, is_repeated=calls_before[item.item_id] > 0)
+            _write_down(session, item, answer, is_repeated=calls_before[item.item_id] > 0)
         for item in strange:
             # It may have posted our money to somebody else's bill: it is asked again, and a person sees it meanwhile.
-            subject = operations.subject_of(event.payment_id, item.bill_no)
-            payments.operations.open_discrepancy(session, "UNKNOWN_AT_PROVIDER", item.amount_vnd, subject=subject)
+            payee_id = operations.get_provider(session, item.slug).id
+            payments.operations.open_discrepancy(
+                session,
+                "UNKNOWN_AT_PROVIDER",
+                item.amount_vnd,
+                subject=settlement.subject_of(payee_id, item.bill_no),
+                way=Way.PROVIDER,
+                payee_id=payee_id,
+            )
         operations.tell_when_settled(session, event.payment_id)
     reach("posting: committed, job not finished")
     if silent:
@@ -112,21 +120,22 @@ def sweep_postings() -> None:
 
 
 def compare_with_providers(day: date | None = None) -> None:
-    """Hold our postings of a day, of yesterday where none is named, against each provider's own books.
+    """Read each provider's own ledger of a business day, of yesterday's where none is named, and have it compared.
 
-    A provider that does not answer, or has no statement to read, is asked again the next time.
+    A provider that does not answer, or has no statement to read, is asked again the next time; one that has sent its
+    statement itself is not asked.
     """
     day = day or clock.today() - timedelta(days=1)
     with transaction() as session:
-        called = operations.list_called(session)
-    for provider in called:
+        pulls = settlement.list_pulls(session, day)
+    for pull in pulls:
         try:
-            lines = providers.read_statement(provider.slug, day, provider.endpoint)
+            lines = [line for each in pull.days for line in providers.read_statement(pull.slug, each, pull.endpoint)]
         except providers.ProviderUnreachable as exc:
-            logs.logger.warning("provider_unreachable", provider=provider.slug, error=str(exc))
+            logs.logger.warning("provider_unreachable", provider=pull.slug, error=str(exc))
             continue
         with transaction() as session:
-            operations.compare_postings(session, provider.slug, day, lines)
+            settlement.keep_pulled(session, pull, day, lines)
 
 
 def answer_postings(provider_id: UUID, answers: Iterable[Answer], *, is_test: bool) -> list[Answered]:
@@ -257,6 +266,21 @@ def close_books() -> None:
             payments.operations.finalise_due(session, payee_id)
 
 
+@contextmanager
+def rejections_noted(provider_id: UUID, way: Way, day: date) -> Iterator[None]:
+    """A file of a provider that is refused inside is written down as a difference, so that both sides see it.
+
+    A provider in testing reads the refusal in its answer alone.
+    """
+    try:
+        yield
+    except StatementUnreadable as refusal:
+        with transaction() as session:
+            if not trials.is_in_test(session, provider_id):
+                settlement.note_rejected(session, provider_id, way, day, refusal.members["reason"])
+        raise
+
+
 def compare_statement(event: StatementReceived) -> None:
     """Compare what a provider has told of a day with our books; the same once more changes nothing.
 
@@ -305,7 +329,6 @@ def _post(payment_id: UUID, work: Work, calls_before: int) -> providers.Receipt 
 
 def _write_down(
     session: Session,
-    payment_id: UUID,
     item: Work,
     answer: providers.Receipt | providers.PostingRefused,
     *,
@@ -316,7 +339,8 @@ def _write_down(
     else:
         operations.record_rejected(session, item, answer.reason)
     if is_repeated:
-        payments.operations.close_discrepancies(session, operations.subject_of(payment_id, item.bill_no))
+        subject = settlement.subject_of(operations.get_provider(session, item.slug).id, item.bill_no)
+        payments.operations.close_discrepancies(session, subject)
 
 
 def _batches(

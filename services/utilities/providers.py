@@ -18,6 +18,7 @@ from kit.fields import MAX_VND
 
 _TIMEOUT_SECONDS = (3, 10)
 _BIGGEST_ANSWER = 1_000_000
+_LONGEST = 100
 _OK, _CREATED, _NOT_FOUND, _CONFLICT = 200, 201, 404, 409
 
 
@@ -61,6 +62,7 @@ class Posted:
     bill_no: str
     amount_vnd: int
     receipt_no: str
+    posted_at: datetime
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,13 @@ def read_statement(slug: str, day: date, at: Endpoint | None = None) -> list[Pos
         raise ProviderUnreachable(f"status {status}")
     try:
         lines = [
-            Posted(str(line["payment_ref"]), str(line["bill_no"]), _amount(line), str(line["receipt_no"]))
+            Posted(
+                str(line["payment_ref"]),
+                str(line["bill_no"])[:_LONGEST],
+                _amount(line),
+                str(line["receipt_no"])[:_LONGEST],
+                _instant(line["posted_at"]),
+            )
             for line in body["items"]
         ]
         if (body["count"], body["sum_vnd"]) != (len(lines), sum(line.amount_vnd for line in lines)):
@@ -176,16 +184,19 @@ def _amount(body: Any) -> int:  # noqa: ANN401 - JSON from outside
     return amount
 
 
+def _instant(told: str) -> datetime:
+    """When a provider says that it has posted; without a zone it is Vietnam's. Raises ValueError, TypeError."""
+    posted_at = datetime.fromisoformat(told)
+    return posted_at if posted_at.tzinfo is not None else posted_at.replace(tzinfo=clock.ZONE)
+
+
 def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  # noqa: ANN401 - JSON from outside
     if status not in {_OK, _CREATED}:
         raise ProviderUnreachable(f"status {status}")
     try:
         if (body["payment_ref"], body["bill_no"], _amount(body)) != posted:
             raise AnswerForAnother("answer for another posting")
-        posted_at = datetime.fromisoformat(body["posted_at"])
-        if posted_at.tzinfo is None:
-            posted_at = posted_at.replace(tzinfo=clock.ZONE)
-        return Receipt(str(body["receipt_no"])[:100], posted_at)
+        return Receipt(str(body["receipt_no"])[:_LONGEST], _instant(body["posted_at"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise ProviderUnreachable("answer not understood") from exc
 

@@ -6,9 +6,10 @@ import csv
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 from xml.sax.saxutils import escape
 
 JSON, CSV, XLSX = "json", "csv", "xlsx"
@@ -22,6 +23,7 @@ COLUMNS = (
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BOM = "\ufeff"
+_PIECE = 65_536
 # The clock of the machine must not stand in a file that is to be the same tomorrow.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -87,7 +89,15 @@ def _write_csv(head: Mapping[str, Any], lines: Iterable[Line]) -> Iterator[bytes
 
 
 def _write_xlsx(head: Mapping[str, Any], lines: Iterable[Line]) -> Iterator[bytes]:
-    content = io.BytesIO()
+    # The index of an archive stands at its end and its sums at its beginning: it is finished on disk, then sent.
+    with tempfile.TemporaryFile() as content:
+        _archive(content, head, lines)
+        content.seek(0)
+        while piece := content.read(_PIECE):
+            yield piece
+
+
+def _archive(content: IO[bytes], head: Mapping[str, Any], lines: Iterable[Line]) -> None:
     # Stored, not compressed: what a compressor makes of the same bytes differs from version to version.
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, part in PARTS.items():
@@ -95,7 +105,6 @@ def _write_xlsx(head: Mapping[str, Any], lines: Iterable[Line]) -> Iterator[byte
         rows = (list(COLUMNS), *([line[name] for name in COLUMNS] for line in lines))
         _add(archive, "xl/worksheets/sheet1.xml", sheet(rows))
         _add(archive, "xl/worksheets/sheet2.xml", sheet([list(pair) for pair in flat(head)]))
-    yield content.getvalue()
 
 
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any], Iterable[Line]], Iterator[bytes]]] = {

@@ -1,10 +1,10 @@
-"""An uploaded file of bills: spooled to disk while it is hashed, then handed on in pieces."""
+"""Files that come and go: spooled to disk, handed on in pieces."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -16,6 +16,7 @@ from services.utilities.errors import FileTooLarge
 from services.utilities.operations import LARGEST_FILE_BYTES
 
 _PIECE = 1_000_000
+_SENT_AT_ONCE = 65_536
 _IN_MEMORY = 2_000_000
 _FORMATS = {"text/csv": CSV, "application/x-ndjson": NDJSON, "application/jsonl": NDJSON}
 STATEMENTS = {
@@ -83,6 +84,38 @@ class Upload:
         self.content.seek(0)
         while piece := self.content.read(_PIECE):
             yield piece
+
+
+class Written:
+    """A file that is about to be sent: on disk, unless it is small."""
+
+    def __init__(self) -> None:
+        self._content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed with the answer
+        self.size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece at the end."""
+        self.size += self._content.write(piece)
+
+    @property
+    def pieces(self) -> Iterator[bytes]:
+        """The file from its start, once: after its end it is forgotten."""
+        with self._content:
+            self._content.seek(0)
+            while piece := self._content.read(_SENT_AT_ONCE):
+                yield piece
+
+    def close(self) -> None:
+        """Forget it."""
+        self._content.close()
+
+
+def keep(pieces: Iterable[bytes]) -> Written:
+    """Write a file piece by piece, to be sent when all of it is there."""
+    written = Written()
+    for piece in pieces:
+        written.write(piece)
+    return written
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from kit.database import transaction
 from kit.errors import CODES
 from services.utilities.models import Bill
 from tests.conftest import WEBHOOK_SECRET
+from tests.factories import POWER
 from tests.people import Caller, Outside, Work
 
 VISA = "pm_card_visa"
@@ -148,6 +150,14 @@ def rows(query: str, **values: Any) -> list[Any]:
     """What the database says."""
     with transaction() as session:
         return list(session.execute(text(query), values).all())
+
+
+def business_day_now(slug: str = POWER) -> date:
+    """The business day that a provider is on, by its own cut-off."""
+    with transaction() as session:
+        payee_id = session.execute(text("SELECT id FROM provider WHERE slug = :slug"), {"slug": slug}).scalar_one()
+        terms = payments.operations.read_terms(session, payee_id)
+        return payments.operations.business_day(terms, clock.now())
 
 
 def journals(payment_id: str | UUID) -> list[tuple[str, dict[str, int]]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -116,16 +116,23 @@ def write(provider: Provider, customer: Customer, paid: Sequence[Paid]) -> None:
 
 def item_id(provider: Provider, bill_no: str) -> UUID:
     """The item that pays a bill."""
-    return _made("item", provider, bill_no)
+    return made("item", provider, bill_no)
 
 
 def payment_id(provider: Provider, bill_no: str) -> UUID:
     """The payment that pays a bill."""
-    return _made("payment", provider, bill_no)
+    return made("payment", provider, bill_no)
 
 
-def _made(kind: str, provider: Provider, bill_no: str) -> UUID:
-    with transaction() as session:
-        query = text("SELECT CAST(md5(:kind || :provider || :bill_no) AS uuid)")
-        found: Any = session.scalar(query, {"kind": kind, "provider": str(provider.id), "bill_no": bill_no})
-    return UUID(str(found))
+def charge_of(provider: Provider, bill_no: str) -> str:
+    """What the gateway calls the charge that paid a bill; its movement is `txn_` and the rest."""
+    return f"ch_{_digest(f'{provider.id}{bill_no}')}"
+
+
+def made(kind: str, provider: Provider, bill_no: str) -> UUID:
+    """The id of what `write` has made of a bill."""
+    return UUID(_digest(f"{kind}{provider.id}{bill_no}"))
+
+
+def _digest(text_: str) -> str:
+    return hashlib.md5(text_.encode(), usedforsecurity=False).hexdigest()

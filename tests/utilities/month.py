@@ -1,40 +1,34 @@
-"""A month of payments for three providers with faults of every class planted in it, and what must be found."""
+"""A month of payments for three providers and the faults of their own ledgers, and what each must be called."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
-import payments.operations
+import services.utilities.flows
 from kit import clock
-from kit.database import new_id, transaction
-from payments import ledger
-from payments.bank_file import read_statement
-from payments.gateway import Movement
-from payments.models import (
-    JournalKind,
-    Origin,
-    Payout,
-    PayoutState,
-    Refund,
-    RefundState,
-    Way,
-)
+from kit.database import transaction
+from payments.models import Way
+from services.utilities.errors import StatementUnreadable
 from services.utilities.models import Customer, Provider
 from services.utilities.operations import settlement
 from services.utilities.statement_file import STANDARD, read
-from tests.utilities.bulk import FEE_VND, Paid, item_id, payment_id, write
+from tests.utilities.bulk import Paid, write
 
 FIRST = date(2026, 10, 1)
 DAYS = 31
 SLUGS = ("pc-thanh-hoa", "nuoc-thanh-hoa", "pc-ninh-binh")
 CUT_OFF = time(17)
+# How many faults of every class are planted in the month, and how many of them with each provider.
+EACH = 60
+OF_ONE = EACH // len(SLUGS)
+# Of classes that the issue of a month does not name: a few of each.
+FEW = 2
+KINDS = 10  # how many kinds of faults pick bills of their own
 Finding = tuple[str, str]
 
 
@@ -54,6 +48,19 @@ class Book:
         day = day_of(bill)
         return day, next(n for n, (bill_no, _amount) in enumerate(self.files[day]) if bill_no == bill.bill_no)
 
+    def pick(self, kind: int, count: int = OF_ONE) -> list[Paid]:
+        """Bills over the whole month for one kind of fault; no other kind gets them."""
+        return [self.paid[place] for place in places(len(self.paid), kind, count)]
+
+
+def places(size: int, kind: int, count: int = OF_ONE) -> list[int]:
+    """Where among `size` payments the bills of one kind of fault stand."""
+    # The last days are left alone: what is told a day late needs a day after.
+    step = (size - size // 10) // (OF_ONE * KINDS)
+    if not step:
+        raise ValueError(f"{size} payments are too few")
+    return [(n * KINDS + kind) * step for n in range(count)]
+
 
 def day_of(bill: Paid) -> date:
     """The business day a bill was posted on."""
@@ -61,9 +68,9 @@ def day_of(bill: Paid) -> date:
     return local.date() + timedelta(days=local.timetz().replace(tzinfo=None) >= CUT_OFF)
 
 
-def make_book(provider: Provider, customer: Customer, size: int, *, absent: Iterable[int] = ()) -> Book:
-    """`size` payments over the month, also at the cut-off and at midnight in UTC; the gateway lacks those `absent`."""
-    book, missing = Book(provider, customer), set(absent)
+def make_book(provider: Provider, customer: Customer, size: int) -> Book:
+    """`size` payments over the month, also at the cut-off and at midnight in UTC; the gateway lacks kind 0 of them."""
+    book, absent = Book(provider, customer), set(places(size, 0))
     start = datetime.combine(FIRST, time(0, 5), clock.ZONE)
     step = timedelta(days=DAYS - 1) / size
     for n in range(size):
@@ -72,7 +79,7 @@ def make_book(provider: Provider, customer: Customer, size: int, *, absent: Iter
             at = datetime.combine(at.date(), CUT_OFF, clock.ZONE) - timedelta(milliseconds=n % 2)
         if n % 101 == 0:
             at = datetime.combine(at.date(), time(0), UTC)
-        book.paid.append(Paid(f"{provider.slug}-{n:06d}", 50_000 + 7 * n, at, at_gateway=n not in missing))
+        book.paid.append(Paid(f"{provider.slug}-{n:06d}", 50_000 + 7 * n, at, at_gateway=n not in absent))
     write(provider, customer, book.paid)
     for bill in book.paid:
         book.files.setdefault(day_of(bill), []).append((bill.bill_no, str(bill.amount_vnd)))
@@ -81,52 +88,61 @@ def make_book(provider: Provider, customer: Customer, size: int, *, absent: Iter
 
 def plant_in_statements(book: Book) -> Iterator[Finding]:
     """Faults of the provider's own ledger; what each must be called, and by which subject."""
-    bills = iter(book.paid[10 :: max(1, len(book.paid) // 40)])
 
     def change(bill: Paid, *lines: tuple[str, str]) -> None:
         day, place = book.line_of(bill)
         book.files[day][place : place + 1] = lines
 
-    for _ in range(4):
-        bill = next(bills)
+    for bill in book.pick(0):  # missing
         change(bill)
         yield "MISSING_AT_PROVIDER", book.subject(bill.bill_no)
-    for name in ("X-1", "X-2"):
-        bill = next(bills)
-        change(bill, (bill.bill_no, str(bill.amount_vnd)), (name, "77000"))
-        yield "UNKNOWN_AT_PROVIDER", book.subject(name)
-    for kind, by in (("AMOUNT_OVER", 1), ("AMOUNT_UNDER", -1), ("AMOUNT_UNDER", -1_000)):
-        bill = next(bills)
-        change(bill, (bill.bill_no, str(bill.amount_vnd + by)))
+    for n, bill in enumerate(book.pick(1)):  # extra
+        change(bill, (bill.bill_no, str(bill.amount_vnd)), (f"X-{n}", "77000"))
+        yield "UNKNOWN_AT_PROVIDER", book.subject(f"X-{n}")
+    altered: list[tuple[str, Callable[[int], int]]] = [
+        ("AMOUNT_OVER", lambda vnd: vnd + 1),
+        ("AMOUNT_UNDER", lambda vnd: vnd - 1),
+        ("AMOUNT_UNDER", lambda vnd: vnd - 1_000),
+        ("DIRECTION", lambda vnd: -vnd),
+    ]
+    for n, bill in enumerate(book.pick(2)):
+        kind, alter = altered[n % len(altered)]
+        change(bill, (bill.bill_no, str(alter(bill.amount_vnd))))
         yield kind, book.subject(bill.bill_no)
-    bill = next(bills)
-    change(bill, (bill.bill_no, str(-bill.amount_vnd)))
-    yield "DIRECTION", book.subject(bill.bill_no)
-    for _ in range(2):
-        bill = next(bills)
+    for bill in book.pick(3):  # duplicated
         change(bill, *[(bill.bill_no, str(bill.amount_vnd))] * 2)
         yield "DUPLICATE_POSTING", book.subject(bill.bill_no)
-    for _ in range(2):
-        bill = next(bills)
+    for bill in book.pick(4):  # on the wrong day
         change(bill)
         book.files.setdefault(day_of(bill) + timedelta(days=1), []).append((bill.bill_no, str(bill.amount_vnd)))
         yield "WRONG_DAY", book.subject(bill.bill_no)
-    for unreadable in ("1.23E+06", "=SUM(A1:A9)"):
+    for bill, unreadable in zip(book.pick(5, FEW), ("1.23E+06", "=SUM(A1:A9)"), strict=True):
         # A line that cannot be read is named by its number, and is missing until it is corrected.
-        bill = next(bills)
         change(bill, (bill.bill_no, unreadable))
         yield "MISSING_AT_PROVIDER", book.subject(bill.bill_no)
 
 
-def tell(book: Book, day: date, *, reverse: bool = False) -> UUID:
-    """The provider sends its file of a day; returns the statement's id."""
-    lines = book.files[day][::-1] if reverse else book.files[day]
-    raw = "\n".join(
-        ["bill_no;amount_vnd;receipt_no", *(f"{bill_no};{amount};R-{bill_no}" for bill_no, amount in lines)]
-    )
+def send_rejected(book: Book) -> Iterator[Finding]:
+    """The provider sends files that nobody can read, before it sends good ones of the same days."""
+    for day in sorted(book.files)[:OF_ONE]:
+        with (
+            suppress(StatementUnreadable),
+            services.utilities.flows.rejections_noted(book.provider.id, Way.PROVIDER, day),
+            transaction() as session,
+        ):
+            raw = b"bill_no;amount_vnd;receipt_no\xff\n"
+            settlement.receive_statement(session, book.provider.id, Way.PROVIDER, day, "csv", raw)
+        yield "FILE_REJECTED", settlement.file_of(book.provider.id, Way.PROVIDER, day)
+
+
+def tell(book: Book, days: Iterable[date], *, reverse: bool = False) -> None:
+    """The provider sends its files of some days."""
     with transaction() as session:
-        told = read("csv", raw.encode(), STANDARD)
-        return settlement.keep_statement(session, book.provider.id, Way.PROVIDER, day, told)
+        for day in days:
+            lines = book.files[day][::-1] if reverse else book.files[day]
+            table = (f"{bill_no};{amount};R-{bill_no}" for bill_no, amount in lines)
+            told = read("csv", "\n".join(["bill_no;amount_vnd;receipt_no", *table]).encode(), STANDARD)
+            settlement.keep_statement(session, book.provider.id, Way.PROVIDER, day, told)
 
 
 def compare(book: Book) -> None:
@@ -136,128 +152,9 @@ def compare(book: Book) -> None:
         settlement.match_posted(session, book.provider.id, FIRST, FIRST + timedelta(days=DAYS))
 
 
-def movement(name: str, kind: str, amount: int, *, source: str | None, fee: int = 0, category: str = "") -> Movement:
-    at = datetime.combine(FIRST + timedelta(days=12), time(3), UTC)
-    return Movement(f"txn_{name}", kind, category or kind, source, amount, fee, amount - fee, "vnd", at, at)
-
-
-def plant_at_gateway(book: Book, absent: Iterable[int]) -> Iterator[Finding]:
-    """Faults of the gateway's movements."""
-    with transaction() as session:
-        charges = {n: _charge(session, book, n) for n in (*absent, 3, 4)}
-    for n in absent:
-        yield "MISSING_AT_GATEWAY", f"charge {charges[n]}"
-    twice = [movement(f"twice_{n}", "charge", book.paid[n].amount_vnd, source=charges[n], fee=FEE_VND) for n in (3, 4)]
-    movements = [
-        *twice,
-        movement("stranger", "charge", 90_000, source="ch_of_nobody", fee=FEE_VND),
-        movement("climate", "climate_order_purchase", -5_000, source=None),
-        movement("dispute", "adjustment", -60_000, source="dp_of_nobody", fee=1_500, category="dispute"),
-        movement("refund", "refund", -40_000, source="re_of_nobody"),
-        *_refund_that_failed_late(book, book.paid[5]),
-    ]
-    with transaction() as session:
-        payments.operations.take_in(session, movements)
-    yield from (("DUPLICATE_CAPTURE", each.id) for each in twice)
-    yield "MISSING_IN_LEDGER", "txn_stranger"
-    yield "UNKNOWN_TYPE", "txn_climate"
-    yield "DISPUTE_UNBOOKED", "txn_dispute"
-    yield "REFUND_UNMATCHED", "txn_refund"
-    yield "STATUS_CONFLICT", "txn_came_back"
-
-
-def _charge(session: Session, book: Book, n: int) -> str:
-    query = text("SELECT charge_id FROM payment WHERE id = :id")
-    return str(session.scalar(query, {"id": payment_id(book.provider, book.paid[n].bill_no)}))
-
-
-def _refund_that_failed_late(book: Book, bill: Paid) -> list[Movement]:
-    """The gateway has given money back and got it back from the card; nobody has told our books of the second."""
-    refund_id, of, item = new_id(), payment_id(book.provider, bill.bill_no), item_id(book.provider, bill.bill_no)
-    amount, payee, citizen = bill.amount_vnd, {"payee_id": book.provider.id}, {}
-    at = datetime.combine(FIRST + timedelta(days=12), time(3), UTC)
-    clock.move(timedelta())
-    clock.move(at - clock.now())
-    with transaction() as session:
-        holder = session.scalar(text("SELECT holder_id FROM payment WHERE id = :id"), {"id": of})
-        citizen = {"citizen_id": holder}
-        session.add(
-            Refund(
-                id=refund_id,
-                payment_id=of,
-                item_id=item,
-                amount_vnd=amount,
-                state=RefundState.SUCCEEDED,
-                state_since=bill.at,
-                origin=Origin.RULE,
-                cause="story",
-                reason="story",
-                gateway_id="re_late",
-            )
-        )
-        for table, key in (("payment", of), ("payment_item", item)):
-            session.execute(text(f"UPDATE {table} SET refunded_vnd = :vnd WHERE id = :id"), {"vnd": amount, "id": key})
-        session.flush()
-        for kind, debit, credit in (
-            (JournalKind.REVERSED, ledger.PROVIDER_PAYABLE, ledger.CITIZEN_UNAPPLIED),
-            (JournalKind.REFUND_REQUESTED, ledger.CITIZEN_UNAPPLIED, ledger.REFUND_IN_FLIGHT),
-            (JournalKind.REFUND_DONE, ledger.REFUND_IN_FLIGHT, ledger.GATEWAY_AVAILABLE),
-        ):
-            whose = {ledger.PROVIDER_PAYABLE: payee, ledger.CITIZEN_UNAPPLIED: citizen}
-            legs = [
-                ledger.Leg(account, sum_, **whose.get(account, {}))
-                for account, sum_ in ((debit, amount), (credit, -amount))
-            ]
-            ledger.book(session, kind, refund_id, legs, payment_id=of)
-    clock.move(timedelta())
-    return [
-        movement("gone", "refund", -amount, source="re_late"),
-        movement("came_back", "refund_failure", amount, source="re_late"),
-    ]
-
-
-def plant_at_bank() -> Iterator[Finding]:
-    """A payout whose list is 1 đồng off, one that the bank credits 1 đồng short, one that never comes; a stranger."""
-    arrives = FIRST + timedelta(days=15)
-    with transaction() as session:
-        for name, amount in (("po_listed", 800_001), ("po_short", 700_000), ("po_lost", 600_000), ("po_good", 500_000)):
-            session.add(
-                Payout(
-                    id=name, amount_vnd=amount, state=PayoutState.PAID, trace_id=None, arrives_on=arrives, listed=False
-                )
-            )
-            session.flush()
-            moved = movement(f"of_{name}", "payout", -amount, source=name)
-            payments.operations.take_in(session, [moved])
-        payments.operations.list_payout(session, "po_listed", [movement("part", "stripe_fee", 800_000, source=None)])
-        session.execute(text("DELETE FROM balance_transaction WHERE id = 'txn_part'"))
-        lines = [
-            ("FT1", 800_001, "STRIPE po_listed"),
-            ("FT2", 699_999, "STRIPE po_short"),
-            ("FT3", 500_000, "STRIPE po_good"),
-            ("FT4", 12_345, "Nobody knows"),
-        ]
-        table = [f"{reference};{arrives};{amount};{said}" for reference, amount, said in lines]
-        head = [
-            "opening_vnd;0",
-            f"closing_vnd;{sum(line[1] for line in lines)}",
-            "reference;booked_on;amount_vnd;purpose",
-        ]
-        raw = "\n".join([*head, *table]).encode()
-        payments.operations.take_in_statement(session, read_statement(raw))
-        payments.operations.take_in_statement(session, read_statement(raw))
-        payments.operations.find_missing_in_bank(session)
-    yield "PAYOUT_SUM", "po_listed"
-    yield "BANK_SHORT", "po_short at the bank"
-    yield "PAYOUT_NOT_IN_BANK", "po_lost at the bank"
-    yield "BANK_UNIDENTIFIED", "FT4"
-
-
-def correct(book: Book, day: date) -> None:
-    """What a provider's corrected file of a day says: what our books say."""
-    book.files[day] = [(bill.bill_no, str(bill.amount_vnd)) for bill in book.paid if day_of(bill) == day]
-
-
-def as_json(findings: Iterable[Finding]) -> str:
-    """For a failing test: what was found, sorted."""
-    return json.dumps(sorted(findings), indent=1)
+def correct(book: Book) -> None:
+    """What a provider's corrected files say: what our books say."""
+    by_day: dict[date, list[tuple[str, str]]] = {day: [] for day in book.files}
+    for bill in book.paid:
+        by_day[day_of(bill)].append((bill.bill_no, str(bill.amount_vnd)))
+    book.files = by_day

@@ -172,6 +172,41 @@ def test_a_final_remittance_never_changes_and_a_late_line_is_a_revision_that_say
     assert [(line["revision"], line["bill_no"]) for line in amended["lines"]] == [(1, "B-1"), (2, "B-2")]
 
 
+def test_a_revision_says_what_all_it_adds(power, at, machine) -> None:
+    provider, customer = power
+    write(provider, customer, [Paid("B-1", 500_000, CUT_OFF - timedelta(hours=1))])
+    close(at, CUT_OFF + timedelta(days=1, minutes=3))
+
+    write(provider, customer, [Paid("B-2", 70_000, CUT_OFF - timedelta(seconds=1))])
+    at(CUT_OFF - timedelta(seconds=1))
+    _lose(provider, "B-1", 500_000)
+    close(at, CUT_OFF + timedelta(days=1, minutes=4))
+
+    second, first = machine(provider.id).get(PATH).json["items"]
+    assert (first["explanation"], second["revision"], second["explanation"]) == (None, 2, "clawed_back,late")
+    assert (second["posted_vnd"], second["clawed_back_vnd"], second["carried_out_vnd"]) == (70_000, 500_000, -430_000)
+
+
+def test_a_file_is_sent_from_disk_in_pieces(power, at, machine, monkeypatch) -> None:
+    provider, customer = power
+    write(provider, customer, [Paid(f"B-{n}", 1_000, CUT_OFF - timedelta(hours=1)) for n in range(300)])
+    close(at, CUT_OFF + timedelta(minutes=3))
+    system = machine(provider.id)
+    (told,) = system.get(PATH).json["items"]
+    monkeypatch.setattr("services.utilities.upload._IN_MEMORY", 1_000)
+    monkeypatch.setattr("services.utilities.upload._SENT_AT_ONCE", 1_000)
+
+    for kind in ("json", "csv", "xlsx"):
+        answer = system.get(f"{PATH}/{told['id']}/file?format={kind}", buffered=False)
+        pieces = list(answer.iter_encoded())
+        answer.close()
+
+        assert len(pieces) > 20, kind
+        assert max(map(len, pieces)) <= 1_000
+        assert hashlib.sha256(b"".join(pieces)).hexdigest() == told["files"][kind]["sha256"]
+        assert answer.content_length == sum(map(len, pieces))
+
+
 def _lose(provider, bill_no: str, amount_vnd: int) -> None:
     """A dispute of a payment is lost after it was remitted: the provider's account is charged."""
     with transaction() as session:

@@ -188,6 +188,21 @@ def test_a_day_that_is_not_over_and_broken_files_are_refused_in_words(desk, mach
     assert send(powerless, header).status_code == 403
 
 
+def test_a_file_that_was_refused_is_a_difference_until_one_can_be_read(power, desk) -> None:
+    for _time in range(2):
+        send(desk, "amount_vnd\n5\n")
+    (found,) = desk.get(DISCREPANCIES).json["items"]
+
+    send(desk, "bill_no,amount_vnd,receipt_no\n")
+
+    assert (found["kind"], found["business_day"], found["details"]) == (
+        "FILE_REJECTED",
+        str(DAY),
+        {"reason": "heading"},
+    )
+    assert rows("SELECT kind, state FROM discrepancy") == [("FILE_REJECTED", "auto_closed")]
+
+
 def test_both_sides_discuss_a_difference_and_two_people_settle_it(power, desk, machine, staff, work) -> None:
     provider, customer = power
     write(provider, customer, [Paid("B-1", 500_000, NOON)])

@@ -47,7 +47,6 @@ from services.utilities.operations.bills import (
     start_payment,
     tell_when_settled,
 )
-from services.utilities.operations.comparing import compare_postings, subject_of
 from services.utilities.operations.directory import (
     find_rules,
     get_provider,
@@ -56,7 +55,7 @@ from services.utilities.operations.directory import (
     save_tariffs,
 )
 from services.utilities.operations.endings import end_automatic
-from services.utilities.operations.endpoints import list_called, list_limits, list_pulling
+from services.utilities.operations.endpoints import list_limits, list_pulling
 from services.utilities.operations.imports import (
     BATCH,
     LARGEST_FILE_BYTES,
@@ -90,7 +89,6 @@ __all__ = [
     "Work",
     "begin",
     "close_bill",
-    "compare_postings",
     "drop_bills",
     "end_automatic",
     "find_part",
@@ -111,7 +109,6 @@ __all__ = [
     "list_accounts",
     "list_automatic",
     "list_bills",
-    "list_called",
     "list_due",
     "list_limits",
     "list_planned",
@@ -134,7 +131,6 @@ __all__ = [
     "start_local",
     "start_payment",
     "start_planned",
-    "subject_of",
     "tell_when_settled",
     "try_lookup",
     "unlink_account",

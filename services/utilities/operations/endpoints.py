@@ -27,6 +27,7 @@ _CALLED = (ProviderStage.LIVE, ProviderStage.SUSPENDED)
 class Called:
     """A provider whose system we call, and where."""
 
+    provider_id: UUID
     slug: str
     endpoint: Endpoint | None
 
@@ -60,7 +61,7 @@ def list_called(session: Session) -> Sequence[Called]:
         .where(Provider.posting_mode == PostingMode.PUSH, Provider.stage.in_(_CALLED))
         .order_by(Provider.slug)
     )
-    return [Called(row[0], open_endpoint(*row[1:])) for row in session.execute(query)]
+    return [Called(row.id, row.slug, open_endpoint(*row[1:])) for row in session.execute(query)]
 
 
 def list_pulling(session: Session) -> Sequence[UUID]:

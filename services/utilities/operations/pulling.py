@@ -20,7 +20,7 @@ from services.utilities.errors import PostingByPush
 from services.utilities.models import Bill, Customer, Provider
 from services.utilities.onboarding_models import PostingMode
 from services.utilities.operations.bills import Work, record_posted, record_rejected, tell_when_settled
-from services.utilities.operations.comparing import subject_of
+from services.utilities.operations.settlement import subject_of
 
 
 class Outcome(StrEnum):
@@ -135,7 +135,7 @@ def _contradicted(session: Session, provider_id: UUID, item: PaymentItem, bill_n
         # A second number says that it stands in their books twice; else the two sides disagree whether it stands there.
         "DUPLICATE_POSTING" if is_second_receipt else "STATUS_CONFLICT",
         item.amount_vnd if answer.receipt_no else -item.amount_vnd,
-        subject=subject_of(item.payment_id, bill_no),
+        subject=subject_of(provider_id, bill_no),
         way=Way.PROVIDER,
         day=payments.operations.business_day(terms, clock.now()),
         payee_id=provider_id,

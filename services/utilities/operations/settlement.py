@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +17,17 @@ import payments.operations
 from kit import clock, events
 from payments import proof, reconciliation
 from payments.models import MatchRun, Remittance, Statement, Way
-from payments.operations import ToldRows
+from payments.operations import Row, ToldRows
 from services.utilities import remittance, statement_file
 from services.utilities.errors import DayNotOver, LayoutUnusable
 from services.utilities.events import StatementReceived
 from services.utilities.models import Provider, StatementLayout
+from services.utilities.operations.endpoints import list_called
+from services.utilities.providers import Endpoint, Posted
 from services.utilities.statement_file import Layout
 
 _AT_ONCE = 5_000
+PULLED = "pull"  # the format of a statement that we have read ourselves
 _STANDARD = {Way.PROVIDER: statement_file.STANDARD, Way.ADVICE: statement_file.ADVICE}
 # What we hold as posted, by the provider's own clock and cut-off: `posted_at` is what its receipt says.
 _POSTED = """
@@ -101,11 +106,79 @@ def receive_statement(  # noqa: PLR0917 - a file, whose it is and what it tells 
     return keep_statement(session, provider_id, way, day, told)
 
 
+def note_rejected(session: Session, provider_id: UUID, way: Way, day: date, reason: str) -> None:
+    """A file of a provider was refused as a whole: a difference of its day, until a file can be read."""
+    payments.operations.open_discrepancy(
+        session,
+        "FILE_REJECTED",
+        0,
+        subject=file_of(provider_id, way, day),
+        way=way,
+        day=day,
+        payee_id=provider_id,
+        details={"reason": reason},
+    )
+
+
+def file_of(provider_id: UUID, way: Way, day: date) -> str:
+    """What a difference about a provider's file of a day is called."""
+    return f"{provider_id} {way} {day} file"
+
+
 def keep_statement(session: Session, provider_id: UUID, way: Way, day: date, told: ToldRows) -> UUID:
     """Store the lines of a statement, and have them compared; returns the statement's id."""
     statement_id = payments.operations.take_in_rows(session, provider_id, way, day, told)
+    payments.operations.close_discrepancies(session, file_of(provider_id, way, day))
     events.emit(session, StatementReceived(statement_id, provider_id))
     return statement_id
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A provider whose own ledger of one of its business days is to be read: from `opens` until before `closes`."""
+
+    provider_id: UUID
+    slug: str
+    endpoint: Endpoint | None
+    opens: datetime
+    closes: datetime
+
+    @property
+    def days(self) -> Sequence[date]:
+        """The calendar days in Vietnam that the business day lies on."""
+        first, last = clock.local(self.opens).date(), clock.local(self.closes - timedelta(microseconds=1)).date()
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def list_pulls(session: Session, day: date) -> Sequence[Pull]:
+    """The providers whose systems we call, but for those that have sent the statement of a business day themselves."""
+    sent = select(Statement.payee_id).where(
+        Statement.way == Way.PROVIDER, Statement.business_day == day, Statement.current, Statement.format != PULLED
+    )
+    payees = set(payments.operations.list_payees(session)) - set(session.scalars(sent))
+    found = []
+    for called in list_called(session):
+        if called.provider_id in payees:
+            terms = payments.operations.read_terms(session, called.provider_id)
+            opens = payments.operations.closes_at(terms, day - timedelta(days=1))
+            closes = payments.operations.closes_at(terms, day)
+            found.append(Pull(called.provider_id, called.slug, called.endpoint, opens, closes))
+    return found
+
+
+def keep_pulled(session: Session, pull: Pull, day: date, lines: Iterable[Posted]) -> UUID:
+    """Keep what was read of a provider's ledger as if it had sent it; returns the statement's id."""
+    rows = [
+        Row(number, line.bill_no, line.amount_vnd, line.receipt_no)
+        for number, line in enumerate((each for each in lines if pull.opens <= each.posted_at < pull.closes), 1)
+    ]
+    digest = hashlib.sha256("\n".join(map(repr, rows)).encode()).hexdigest()
+    return keep_statement(session, pull.provider_id, Way.PROVIDER, day, ToldRows(PULLED, digest, rows, []))
+
+
+def subject_of(provider_id: UUID, bill_no: str) -> str:
+    """What a difference about a provider's posting of a bill is called, whoever finds it."""
+    return f"{provider_id} {bill_no}"
 
 
 def compare_statement(session: Session, statement: Statement) -> MatchRun:

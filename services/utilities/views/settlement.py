@@ -29,7 +29,8 @@ from payments.schemas import (
     NewNoteSchema,
     OwnDiscrepancyQuery,
 )
-from services.utilities import remittance, upload
+from payments.schemas.settling import REMITTANCE_EXAMPLE, RUN_EXAMPLE, RemittanceSchema
+from services.utilities import flows, remittance, upload
 from services.utilities.errors import (
     DayNotOver,
     FileEmpty,
@@ -41,8 +42,6 @@ from services.utilities.errors import (
 from services.utilities.operations import settlement
 from services.utilities.settlement_schemas import (
     LAYOUT_EXAMPLE,
-    REMITTANCE_EXAMPLE,
-    RUN_EXAMPLE,
     STATEMENT_EXAMPLE,
     FileQuery,
     LayoutQuery,
@@ -50,7 +49,6 @@ from services.utilities.settlement_schemas import (
     MatchRunPageSchema,
     RaisedSchema,
     RemittancePageSchema,
-    RemittanceSchema,
     StatementQuery,
     StatementSchema,
 )
@@ -146,8 +144,11 @@ class RemittanceFile(MethodView):
         kind = asked["format"]
         with transaction() as session:
             found = payments.operations.get_remittance(session, remittance_id, current_provider())
-            content = b"".join(settlement.write_file(session, found, kind))
-        answer = Response(content, content_type=remittance.MEDIA[kind])
+            written = upload.keep(settlement.write_file(session, found, kind))
+        # From disk, in pieces: neither a large day nor a slow line holds memory or a connection to the database.
+        answer = Response(written.pieces, content_type=remittance.MEDIA[kind])
+        answer.content_length = written.size
+        answer.call_on_close(written.close)
         answer.headers["Signature"] = (found.files or {})[kind]["signature"]
         answer.headers["Signature-Key-Id"] = proof.key_id(proof.public_key())
         answer.headers["Content-Disposition"] = f'attachment; filename="{found.reference}.{kind}"'
@@ -173,13 +174,12 @@ class Statements(MethodView):
         with upload.spool(request.mimetype, request.content_length, request.stream, upload.STATEMENTS) as sent:
             key = request_key({**asked, "format": sent.kind, "digest": sent.digest})
             raw = b"".join(sent.pieces())
-            with transaction() as session:
+            of = (Way(asked["way"]), asked["business_day"])
+            with flows.rejections_noted(current_provider(), *of), transaction() as session:
                 outcome = once(
                     session,
                     key,
-                    lambda: settlement.receive_statement(
-                        session, writing_provider(session), Way(asked["way"]), asked["business_day"], sent.kind, raw
-                    ),
+                    lambda: settlement.receive_statement(session, writing_provider(session), *of, sent.kind, raw),
                 )
         note(outcome)
         with transaction() as session:

@@ -8,16 +8,19 @@ from datetime import timedelta
 
 import pytest
 from requests import HTTPError
+from sqlalchemy import text
 
 import services.utilities.flows
 from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger, operations
+from payments.models import Way
+from payments.operations import Row, ToldRows
 from services.utilities.models import Bill, BillState
-from services.utilities.operations import compare_postings
-from services.utilities.providers import Posted, read_statement
+from services.utilities.operations import settlement
+from services.utilities.providers import Posted
 from tests.factories import AMOUNT_VND, POWER, bill_now, owe
-from tests.payments.stories import inbox, journals, pay, rows, told
+from tests.payments.stories import business_day_now, inbox, journals, pay, rows, told
 from tests.people import Outside, Person, Work, all_at_once
 
 Later = Callable[[timedelta], None]
@@ -115,7 +118,7 @@ def test_23_a_provider_that_answers_for_another_bill_is_named_and_asked_what_it_
     payment_id = pay(an, bill).json["id"]
     work()
     differences = "SELECT kind, subject, amount_vnd, state FROM discrepancy"
-    subject = f"{payment_id} {bill.bill_no}"
+    subject = f"{bill.provider_id} {bill.bill_no}"
     assert rows(differences) == [("UNKNOWN_AT_PROVIDER", subject, AMOUNT_VND, "open")]
     assert (told(an, payment_id)["items"][0]["posting"], _unapplied(an)) == ("unknown", AMOUNT_VND)
 
@@ -155,10 +158,11 @@ def test_25_a_provider_that_posts_twice_is_found_out_by_its_own_books(
     work()
 
     for _time in range(2):
-        services.utilities.flows.compare_with_providers(clock.today())
+        services.utilities.flows.compare_with_providers(business_day_now())
+        work()
 
     (found,) = rows("SELECT id, kind, subject, amount_vnd FROM discrepancy")
-    assert (found.kind, found.subject) == ("DUPLICATE_POSTING", f"{payment_id} {bill.bill_no}")
+    assert (found.kind, found.subject) == ("DUPLICATE_POSTING", f"{bill.provider_id} {bill.bill_no}")
     assert (found.amount_vnd, told(an, payment_id)["items"][0]["posting"]) == (AMOUNT_VND, "posted")
     with transaction() as session:
         assert -ledger.balance(session, ledger.PROVIDER_PAYABLE) == 2 * AMOUNT_VND
@@ -172,19 +176,53 @@ def test_what_a_provider_has_and_we_have_not_is_named_and_the_other_way_round(
 ) -> None:
     pay(an, bill)
     work()
-    strange = Posted("somebody else's", "B-1", 5_000, "R-1")
+    day = business_day_now()
+    strange = Posted("somebody else's", "B-1", 5_000, "R-1", clock.now())
 
     with transaction() as session:
-        found = compare_postings(session, POWER, clock.today(), [strange])
+        (pull,) = settlement.list_pulls(session, day)
+        settlement.keep_pulled(session, pull, day, [strange])
+    work()
 
-    assert found == 2
     assert {tuple(row) for row in rows("SELECT kind, amount_vnd FROM discrepancy")} == {
         ("MISSING_AT_PROVIDER", -AMOUNT_VND),
         ("UNKNOWN_AT_PROVIDER", 5_000),
     }
+    services.utilities.flows.compare_with_providers(day)
+    work()
+    assert {row.state for row in rows("SELECT state FROM discrepancy")} == {"auto_closed"}
+    assert [tuple(row) for row in rows("SELECT revision, current FROM statement ORDER BY 1")] == [(1, False), (2, True)]
+
+
+def test_a_bill_that_is_found_wrong_while_posting_and_in_the_statement_is_one_difference(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    outside.spoil("provider", "other_bill", match={"path": "/postings"}, count=1)
+    pay(an, bill)
+    work()
+    found = rows("SELECT id, kind, subject FROM discrepancy")
+
+    services.utilities.flows.compare_with_providers(business_day_now())
     with transaction() as session:
-        assert compare_postings(session, POWER, clock.today(), read_statement(POWER, clock.today())) == 0
+        (statement_id,) = session.scalars(text("SELECT id FROM statement"))
+        statement = operations.get_statement(session, statement_id, bill.provider_id)
+        run = settlement.compare_statement(session, statement)
+
+    assert (run.theirs, run.theirs_open, run.opened) == (1, 1, 0)
+    assert [row.subject for row in found] == [f"{bill.provider_id} {bill.bill_no}"]
+    assert rows("SELECT id, kind, subject FROM discrepancy") == found
+
+
+def test_what_a_provider_has_sent_itself_is_not_read_again(an: Person, bill: Bill, work: Work) -> None:
+    pay(an, bill)
+    work()
+    day = business_day_now()
+    told = ToldRows("csv", "0" * 64, [Row(2, bill.bill_no, AMOUNT_VND)], [])
+
     with transaction() as session:
-        for difference in rows("SELECT id FROM discrepancy WHERE state = 'open'"):
-            operations.propose(session, difference.id, new_id(), account=ledger.SUSPENSE, explanation="Seen")
-            operations.approve(session, difference.id, new_id())
+        settlement.keep_statement(session, bill.provider_id, Way.PROVIDER, day, told)
+    services.utilities.flows.compare_with_providers(day)
+    work()
+
+    assert [tuple(row) for row in rows("SELECT format, revision FROM statement")] == [("csv", 1)]
+    assert rows("SELECT kind FROM discrepancy") == []

@@ -12,12 +12,12 @@ from sqlalchemy import text
 
 import payments.flows
 import services.utilities.flows
-from kit import clock, database
+from kit import database
 from kit.database import transaction
 from payments import ledger, operations
 from tests.conftest import _GUARDED
 from tests.factories import AMOUNT_VND, POWER, owe
-from tests.payments.stories import at_gateway, check_both_sides, pay, rows, sweep
+from tests.payments.stories import at_gateway, business_day_now, check_both_sides, pay, rows, sweep
 from tests.people import Outside, Person, Work
 
 Later = Callable[[timedelta], None]
@@ -116,7 +116,8 @@ def test_48_what_was_paid_after_the_backup_is_not_forgotten_either(
     # Nobody here knows of it any more; the gateway's balance does, and two people have to say what it is.
     (found,) = rows("SELECT id, kind, amount_vnd FROM discrepancy")
     assert (found.kind, found.amount_vnd) == ("MISSING_IN_LEDGER", AMOUNT_VND - (AMOUNT_VND * 29 + 500) // 1000)
-    services.utilities.flows.compare_with_providers(clock.today())
+    services.utilities.flows.compare_with_providers(business_day_now())
+    work()
     assert {row.kind for row in rows("SELECT kind FROM discrepancy")} == {"MISSING_IN_LEDGER", "UNKNOWN_AT_PROVIDER"}
     for difference in rows("SELECT id FROM discrepancy"):
         with transaction() as session:

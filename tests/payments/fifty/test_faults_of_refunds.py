@@ -10,8 +10,11 @@ from uuid import UUID
 import pytest
 
 import payments.flows
+import services.utilities.flows
+from kit import clock
 from kit.database import transaction
 from payments import ledger, operations
+from payments.bank_file import read_statement
 from payments.events import RefundRequested
 from payments.gateway import Contested
 from services.utilities.models import Bill, BillState
@@ -264,13 +267,14 @@ def test_31_what_a_bank_takes_for_good_is_netted_from_the_provider_and_what_it_g
 
 
 def test_31_a_dispute_lost_after_the_remittance_is_netted_from_the_next_one(
-    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
+    an: Person, paid: Callable[..., Paid], outside: Outside, work: Work, later: Later
 ) -> None:
     bought = paid("pm_card_createDispute")
-    commission = 1_000
+    provider_id, commission = bought.bill.provider_id, 1_000
     with transaction() as session:
-        operations.remit(session, bought.bill.provider_id, AMOUNT_VND, commission_vnd=commission, remittance="R-1")
-        operations.remit(session, bought.bill.provider_id, AMOUNT_VND, commission_vnd=commission, remittance="R-1")
+        terms = {"cut_off": "17:00", "commission_vnd": commission, "source": "contract"}
+        operations.set_terms(session, provider_id, clock.today(), **terms)
+    _remit(later, provider_id)
     assert _payable() == 0
     _hear(an, outside, work, "charge.dispute.created")
     (dispute,) = rows("SELECT gateway_id FROM dispute")
@@ -283,13 +287,27 @@ def test_31_a_dispute_lost_after_the_remittance_is_netted_from_the_next_one(
     next_bill = owe(an, outside, amount_vnd=900_000)
     pay(an, next_bill)
     work()
+    assert _payable() == 900_000 - AMOUNT_VND
+    _remit(later, provider_id)
+    first, second = rows("SELECT clawed_back_vnd, payable_vnd FROM remittance ORDER BY number")
+    assert tuple(first) == (0, AMOUNT_VND - commission)
+    assert tuple(second) == (AMOUNT_VND, 900_000 - AMOUNT_VND - commission)
     with transaction() as session:
-        due = operations.payable(session, next_bill.provider_id)
-        assert due == 900_000 - AMOUNT_VND
-        operations.remit(session, next_bill.provider_id, due, commission_vnd=0, remittance="R-2")
         assert ledger.sum_of_all(session) == 0
-        assert -ledger.balance(session, ledger.BANK) == AMOUNT_VND - commission + due
+        assert -ledger.balance(session, ledger.BANK) == first.payable_vnd + second.payable_vnd
     assert _payable() == 0
+
+
+def _remit(later: Later, provider_id: UUID) -> None:
+    """The provider's day is closed, its remittance becomes final, and the bank shows that it was paid."""
+    later(timedelta(days=2))
+    services.utilities.flows.close_books()
+    services.utilities.flows.close_books()
+    (due,) = rows("SELECT reference, payable_vnd FROM remittance WHERE state = 'final' AND paid_line_id IS NULL")
+    table = ["reference;booked_on;amount_vnd;purpose", f"{due.reference} out;2026-11-25;-{due.payable_vnd};lenh chi"]
+    raw = "\n".join([f"opening_vnd;{due.payable_vnd}", "closing_vnd;0", *table]).encode()
+    with transaction() as session:
+        operations.take_in_statement(session, read_statement(raw))
 
 
 def test_a_large_refund_waits_for_a_second_person_and_a_declined_one_is_undone(
