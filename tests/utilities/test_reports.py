@@ -18,15 +18,15 @@ from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger
 from payments.ledger import Leg
-from payments.models import DiscrepancyState, JournalKind, Way
+from payments.models import DiscrepancyState, JournalKind
 from payments.operations import Basis, Span
 from services.utilities import flows, report_file
-from tests.factories import POWER, WATER
+from tests.factories import POWER
 from tests.payments.stories import rows
-from tests.utilities.bulk import Paid, company, payment_id, write
+from tests.utilities.bulk import payment_id
+from tests.utilities.reported import FIRST, LAST, book, local, make_books
 
 HOUSE, OWN = "/v1/utilities/reports", "/v1/utilities/provider-reports"
-FIRST, LAST = date(2026, 10, 30), date(2026, 11, 20)
 SUMS = ("posted_vnd", "returned_vnd", "clawed_back_vnd", "adjusted_vnd", "remitted_vnd", "commission_vnd")
 # What a provider's account is credited with, less what it is debited: by the kind of the journal.
 BOOKED = """
@@ -36,67 +36,9 @@ FROM journal_entry e JOIN journal j ON j.id = e.journal_id WHERE e.account = '21
 """
 
 
-def local(day: int, hour: int, minute: int = 0, *, month: int = 11) -> datetime:
-    return datetime(2026, month, day, hour, minute, tzinfo=clock.ZONE)
-
-
-INSTANTS = (
-    local(30, 9, month=10),
-    local(31, 16, 59, month=10) + timedelta(seconds=59, milliseconds=999),
-    local(31, 17, month=10),
-    local(31, 23, 59, month=10) + timedelta(seconds=59, milliseconds=999),
-    local(1, 0),
-    local(1, 7),  # midnight in UTC
-    local(10, 7) - timedelta(milliseconds=1),
-    local(10, 16, 59),
-    local(10, 17),
-    local(10, 20),
-    local(12, 18, 30),  # after the old cut-off, before the new one
-    local(20, 12),
-)
-
-
-def book(kind: JournalKind, legs: list[Leg], at: datetime, **more: object) -> None:
-    """Something that moves a provider's account, at a time."""
-    clock.move(timedelta())
-    clock.move(at - clock.now())
-    with transaction() as session:
-        ledger.book(session, kind, new_id(), legs, **more)
-    clock.move(timedelta())
-
-
 @pytest.fixture
 def books(clean: None):
-    """Two providers with other cut-offs; refunds, a lost dispute, an adjustment, remittances with commission."""
-    made = [company(POWER), company(WATER)]
-    with transaction() as session:
-        # From a day on the first one closes later.
-        payments.operations.set_terms(session, made[0][0].id, date(2026, 11, 11), cut_off="19:00", source="contract")
-    for place, (provider, customer) in enumerate(made):
-        paid = [Paid(f"B-{place}-{n}", 100_000 + 1_000 * n + place, at) for n, at in enumerate(INSTANTS)]
-        write(provider, customer, paid)
-        of, payee = payment_id(provider, f"B-{place}-0"), provider.id
-        citizen = rows("SELECT citizen_id FROM payment WHERE id = :id", id=of)[0].citizen_id
-
-        def debit(vnd: int, payee=payee) -> Leg:
-            return Leg(ledger.PROVIDER_PAYABLE, vnd, payee_id=payee)
-
-        back = [debit(30_000), Leg(ledger.CITIZEN_UNAPPLIED, -30_000, citizen_id=citizen)]
-        book(JournalKind.REVERSED, back, local(1, 6, 59), payment_id=of)
-        book(JournalKind.DISPUTE_LOST, [debit(20_000), Leg(ledger.DISPUTED, -20_000)], local(10, 17), payment_id=of)
-        paid_out = [debit(150_000), Leg(ledger.BANK, -149_000), Leg(ledger.FEE_INCOME, -1_000)]
-        book(JournalKind.REMITTED, paid_out, local(11, 9))
-        book(JournalKind.REMITTED, [debit(700), Leg(ledger.FEE_INCOME, -700)], local(12, 9))
-        with transaction() as session:
-            found = payments.operations.open_discrepancy(
-                session, "AMOUNT_UNDER", -1_500, subject=f"{payee} B", way=Way.PROVIDER, payee_id=payee, day=FIRST
-            )
-        adjusted = [debit(1_500), Leg(ledger.UNIDENTIFIED, -1_500)]
-        book(JournalKind.ADJUSTMENT, adjusted, local(12, 0), discrepancy_id=found)
-    # An adjustment of the account without a provider: it must not be lost.
-    nobodys = [Leg(ledger.PROVIDER_PAYABLE, -900), Leg(ledger.SUSPENSE, 900)]
-    book(JournalKind.ADJUSTMENT, nobodys, local(12, 1), discrepancy_id=found)
-    return [provider for provider, _customer in made]
+    return make_books()
 
 
 @pytest.fixture
