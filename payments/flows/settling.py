@@ -48,14 +48,15 @@ def seal_journal() -> None:
 
 
 def sign_yesterday() -> None:
-    """Sign the end of yesterday, once, after looking for journals of any age that were not sealed."""
+    """Sign the end of yesterday and of days before it that were missed, after sealing journals of any age."""
     with transaction() as session:
-        day = operations.find_unsigned_day(session)
-        if day is None:
+        days = operations.find_unsigned_days(session)
+        if not days:
             return
         while operations.seal(session, everything=True):
             continue
-        operations.sign_day(session, day)
+        for day in days:
+            operations.sign_day(session, day)
 
 
 def check_books() -> None:

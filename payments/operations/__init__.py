@@ -75,7 +75,7 @@ from payments.operations.remitting import payable, remit
 from payments.operations.sealing import (
     Flaw,
     Place,
-    find_unsigned_day,
+    find_unsigned_days,
     get_places,
     list_places,
     list_roots,
@@ -144,7 +144,7 @@ __all__ = [
     "find_kept",
     "find_settled",
     "find_state",
-    "find_unsigned_day",
+    "find_unsigned_days",
     "find_webhook",
     "get_card",
     "get_payment",

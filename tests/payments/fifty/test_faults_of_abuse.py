@@ -181,6 +181,26 @@ def test_47_the_end_of_a_day_is_signed_and_everybody_can_read_it(
     assert [place["kind"] for place in places] == ["captured", "posted"]
 
 
+def test_47_days_that_nobody_signed_are_named_and_signed_late(
+    an: Person, bill: Bill, outside: Outside, work: Work, later: Later
+) -> None:
+    pay(an, bill)
+    work()
+    first = clock.today()
+    later(timedelta(days=3))
+    payments.flows.seal_journal()
+    days = [first + timedelta(days=number) for number in range(3)]
+    # The last of them may have ended a moment ago: the signer is given some hours.
+    assert [flaw.what for flaw in _flaws()][:2] == [f"the end of {day} was never signed" for day in days[:2]]
+    assert f"the end of {first} was never signed" in CliRunner().invoke(commands, ["verify"]).output
+
+    for _time in range(2):
+        payments.flows.sign_yesterday()
+
+    assert [row.day for row in rows("SELECT day FROM daily_root ORDER BY day")] == days
+    assert _flaws() == []
+
+
 @pytest.mark.tampered
 def test_47_whoever_rewrites_a_whole_chain_meets_the_signed_root(
     an: Person, bill: Bill, outside: Outside, work: Work, later: Later
