@@ -19,8 +19,10 @@ from payments.operations.discrepancies import (
     approve,
     close_discrepancies,
     list_discrepancies,
+    lock_discrepancy,
     open_discrepancy,
     propose,
+    version_of,
 )
 from payments.operations.disputes import apply_dispute, list_disputes
 from payments.operations.money import (
@@ -164,6 +166,7 @@ __all__ = [
     "list_roots",
     "list_unfinished",
     "list_unposted",
+    "lock_discrepancy",
     "mark_handled",
     "match_late",
     "note_customer",
@@ -195,4 +198,5 @@ __all__ = [
     "take_turn",
     "unapplied",
     "verify",
+    "version_of",
 ]
