@@ -1,5 +1,6 @@
 """All SQL and rules of payments: the money's moves, the payees' answers, refunds and disputes, the timeline."""
 
+from payments.operations.balancing import remember_difference
 from payments.operations.cards import (
     GIVEN_UP_AFTER,
     apply_setup,
@@ -182,6 +183,7 @@ __all__ = [
     "refund_by_rule",
     "refund_late",
     "refuse_refund",
+    "remember_difference",
     "remit",
     "remove_card",
     "revive_item",

@@ -111,6 +111,11 @@ PROMISES: Mapping[str, str] = {
         # What two people have explained was booked by them as a whole.
         "AND NOT EXISTS (SELECT FROM discrepancy d WHERE d.subject = b.id AND d.state = 'resolved')"
     ),
+    # Written down by those who asked the gateway: a difference that was there again after a quarter of an hour.
+    "what the gateway has of ours is what our books say": (
+        "SELECT promises FROM books_alarm WHERE NOT open AND cleared_at IS NULL "
+        "GROUP BY promises HAVING max(created_at) - min(created_at) >= interval '15 minutes'"
+    ),
     "no outcome is unknown for long": "SELECT id FROM payment WHERE state = 'unknown' AND state_since < :unknown",
     "no refund is without an answer for long": (
         "SELECT id FROM refund WHERE state IN ('submitted', 'unknown') AND state_since < :unknown"
