@@ -1,4 +1,4 @@
-"""The gateway's balance and ours, compared while payments go on."""
+"""Balances that nobody compares: the gateway's with ours while payments go on, and the bank's from file to file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from kit.database import new_id, transaction
 from payments import ledger, operations
 from payments.models import JournalKind
 from tests.factories import owe
+from tests.payments.fifty.test_faults_of_payouts import statement, take_in
 from tests.payments.stories import pay, rows, sweep
 from tests.people import Outside, Person, Work
 
 Later = Callable[[timedelta], None]
 AT_GATEWAY = "what the gateway has of ours is what our books say"
+AT_BANK = "what is at the bank is what its last statement says"
+NO_GAP = "a statement of the bank opens where another has closed"
 
 
 def _broken() -> set[str]:
@@ -114,3 +117,41 @@ def _move_at_gateway(amount_vnd: int) -> None:
     with transaction() as session:
         legs = ledger.move(ledger.GATEWAY_AVAILABLE, ledger.GATEWAY_FEE, amount_vnd)
         ledger.book(session, JournalKind.FEE, str(new_id()), legs)
+
+
+def test_a_file_of_the_bank_that_never_came_is_missed_until_it_comes(outside: Outside) -> None:
+    monday, tuesday, wednesday = (
+        statement(("FT1", 1_000, "x"), opening=500).replace(b"2026-11-25", b"2026-11-23"),
+        statement(("FT2", 2_000, "x"), opening=1_500).replace(b"2026-11-25", b"2026-11-24"),
+        statement(("FT3", 3_000, "x"), opening=3_500),
+    )
+    take_in(monday)
+    assert {AT_BANK, NO_GAP}.isdisjoint(_broken())
+
+    take_in(wednesday)
+
+    assert {AT_BANK, NO_GAP} <= _broken()
+    take_in(tuesday)
+    assert {AT_BANK, NO_GAP}.isdisjoint(_broken())
+    _explain_all(ledger.FEE_INCOME)
+
+
+def test_a_file_that_is_missed_is_missed_also_where_the_account_was_emptied_meanwhile(outside: Outside) -> None:
+    take_in(statement(("FT1", 1_000, "x")).replace(b"2026-11-25", b"2026-11-23"))
+
+    take_in(statement(("FT3", 3_000, "x")))
+
+    assert AT_BANK in _broken()
+    take_in(statement(("FT2", -1_000, "x"), opening=1_000).replace(b"2026-11-25", b"2026-11-24"))
+    assert {AT_BANK, NO_GAP}.isdisjoint(_broken())
+    _explain_all(ledger.FEE_INCOME)
+
+
+def test_a_statement_that_tells_known_lines_again_is_no_gap(outside: Outside) -> None:
+    take_in(statement(("FT1", 1_000, "x"), opening=500).replace(b"2026-11-25", b"2026-11-24"))
+
+    for _time in range(2):
+        take_in(statement(("FT1", 1_000, "x"), ("FT2", 2_000, "x"), opening=500))
+
+    assert {AT_BANK, NO_GAP}.isdisjoint(_broken())
+    _explain_all(ledger.FEE_INCOME)
