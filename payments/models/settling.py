@@ -108,7 +108,10 @@ class Discrepancy(Record):
 
 
 class Alarm(Record):
-    """A finding of the periodic check that a person has to look at; open until a later check finds all well."""
+    """A finding of the periodic check that a person has to look at; open until a later check finds all well.
+
+    Neither open nor cleared: the gateway's balance was seen to differ from our books, by what `promises` says.
+    """
 
     __tablename__ = "books_alarm"
     __table_args__ = (Index("uq_books_alarm_open", "open", unique=True, postgresql_where=text("open")),)

@@ -1,5 +1,6 @@
 """All SQL and rules of payments: the money's moves, the payees' answers, refunds and disputes, the timeline."""
 
+from payments.operations.balancing import remember_difference
 from payments.operations.cards import (
     GIVEN_UP_AFTER,
     apply_setup,
@@ -19,8 +20,10 @@ from payments.operations.discrepancies import (
     approve,
     close_discrepancies,
     list_discrepancies,
+    lock_discrepancy,
     open_discrepancy,
     propose,
+    version_of,
 )
 from payments.operations.disputes import apply_dispute, list_disputes
 from payments.operations.money import (
@@ -75,7 +78,7 @@ from payments.operations.remitting import payable, remit
 from payments.operations.sealing import (
     Flaw,
     Place,
-    find_unsigned_day,
+    find_unsigned_days,
     get_places,
     list_places,
     list_roots,
@@ -144,7 +147,7 @@ __all__ = [
     "find_kept",
     "find_settled",
     "find_state",
-    "find_unsigned_day",
+    "find_unsigned_days",
     "find_webhook",
     "get_card",
     "get_payment",
@@ -164,6 +167,7 @@ __all__ = [
     "list_roots",
     "list_unfinished",
     "list_unposted",
+    "lock_discrepancy",
     "mark_handled",
     "match_late",
     "note_customer",
@@ -179,6 +183,7 @@ __all__ = [
     "refund_by_rule",
     "refund_late",
     "refuse_refund",
+    "remember_difference",
     "remit",
     "remove_card",
     "revive_item",
@@ -195,4 +200,5 @@ __all__ = [
     "take_turn",
     "unapplied",
     "verify",
+    "version_of",
 ]

@@ -73,6 +73,20 @@ def propose(session: Session, discrepancy_id: UUID, person_id: UUID, *, account:
     return proposed
 
 
+def lock_discrepancy(session: Session, discrepancy_id: UUID) -> Discrepancy:
+    """One difference, as it stays until the end of the transaction. Raises NotFound."""
+    query = select(Discrepancy).where(Discrepancy.id == discrepancy_id).with_for_update()
+    found = session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def version_of(found: Discrepancy) -> tuple[object, ...]:
+    """What somebody who approves has to have seen: another proposal is another version."""
+    return found.id, found.state, found.amount_vnd, found.proposed_by, found.account, found.explanation
+
+
 def approve(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepancy:
     """Another person agrees, and the difference is booked (J12): at the gateway, or at the bank for a line of it.
 

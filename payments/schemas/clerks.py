@@ -8,9 +8,10 @@ import marshmallow as ma
 
 from kit.fields import MAX_VND, Choice, Instant, Line, Vnd
 from kit.pages import page_schema
+from kit.web import etag_of, language
 from payments import ledger, proof
 from payments.models import DiscrepancyState, RefundState
-from payments.operations import Place
+from payments.operations import Place, version_of
 
 REFUND_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e70",
@@ -30,6 +31,7 @@ DISCREPANCY_EXAMPLE: dict[str, Any] = {
     "subject": "txn_1",
     "amount_vnd": -5000,
     "state": "open",
+    "etag": '"5b6f0c9e3d2a41f7b8c0d1e2f3a"',
 }
 PLACE_EXAMPLE: dict[str, Any] = {
     "kind": "posted",
@@ -105,6 +107,10 @@ class DiscrepancySchema(ma.Schema):
     state = Choice(DiscrepancyState, required=True)
     account = ma.fields.String()
     explanation = ma.fields.String()
+    etag = ma.fields.Function(
+        lambda found: f'"{etag_of(*version_of(found), told_in=language())}"',
+        metadata={"type": "string", "description": "Send it in If-Match to approve what is proposed."},
+    )
 
     @ma.post_dump
     def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from kit.database import transaction
 from kit.errors import NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page, PageQuery
-from kit.web import note, public, request_key
+from kit.web import note, public, request_key, require_match, tag
 from payments import operations
 from payments.errors import (
     DiscrepancyNotOpen,
@@ -178,22 +178,26 @@ class Proposal(MethodView):
         Nothing is booked before another person agrees.
         """
         with transaction() as session:
-            return operations.propose(session, discrepancy_id, current_staff().citizen_id, **asked)
+            proposed = operations.propose(session, discrepancy_id, current_staff().citizen_id, **asked)
+        tag(*operations.version_of(proposed))
+        return proposed
 
 
 @blueprint.route("/discrepancies/<uuid:discrepancy_id>/approval")
 class Adjustment(MethodView):
     """The booking of a difference."""
 
+    @blueprint.conditional
     @blueprint.response(200, DiscrepancySchema, example=DISCREPANCY_EXAMPLE | {"state": "resolved", "account": "5110"})
     @blueprint.raises(NotFound, DiscrepancyNotOpen, SecondPersonNeeded)
     @blueprint.doc(operationId="approveAdjustment")
     def post(self, discrepancy_id: UUID) -> Discrepancy:
         """Agree to what a difference is said to be, and book it (duyệt điều chỉnh).
 
-        Never by the person who proposed it.
+        Never by the person who proposed it, and only as it was read: If-Match is the `etag` of `listDiscrepancies`.
         """
         with transaction() as session:
+            require_match(*operations.version_of(operations.lock_discrepancy(session, discrepancy_id)))
             return operations.approve(session, discrepancy_id, current_staff().citizen_id)
 
 
