@@ -7,6 +7,7 @@ from auth.guard import Role, Rule
 from auth.models import Assurance
 from auth.organisation_models import OrganisationKind, StaffRole
 from server.rules import (
+    ALERTS,
     CITIZEN,
     FRONT_DESK,
     NEWCOMER,
@@ -215,8 +216,8 @@ POLICY: dict[str, Rule] = {
     "getGuideMedia": guides(StaffRole.EDITOR, StaffRole.APPROVER),
     "changeGuideMedia": guides(StaffRole.APPROVER),
     "addPack": guides(StaffRole.EDITOR, StaffRole.APPROVER),
-    "giveAlert": guides(StaffRole.APPROVER, StaffRole.OPERATOR),
-    "endAlert": guides(StaffRole.APPROVER, StaffRole.OPERATOR),
+    "giveAlert": ALERTS,
+    "endAlert": ALERTS,
     "addTicketType": guides(StaffRole.APPROVER),
     "addTicketDays": guides(StaffRole.APPROVER),
     "listTicketRefunds": guides(StaffRole.CLERK, StaffRole.APPROVER),

@@ -42,6 +42,13 @@ def guides(*roles: StaffRole) -> Rule:
     return staff(OrganisationKind.TOURISM_OFFICE, *roles)
 
 
+# Those who warn visitors: an office of its own guides, the province's operator of everybody's.
+ALERTS = Rule(
+    frozenset(),
+    staff=frozenset({StaffRole.APPROVER, StaffRole.OPERATOR}),
+    kinds=frozenset({OrganisationKind.TOURISM_OFFICE, OrganisationKind.PROVINCE}),
+)
+
 # Those who look after the members and systems of their own organisation; the province's, of any.
 OPERATORS = staff(None, StaffRole.OPERATOR)
 

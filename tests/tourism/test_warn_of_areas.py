@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from kit import clock
+from kit.database import transaction
+from services.tourism import archives, operations
+from services.tourism.operations import Scope
 from tests.people import Person, StaffMember
 from tests.tourism.guides import daily, make_guide, make_office
 
@@ -100,6 +104,52 @@ def test_an_office_calls_its_own_warning_off_once(approver: StaffMember, chi: Pe
     assert answers == [404, 200, 409]
     assert listed(chi)["Tam Cốc"]["open_now"] is True
     assert chi.get(f"{T}/alerts").json["items"] == []
+
+
+def test_an_office_closes_its_own_guides_alone_and_the_province_closes_everybodys(
+    approver: StaffMember, chi: Person, staff: Any
+) -> None:
+    ours = make_guide("Của ta", hours=OPEN)
+    theirs = make_guide("Của họ", hours=OPEN, office=make_office("so-khac"))
+    operator = staff("province", "operator")
+    theirs_too = {"guide_ids": [str(ours), str(theirs)]}
+
+    refused = warn(approver, **theirs_too)
+    of_the_area = warn(approver).json
+
+    def closed() -> tuple[set[str], set[str], set[str]]:
+        one_by_one = {one for one in (ours, theirs) if chi.get(f"{T}/guides/{one}").json["temporarily_closed"]}
+        found = listed(chi)
+        return (
+            {title for title, one in found.items() if one["temporarily_closed"]},
+            set(listed(chi, "&open_now=false")),
+            {title for title, one in found.items() if one["id"] in {str(each) for each in one_by_one}},
+        )
+
+    assert (refused.status_code, refused.json["code"]) == (404, "not_found")
+    assert closed() == ({"Của ta"}, {"Của ta"}, {"Của ta"})
+    assert approver.post(f"{T}/alerts/{of_the_area['id']}/end").status_code == 200
+    assert warn(operator, **theirs_too).status_code == 201
+    assert warn(operator).status_code == 201
+    assert closed() == ({"Của ta", "Của họ"},) * 3
+
+
+def test_a_pack_names_the_guides_that_an_offices_warning_covers(approver: StaffMember, staff: Any) -> None:
+    ours = make_guide("Của ta")
+    make_guide("Của họ", office=make_office("so-khac"))
+    warn(approver)
+    warn(staff("province", "operator"))
+
+    with transaction() as session:
+        pack = operations.get_pack(session, operations.build_pack(session, Scope("province", "37")))
+        files = archives.unpack(operations.read_bytes(session, pack, 0, pack.bytes_total))
+
+    told = [(one["province_codes"], one["guide_ids"]) for one in orjson.loads(files["alerts.json"])]
+    assert told == [([], [str(ours)]), (["37"], [])]
+
+
+def test_at_the_province_only_an_operator_warns(staff: Any) -> None:
+    assert warn(staff("province", "approver")).status_code == 403
 
 
 @pytest.mark.parametrize("changes", [{"level": 6}, {"hours": -1}, {"commune_codes": []}, {"province_codes": ["1"]}])

@@ -26,7 +26,9 @@ _LONGEST_WORDS = 8
 
 _ALERTS = """a.ended_at IS NULL AND a.starts_at <= :now AND a.ends_at > :now
         AND (g.province_code = ANY(a.province_codes) OR g.commune_code = ANY(a.commune_codes)
-             OR g.id::text = ANY(a.guide_ids))"""
+             OR g.id::text = ANY(a.guide_ids))
+        AND (a.organisation_id = g.organisation_id
+             OR a.organisation_id IN (SELECT o.id FROM organisation o WHERE o.kind = 'province'))"""
 _PASSED = "CASE WHEN g.changes_until_at > :now THEN width_bucket(CAST(:now AS timestamptz), g.changes) END"
 _SHUT = f"EXISTS (SELECT 1 FROM guide_alert a WHERE a.closes AND {_ALERTS})"  # noqa: S608 - pieces of our own
 _DISTANCE = """2 * 6371008.8 * asin(least(1, sqrt(
@@ -184,7 +186,7 @@ def _statement(names: tuple[str, ...], measure: str | None, *, is_after: bool, i
         SELECT g.id, g.measure, g.lat, g.lon, c.card, {_PASSED} AS passed,
                g.changes[({_PASSED}) + 1] AS next_change_at, {_advisory()} AS advisory
         FROM (SELECT * FROM (SELECT g.id, g.lat, g.lon, g.changes, g.changes_until_at, g.province_code, g.commune_code,
-                                    {ordered} AS measure
+                                    g.organisation_id, {ordered} AS measure
                              FROM guide g WHERE {" AND ".join(where)}) f
               WHERE {" AND ".join(outer)} ORDER BY {order} LIMIT :limit) g
         {_card_join(is_house=is_house)}

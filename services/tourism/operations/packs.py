@@ -21,7 +21,7 @@ from services.tourism.archives import Archive
 from services.tourism.models import Guide, GuideBlob, GuideKind, GuideStop, Pack, PackKey, PackPart
 from services.tourism.operations.drawing import draw, gpx_of
 from services.tourism.operations.publishing import content_version
-from services.tourism.operations.reading import Whole, covers_any, read_wholes
+from services.tourism.operations.reading import Whole, covers_any, is_of_the_province, read_wholes
 from services.tourism.operations.upkeep import alerts_of_area
 
 BUDGET_BYTES = 20_000_000
@@ -196,8 +196,25 @@ def _index(scope: Scope, wholes: Sequence[Whole]) -> dict[str, Any]:
 
 
 def _alerts(session: Session, wholes: Sequence[Whole]) -> list[dict[str, Any]]:
-    where = covers_any([one.facts for one in wholes])
-    return [dict(row._mapping) for row in alerts_of_area(session, where, clock.now())]  # noqa: SLF001 - its public name
+    places = [one.facts for one in wholes]
+    found = alerts_of_area(session, covers_any(places), clock.now(), is_of_the_province().label("is_general"))
+    return [_told_alert(dict(row._mapping), places) for row in found]  # noqa: SLF001 - its public name
+
+
+def _told_alert(alert: dict[str, Any], places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An alert for phones, which know nothing of offices: what an office's own covers is named guide by guide."""
+    office, is_general = alert.pop("organisation_id"), alert.pop("is_general")
+    if is_general:
+        return alert
+    own = [one for one in places if one["organisation_id"] == office]
+    covered = [
+        str(one["id"])
+        for one in own
+        if str(one["id"]) in alert["guide_ids"]
+        or one["province_code"] in alert["province_codes"]
+        or one["commune_code"] in alert["commune_codes"]
+    ]
+    return alert | {"province_codes": [], "commune_codes": [], "guide_ids": covered}
 
 
 def _special_days(wholes: Sequence[Whole]) -> dict[str, list[str]]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from auth.organisation_models import Organisation, OrganisationKind
 from kit import clock
 from kit.errors import NotFound
 from kit.pages import Page, page
@@ -134,18 +135,22 @@ def alerts_on(session: Session, places: Sequence[Mapping[str, Any]]) -> Sequence
     )
 
 
+def is_of_the_province() -> ColumnElement[bool]:
+    """Whether an alert was given by the province itself: it covers the guides of everybody."""
+    provinces = select(Organisation.id).where(Organisation.kind == OrganisationKind.PROVINCE)
+    return GuideAlert.organisation_id.in_(provinces)
+
+
 def covers_any(places: Sequence[Mapping[str, Any]]) -> ColumnElement[bool]:
-    """Whether an alert covers any of some guides, by province, by commune or by name."""
+    """Whether an alert covers any of some guides, by province, by commune or by name.
 
-    def overlaps(column: InstrumentedAttribute[Any], key: str) -> ColumnElement[bool]:
-        values = sorted({str(one[key]) for one in places if one[key] is not None})
-        return column.op("&&", is_comparison=True)(literal(values, ARRAY(TEXT)))
-
-    return or_(
-        overlaps(GuideAlert.province_codes, "province_code"),
-        overlaps(GuideAlert.commune_codes, "commune_code"),
-        overlaps(GuideAlert.guide_ids, "id"),
-    )
+    An office's alert covers its own guides alone, whatever area it names.
+    """
+    by_office: dict[UUID, list[Mapping[str, Any]]] = {}
+    for place in places:
+        by_office.setdefault(place["organisation_id"], []).append(place)
+    own = [and_(GuideAlert.organisation_id == office, _overlaps_any(theirs)) for office, theirs in by_office.items()]
+    return or_(and_(is_of_the_province(), _overlaps_any(places)), *own)
 
 
 def read_whole(session: Session, guide_id: UUID) -> Whole:
@@ -226,6 +231,18 @@ def list_alerts(session: Session, *, limit: int, cursor: str | None) -> Page:
     """Alerts that are in force or will be, the newest first."""
     query = select(GuideAlert).where(GuideAlert.ended_at.is_(None), GuideAlert.ends_at > clock.now())
     return page(session, query, by=[GuideAlert.id], limit=limit, cursor=cursor, question=("guide-alerts",))
+
+
+def _overlaps_any(places: Sequence[Mapping[str, Any]]) -> ColumnElement[bool]:
+    def overlaps(column: InstrumentedAttribute[Any], key: str) -> ColumnElement[bool]:
+        values = sorted({str(one[key]) for one in places if one[key] is not None})
+        return column.op("&&", is_comparison=True)(literal(values, ARRAY(TEXT)))
+
+    return or_(
+        overlaps(GuideAlert.province_codes, "province_code"),
+        overlaps(GuideAlert.commune_codes, "commune_code"),
+        overlaps(GuideAlert.guide_ids, "id"),
+    )
 
 
 def _links_of(session: Session, itinerary_ids: Sequence[UUID]) -> Sequence[GuideStop]:

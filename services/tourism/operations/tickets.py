@@ -279,7 +279,7 @@ def _take_places(session: Session, guide_id: UUID, visit_on: date, places: int) 
 
 def _sold_types(session: Session, guide_id: UUID, visit_on: date, wanted: Mapping[UUID, int]) -> dict[UUID, TicketType]:
     guide = session.execute(
-        select(Guide.id, Guide.hours, Guide.province_code, Guide.commune_code).where(
+        select(Guide.id, Guide.organisation_id, Guide.hours, Guide.province_code, Guide.commune_code).where(
             Guide.id == guide_id, Guide.withdrawn_at.is_(None)
         )
     ).mappings().one_or_none()  # fmt: skip
@@ -303,7 +303,9 @@ def _is_closed(session: Session, place: Mapping[str, Any], visit_on: date) -> bo
 
 def _is_shut_for(session: Session, order: TicketOrder) -> bool:
     place = session.execute(
-        select(Guide.id, Guide.province_code, Guide.commune_code).where(Guide.id == order.guide_id)
+        select(Guide.id, Guide.organisation_id, Guide.province_code, Guide.commune_code).where(
+            Guide.id == order.guide_id
+        )
     ).mappings().one()  # fmt: skip
     return clock.today() <= order.visit_on and _is_closed(session, dict(place), order.visit_on)
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, up
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 from sqlalchemy.orm import Session
 
+from auth.organisation_models import Organisation, OrganisationKind
 from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
@@ -219,7 +220,12 @@ def change_media(session: Session, desk: Desk, media_id: UUID, changes: Mapping[
 
 
 def give_alert(session: Session, desk: Desk, alert: Mapping[str, Any]) -> UUID:
-    """Warn of some provinces, communes or guides from now on; returns the alert's id."""
+    """Warn of some provinces, communes or guides from now on; returns the alert's id.
+
+    An office's alert covers guides of its own, also where it names an area; the province's covers everybody's. Raises
+    NotFound for a guide that is not told, or is another office's.
+    """
+    _check_named(session, desk, {UUID(one) for one in alert["guide_ids"]})
     made = session.execute(
         insert(GuideAlert)
         .values(
@@ -263,14 +269,25 @@ def end_alert(session: Session, desk: Desk, alert_id: UUID) -> GuideAlert:
     return ended
 
 
-def alerts_of_area(session: Session, where: ColumnElement[bool], at: datetime) -> Sequence[_Columns]:
+def alerts_of_area(
+    session: Session, where: ColumnElement[bool], at: datetime, *more: ColumnElement[Any]
+) -> Sequence[_Columns]:
     """Alerts in force or ahead that a pack takes along."""
     return session.execute(
         select(
             GuideAlert.id, GuideAlert.kind, GuideAlert.level, GuideAlert.closes, GuideAlert.reason_vi,
             GuideAlert.reason_en, GuideAlert.province_codes, GuideAlert.commune_codes, GuideAlert.guide_ids,
-            GuideAlert.starts_at, GuideAlert.ends_at,
+            GuideAlert.starts_at, GuideAlert.ends_at, GuideAlert.organisation_id, *more,
         )
         .where(where, GuideAlert.ended_at.is_(None), GuideAlert.ends_at > at)
         .order_by(GuideAlert.id)
     ).all()  # fmt: skip
+
+
+def _check_named(session: Session, desk: Desk, guide_ids: set[UUID]) -> None:
+    kind = session.execute(select(Organisation.kind).where(Organisation.id == desk.organisation_id)).scalar_one()
+    named = select(func.count()).where(Guide.id.in_(guide_ids), Guide.withdrawn_at.is_(None))
+    if kind is not OrganisationKind.PROVINCE:
+        named = named.where(Guide.organisation_id == desk.organisation_id)
+    if session.execute(named).scalar_one() != len(guide_ids):
+        raise NotFound

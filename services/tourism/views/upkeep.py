@@ -9,8 +9,10 @@ from uuid import UUID
 from flask import request
 from flask.views import MethodView
 
+from auth.guard import current_staff
+from auth.organisation_models import OrganisationKind, StaffRole
 from kit.database import transaction
-from kit.errors import MalformedRequest, NotFound, RequestInFlight
+from kit.errors import MalformedRequest, NotAllowed, NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page, PageQuery
 from kit.parsing import read_body
@@ -18,6 +20,7 @@ from kit.web import note, public, request_key, require_match, tag
 from services.tourism import operations
 from services.tourism.errors import AlertOver, MediaUnlicensed, MediaUnreadable
 from services.tourism.models import GuideAlert, GuideMedia, GuideReport
+from services.tourism.operations import Desk
 from services.tourism.schemas.editing import (
     AlertPageSchema,
     AlertSchema,
@@ -238,7 +241,8 @@ class Alerts(MethodView):
     def get(self, asked: dict[str, Any]) -> Page:
         """List warnings in force and ahead (cảnh báo).
 
-        Guides they cover show them, and are closed where the warning says so.
+        Guides they cover show them, and are closed where the warning says so. An office's covers its own guides alone:
+        whether a guide is closed is said by the guide.
         """
         with transaction() as session:
             found = operations.list_alerts(session, **asked)
@@ -248,19 +252,21 @@ class Alerts(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(AlertSchema(), example=ALERT_EXAMPLE)
     @blueprint.response(201, AlertToldSchema, example=ALERT_TOLD_EXAMPLE)
-    @blueprint.raises(RequestInFlight)
+    @blueprint.raises(NotFound, RequestInFlight)
     @blueprint.doc(operationId="giveAlert")
     def post(self, asked: dict[str, Any]) -> GuideAlert:
         """Warn of an area (đưa cảnh báo).
 
         Of provinces, communes or single guides, with a reason in both languages and until when. From level 3 on it
-        closes what it covers, unless `closes` says otherwise.
+        closes what it covers, unless `closes` says otherwise. A tourism office's warning covers the office's own guides
+        alone, also where it names an area; one of the province's operator covers everybody's. A guide of another office
+        is 404.
         """
         key = request_key(asked)
         closes = asked["level"] >= _CLOSES_FROM if asked["closes"] is None else asked["closes"]
         alert = asked | {"closes": closes, "guide_ids": [str(one) for one in asked["guide_ids"]]}
         with transaction() as session:
-            outcome = once(session, key, lambda: operations.give_alert(session, desk(), alert))
+            outcome = once(session, key, lambda: operations.give_alert(session, _alert_desk(), alert))
         note(outcome)
         with transaction() as session:
             return operations.get_alert(session, outcome.resource_id)
@@ -279,4 +285,12 @@ class AlertEnd(MethodView):
         What it had closed is open again as its own hours say.
         """
         with transaction() as session:
-            return operations.end_alert(session, desk(), alert_id)
+            return operations.end_alert(session, _alert_desk(), alert_id)
+
+
+def _alert_desk() -> Desk:
+    """The desk of who may warn: at the province, whose warnings cover everybody's guides, only an operator."""
+    staff = current_staff()
+    if staff.kind is OrganisationKind.PROVINCE and StaffRole.OPERATOR not in staff.roles:
+        raise NotAllowed
+    return desk()
