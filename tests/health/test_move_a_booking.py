@@ -16,6 +16,7 @@ from services.health.models import BookingState
 from tests.health.clinics import (
     BOOKINGS,
     DESK,
+    add_child,
     any_place,
     at,
     book,
@@ -83,6 +84,19 @@ def test_a_booking_moves_twice_and_no_more(an, service):
 
     assert [one.status_code for one in answers] == [200, 200, 409]
     assert answers[-1].json["code"] == "moves_used_up"
+
+
+def test_a_booking_does_not_move_beyond_the_age_it_is_for(an):
+    service, birthday = make_service(min_age=0, max_age=15), tomorrow() + timedelta(days=1)
+    child = add_child(an, birth_date=birthday.replace(year=birthday.year - 16).isoformat())
+    fifteen, sixteen = make_slot(service), make_slot(service, at(birthday, 8))
+    booked = book(an, fifteen, members=[child])
+
+    refused = move(an, booked, sixteen)
+
+    assert (refused.status_code, refused.json["code"], refused.json["max_age"]) == (422, "not_eligible", 15)
+    assert booking_now(booked["id"]).slot_id == fifteen.id
+    assert [slot_now(one).taken for one in (fifteen, sixteen)] == [1, 0]
 
 
 def test_a_place_of_another_service_is_no_place_to_move_to(an, slot):

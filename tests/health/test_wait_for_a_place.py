@@ -10,11 +10,13 @@ from tests.health.clinics import (
     BOOKINGS,
     HOLDS,
     WAITS,
+    add_child,
     any_place,
     at,
     book,
     count_bookings,
     hold,
+    make_service,
     make_slot,
     slot_now,
     tomorrow,
@@ -98,8 +100,6 @@ def test_three_offers_and_no_more(an, people, service, later):
 
 
 def test_shortly_before_the_visit_an_offer_lives_for_two_minutes(an, binh, later):
-    from tests.health.clinics import make_service  # noqa: PLC0415
-
     service = make_service(cancel_minutes=30)
     slot = make_slot(service, at(tomorrow() - timedelta(days=1), 11))
     booked = book(an, slot)
@@ -134,6 +134,29 @@ def test_one_patient_waits_once_for_a_service(an, service):
     again = wait(an, service)
 
     assert (again.status_code, again.json["code"]) == (409, "already_waiting")
+
+
+def test_nobody_waits_for_a_service_that_is_not_for_their_age(an, binh):
+    service, birthday = make_service(min_age=0, max_age=15), tomorrow() + timedelta(days=1)
+    grown = add_child(binh, birth_date="1990-01-01")
+    nearly = add_child(binh, name="Bé An", birth_date=birthday.replace(year=birthday.year - 16).isoformat())
+    sixteen, fifteen = make_slot(service, at(birthday, 8)), make_slot(service)
+    child = add_child(an)
+    booked = [book(an, one, members=[child]) for one in (sixteen, fifteen)]
+
+    unknown, refused = wait(binh, service), wait(binh, service, member_id=grown)
+    too_late = wait(binh, service, member_id=nearly, from_on=birthday.isoformat(), to_on=birthday.isoformat())
+    entered = wait(binh, service, member_id=nearly, to_on=birthday.isoformat())
+    cancel(an, booked[0])
+    on_the_birthday = len(offers_of(binh))
+    cancel(an, booked[1])
+
+    assert [one.json["code"] for one in (unknown, refused, too_late)] == [
+        "birth_date_missing", "not_eligible", "not_eligible",
+    ]  # fmt: skip
+    assert entered.status_code == 201
+    assert on_the_birthday == 0
+    assert [one["slot_id"] for one in offers_of(binh)] == [str(fifteen.id)]
 
 
 def test_only_days_and_hours_that_suit_are_offered(an, people, service, slot):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,11 +32,11 @@ from services.health.models import (
     Slot,
 )
 from services.health.operations.deposits import list_owed, list_states
-from services.health.operations.directory import bookable_now, list_phones
+from services.health.operations.directory import bookable_now, get_service, list_phones
 from services.health.operations.holds import list_nearest
 from services.health.operations.leaving import end_bookings, release
 from services.health.operations.moves import close_task_for, close_task_of, displaced, is_displaced, open_tasks
-from services.health.operations.patients import Told, lock_patient, unseal
+from services.health.operations.patients import Told, Who, check_age, lock_patient, unseal
 from services.health.operations.reconfirming import reconfirm_by
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import Columns, Window, claim_slot, lock_slots, told_in_words
@@ -134,7 +134,8 @@ def move_booking(
     """Move a booking to another place of its service; the old one is kept until the new one is won.
 
     Once per Idempotency-Key, in one transaction; the booking keeps its id. Raises NotFound, PlaceTaken with the nearest
-    free places, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy, PractitionerBusy, DepositNeeded.
+    free places, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy, PractitionerBusy, DepositNeeded,
+    NotEligible, BirthDateMissing.
     """
 
     def move() -> UUID:
@@ -151,6 +152,7 @@ def move_booking(
             place = claim_slot(session, target)
             if place is None:
                 continue
+            _check_patient(session, booking, place.day)
             _rewrite(session, booking, place, citizen_id, counts=not displaced and booking.offer is not Offer.MOVE)
             close_task_for(session, booking_id)
             return booking_id
@@ -258,6 +260,13 @@ def _check_in_time(session: Session, booking: Booking) -> None:
     minutes = session.scalar(select(Service.cancel_minutes).where(Service.id == booking.service_id)) or 0
     if clock.now() > booking.starts_at - timedelta(minutes=minutes):
         raise TooLate(phones=list_phones(session, booking.facility_id))
+
+
+def _check_patient(session: Session, booking: Booking, day: date) -> None:
+    """The rule of who may book holds on the new day, too: a birthday may lie between."""
+    told = unseal(sealed.find_key(session, booking.citizen_id), booking.id, booking.patient_sealed)
+    who = Who(booking.patient_id, booking.patient_no, booking.member_id, told.name, told.birth_date)
+    check_age(get_service(session, booking.service_id), who, day)
 
 
 def _targets(session: Session, booking: Booking, slot_id: UUID | None, window: Window | None) -> Sequence[UUID]:

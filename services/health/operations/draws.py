@@ -36,8 +36,7 @@ from services.health.models import (
     SlotState,
 )
 from services.health.operations.directory import get_service
-from services.health.operations.holds import check_age
-from services.health.operations.patients import resolve_patients, seal
+from services.health.operations.patients import check_age, resolve_patients, seal
 from services.health.operations.schedules import write_slots
 from services.health.operations.waitlist import turn_after_draw
 

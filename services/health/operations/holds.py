@@ -19,11 +19,9 @@ from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
 from services.health.errors import (
     AlreadyExtended,
-    BirthDateMissing,
     BookingInOtherState,
     DepositNeeded,
     HoldExpired,
-    NotEligible,
     NotYetReleased,
     PlacesDrawn,
     PlaceTaken,
@@ -31,14 +29,14 @@ from services.health.errors import (
     TooManyBookings,
 )
 from services.health.events import BookingConfirmed
-from services.health.models import LIVE, Booking, BookingState, Offer, Service, Slot, SlotState
+from services.health.models import LIVE, Booking, BookingState, Offer, Slot, SlotState
 from services.health.operations import rush
 from services.health.operations.deposits import list_owed
 from services.health.operations.directory import bookable_now, get_service
 from services.health.operations.drawn_days import find_pending
 from services.health.operations.leaving import end_bookings, lapse
 from services.health.operations.moves import close_task_of
-from services.health.operations.patients import Who, lock_patients, resolve_patients
+from services.health.operations.patients import check_age, lock_patients, resolve_patients
 from services.health.operations.reconfirming import reconfirm_by
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import (
@@ -195,17 +193,6 @@ def list_nearest(
         }
         for row in rows
     ]
-
-
-def check_age(service: Service, who: Who, day: date) -> None:
-    """Raises BirthDateMissing or NotEligible when the service is not for a person of that age on the day."""
-    if service.min_age is None and service.max_age is None:
-        return
-    age = who.age_on(day)
-    if age is None:
-        raise BirthDateMissing
-    if not (service.min_age or 0) <= age <= (service.max_age if service.max_age is not None else age):
-        raise NotEligible(min_age=service.min_age, max_age=service.max_age)
 
 
 def _hold(session: Session, citizen_id: UUID, asked: Asked) -> UUID:

@@ -18,7 +18,8 @@ from kit import sealed, vault
 from kit.database import new_id
 from kit.vault import DataKey
 from persons.models import IdentityField
-from services.health.models import Patient, PatientKey, PriorityGroup
+from services.health.errors import BirthDateMissing, NotEligible
+from services.health.models import Patient, PatientKey, PriorityGroup, Service
 
 _INSURANCE_DIGITS = 10
 _UNDER, _FROM = 6, 75
@@ -80,6 +81,22 @@ def priority_of(age: int | None) -> PriorityGroup | None:
     if age is None or _UNDER <= age < _FROM:
         return None
     return PriorityGroup.UNDER_SIX if age < _UNDER else PriorityGroup.SEVENTY_FIVE
+
+
+def check_age(service: Service, who: Who, day: date, until: date | None = None) -> None:
+    """Raises BirthDateMissing or NotEligible when the service is not for a person of that age on the day.
+
+    With `until`, when it is so on none of the days from the one to the other.
+    """
+    if service.min_age is None and service.max_age is None:
+        return
+    youngest, oldest = who.age_on(day), who.age_on(until or day)
+    if youngest is None or oldest is None:
+        raise BirthDateMissing
+    is_too_young = service.min_age is not None and oldest < service.min_age
+    is_too_old = service.max_age is not None and youngest > service.max_age
+    if is_too_young or is_too_old:
+        raise NotEligible(min_age=service.min_age, max_age=service.max_age)
 
 
 def seal(session: Session, citizen_id: UUID, row_id: UUID, who: Who) -> bytes | None:

@@ -15,12 +15,28 @@ from kit.database import new_id
 from kit.errors import NotFound
 from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
-from services.health.errors import AlreadyBooked, AlreadyWaiting, HoldLimit, PatientBusy, WaitOver
+from services.health.errors import (
+    AlreadyBooked,
+    AlreadyWaiting,
+    BirthDateMissing,
+    HoldLimit,
+    NotEligible,
+    PatientBusy,
+    WaitOver,
+)
 from services.health.events import PlaceOffered
 from services.health.models import DayPart, Offer, Slot, SlotState, WaitlistEntry, WaitState
 from services.health.models.waiting import MOST_OFFERS
 from services.health.operations.directory import get_service
-from services.health.operations.patients import Who, lock_patient, resolve_patients, seal, seal_told, unseal
+from services.health.operations.patients import (
+    Who,
+    check_age,
+    lock_patient,
+    resolve_patients,
+    seal,
+    seal_told,
+    unseal,
+)
 from services.health.operations.seats import write_claim
 
 OFFER = timedelta(minutes=15)
@@ -60,12 +76,15 @@ def join(
 ) -> Outcome:
     """Wait for a place of a service on some days, once per Idempotency-Key.
 
-    A token of `turn_of` keeps the turn. Raises NotFound, AlreadyWaiting.
+    A token of `turn_of` keeps the turn. Raises NotFound, AlreadyWaiting, and NotEligible or BirthDateMissing for who
+    has the age of the service on none of the days.
     """
 
     def enter() -> UUID:
-        get_service(session, service_id)
+        service = get_service(session, service_id)
         (who,) = resolve_patients(session, citizen_id, [member_id])
+        until = min(to_on, from_on + _LONGEST_WAIT)
+        check_age(service, who, from_on, until)
         entry_id = new_id()
         now = clock.now()
         entry = WaitlistEntry(
@@ -78,7 +97,7 @@ def join(
             patient_sealed=seal(session, citizen_id, entry_id, who),
             service_id=service_id,
             from_on=from_on,
-            to_on=min(to_on, from_on + _LONGEST_WAIT),
+            to_on=until,
             part=part,
             queued_at=_turn(citizen_id, service_id, token, now),
         )
@@ -224,6 +243,10 @@ def _offer(session: Session, entry: WaitlistEntry, slot: Any, now: datetime) -> 
     hold_id = new_id()
     told = unseal(key, entry.id, entry.patient_sealed)
     who = Who(entry.patient_id, entry.patient_no, entry.member_id, told.name, told.birth_date)
+    try:
+        check_age(get_service(session, entry.service_id), who, slot.day)
+    except (BirthDateMissing, NotEligible):
+        return False  # they have the age on another of the days they wait for
     length = LATE_OFFER if slot.starts_at - now < _LATE else OFFER
     try:
         with session.begin_nested():

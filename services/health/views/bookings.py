@@ -17,9 +17,11 @@ from kit.web import language, note, request_key
 from services.health import calendar_file, operations, proofs
 from services.health.errors import (
     AlreadyBooked,
+    BirthDateMissing,
     BookingInOtherState,
     DepositNeeded,
     MovesUsedUp,
+    NotEligible,
     NothingToAppeal,
     PatientBusy,
     PlaceTaken,
@@ -89,7 +91,7 @@ class BookingMove(MethodView):
     @blueprint.arguments(BookingMoveSchema(), example={"slot_id": SLOT_ID})
     @blueprint.response(200, BookingSchema, example=BOOKING | {"moves_left": 1})
     @blueprint.raises(NotFound, PlaceTaken, BookingInOtherState, TooLate, MovesUsedUp, AlreadyBooked, PatientBusy)
-    @blueprint.raises(PractitionerBusy, DepositNeeded, RequestInFlight)
+    @blueprint.raises(PractitionerBusy, DepositNeeded, NotEligible, BirthDateMissing, RequestInFlight)
     @blueprint.doc(operationId="moveBooking")
     def post(self, asked: dict[str, Any], booking_id: UUID) -> BookingTold:
         """Move a booking to another place (đổi lịch hẹn).

@@ -13,7 +13,7 @@ from kit.database import transaction
 from kit.errors import NotFound, RequestInFlight
 from kit.web import note, request_key
 from services.health import operations
-from services.health.errors import AlreadyWaiting, WaitOver
+from services.health.errors import AlreadyWaiting, BirthDateMissing, NotEligible, WaitOver
 from services.health.models import DayPart, WaitlistEntry
 from services.health.schemas.bookings import WaitRequestSchema, WaitSchema, WaitsSchema
 from services.health.views.door import SERVICE_ID, blueprint
@@ -49,7 +49,7 @@ class Waits(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(WaitRequestSchema(), example=_DAYS | {"service_id": SERVICE_ID, "part": "morning"})
     @blueprint.response(201, WaitSchema, example=_WAIT)
-    @blueprint.raises(NotFound, AlreadyWaiting, RequestInFlight)
+    @blueprint.raises(NotFound, AlreadyWaiting, NotEligible, BirthDateMissing, RequestInFlight)
     @blueprint.doc(operationId="addWait")
     def post(self, asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Wait for a place (ghi tên chờ).
