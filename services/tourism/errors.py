@@ -95,6 +95,12 @@ class TicketsSoldOut(DomainError):
     vi = "Ngày này không còn đủ chỗ. places_left cho biết số chỗ còn lại; alternatives gợi ý ngày gần đó."
 
 
+class TicketLimitReached(DomainError):
+    """Nobody buys so many tickets for one place and day. `most` is the limit, `left` what you may still buy."""
+
+    vi = "Mỗi người chỉ mua được một số vé cho một điểm trong ngày. most là giới hạn; left là số vé còn được mua."
+
+
 class TicketsNotSold(DomainError):
     """No such ticket is sold for this day. The day is past, the place is closed then, or the type has ended."""
 

@@ -99,6 +99,28 @@ def test_who_comes_too_late_is_told_of_other_days(an: Person, binh: Person, offi
     assert (refused.json["places_left"], refused.json["alternatives"]) == (0, [str(place.day + timedelta(days=1))])
 
 
+def test_one_citizen_buys_twenty_tickets_for_a_place_and_day_and_no_more(
+    an: Person, binh: Person, office: StaffMember, outside: Any
+) -> None:
+    place, free = Place(office), Place(office, price=0)
+    unpaid = an.post(f"{T}/ticket-orders", json=place.order(15))
+
+    refused = an.post(f"{T}/ticket-orders", json=place.order(6))
+    others = [
+        an.post(f"{T}/ticket-orders", json=place.order(6, on=place.day + timedelta(days=1))),
+        an.post(f"{T}/ticket-orders", json=free.order(20, amount=0)),
+        binh.post(f"{T}/ticket-orders", json=place.order(6)),
+    ]
+    given_back = an.post(f"{T}/ticket-orders/{others[1].json['id']}/cancellation")
+    again = all_at_once(4, lambda _n: an.again().post(f"{T}/ticket-orders", json=free.order(10, amount=0)).status_code)
+
+    assert (unpaid.status_code, unpaid.json["state"]) == (201, "held")
+    assert as_refusal(refused)[:2] == (409, "ticket_limit_reached")
+    assert (refused.json["most"], refused.json["left"]) == (20, 5)
+    assert [one.status_code for one in (*others, given_back)] == [201, 201, 201, 200]
+    assert Counter(again) == {201: 2, 409: 2}
+
+
 @pytest.mark.parametrize("change", ["past", "far", "unknown type", "price", "closed"])
 def test_what_is_not_sold_is_refused(an: Person, office: StaffMember, change: str) -> None:
     hours = daily("07:00", "17:00")

@@ -20,9 +20,16 @@ from kit.errors import NotFound
 from kit.pages import Page, page
 from payments.operations import Claim
 from services.tourism import opening, signing
-from services.tourism.errors import OrderNotCancellable, TicketPriceChanged, TicketsNotSold, TicketsSoldOut
+from services.tourism.errors import (
+    OrderNotCancellable,
+    TicketLimitReached,
+    TicketPriceChanged,
+    TicketsNotSold,
+    TicketsSoldOut,
+)
 from services.tourism.events import TicketsIssued
 from services.tourism.models import (
+    LIVE_ORDERS,
     Guide,
     GuideText,
     OrderState,
@@ -39,6 +46,8 @@ from services.tourism.operations.refunds import give_back, item_of
 from services.tourism.operations.revisions import Desk, get_own_guide
 
 SEAL = "T1"
+# A family or a small group; who buys more to sell on takes places from everybody, and a large group asks the site.
+MOST_PER_DAY = 20
 _AHEAD = timedelta(days=180)
 _ALTERNATIVES = 3
 _Columns = Row[*tuple[Any, ...]]
@@ -97,7 +106,8 @@ def start_order(session: Session, citizen_id: UUID, asked: Mapping[str, Any], *,
     """Take places on a day for a citizen and open the payment for them; returns the order's id.
 
     Of any number of callers the places go to the first: a day can never hold more than its capacity. Tickets that cost
-    nothing are issued at once. Raises TicketsNotSold, TicketsSoldOut, TicketPriceChanged, and what a payment raises.
+    nothing are issued at once. Raises TicketsNotSold, TicketLimitReached, TicketsSoldOut, TicketPriceChanged, and what
+    a payment raises.
     """
     guide_id, visit_on = asked["guide_id"], asked["visit_on"]
     wanted = {line["type_id"]: line["count"] for line in asked["lines"]}
@@ -106,6 +116,7 @@ def start_order(session: Session, citizen_id: UUID, asked: Mapping[str, Any], *,
     amount = sum(types[type_id].price_vnd * count for type_id, count in wanted.items())
     if amount != asked["amount_vnd"]:
         raise TicketPriceChanged(amount_vnd=amount)
+    _check_limit(session, citizen_id, guide_id, visit_on, places)
     if amount:
         # One citizen's payments are opened one after the other, so that together they stay within a day's limit.
         session.execute(select(payments.operations.take_turn(citizen_id)))
@@ -244,6 +255,17 @@ def cancel_order(session: Session, order_id: UUID, citizen_id: UUID) -> None:
     if order.amount_vnd:
         session.refresh(order)
         give_back(session, order, "returned_in_time" if is_in_time else "place_closed")
+
+
+def _check_limit(session: Session, citizen_id: UUID, guide_id: UUID, visit_on: date, places: int) -> None:
+    """Raises TicketLimitReached; what is not paid yet counts, and what was given back does not."""
+    # Two orders of one citizen at once would both find room: one at a time.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tickets:{citizen_id}", 0))))
+    mine = (TicketOrder.citizen_id == citizen_id, TicketOrder.guide_id == guide_id, TicketOrder.visit_on == visit_on)
+    taken = select(func.coalesce(func.sum(TicketOrder.places), 0)).where(*mine, TicketOrder.state.in_(LIVE_ORDERS))
+    left = MOST_PER_DAY - int(session.execute(taken).scalar_one())  # a sum comes as a Decimal
+    if places > left:
+        raise TicketLimitReached(most=MOST_PER_DAY, left=max(0, left))
 
 
 def _take_places(session: Session, guide_id: UUID, visit_on: date, places: int) -> None:

@@ -23,6 +23,7 @@ from services.tourism.errors import (
     OrderNotCancellable,
     RefundNotRepeatable,
     TicketCodeInvalid,
+    TicketLimitReached,
     TicketPriceChanged,
     TicketsNotSold,
     TicketsSoldOut,
@@ -147,7 +148,7 @@ class TicketOrders(MethodView):
         },
     )
     @blueprint.response(201, TicketOrderSchema, example=ORDER_EXAMPLE)
-    @blueprint.raises(TicketsNotSold, TicketsSoldOut, TicketPriceChanged, RequestInFlight)
+    @blueprint.raises(TicketsNotSold, TicketLimitReached, TicketsSoldOut, TicketPriceChanged, RequestInFlight)
     @blueprint.raises(CardDeclined, PaymentMethodInvalid, AmountTooSmall)
     @blueprint.raises(InsufficientUserAuthentication, DayLimitReached)
     @blueprint.doc(operationId="payTickets")
@@ -156,7 +157,7 @@ class TicketOrders(MethodView):
 
         The places are taken first, then the bank holds the money, then it is taken and the codes are there: follow
         `payment_id` by `getPayment`, and read the order again. When the payment ends without money the places go to
-        others.
+        others. One citizen has at most twenty tickets for a place and day, unpaid ones included.
         """
         key = request_key(asked)
         with transaction() as session:
