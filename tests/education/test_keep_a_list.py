@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from services.education.models import OpenDay, ReminderKind, RoundReminder, Save
 from services.education.operations import admissions, lists, personal, reminders, seeding
 from tests.education.conftest import change, make_school
 from tests.education.test_ask_about_admissions import a_round
+from tests.patience import until_somebody_waits_for
 from tests.people import all_at_once
 
 SAVED, VISITS, CALENDAR = (f"/v1/education/me/{name}" for name in ("saved-schools", "visits", "calendar"))
@@ -315,6 +317,22 @@ def test_a_cancelled_visit_gives_its_places_back(an, binh):
     free = binh.post(VISITS, json={"open_day_id": str(day)})
 
     assert (full.json["code"], gone.status_code, free.status_code) == ("open_day_full", 204, 201)
+
+
+def test_who_cancels_a_visit_waits_for_who_cancels_the_day_before_anything_is_locked(an):
+    day = open_day(make_school("Một"))
+    visit = an.post(VISITS, json={"open_day_id": str(day)})
+    known = {"If-Match": visit.headers["ETag"]}
+
+    with ThreadPoolExecutor(1) as pool, transaction() as office:
+        office.execute(select(OpenDay.id).where(OpenDay.id == day).with_for_update())
+        cancelling = pool.submit(an.again().delete, f"{VISITS}/{visit.json['id']}", headers=known)
+        until_somebody_waits_for(office)
+        lists.save_open_day(office, {}, day)
+        office.commit()
+        refused = cancelling.result(10)
+
+    assert (refused.status_code, refused.json["code"]) == (412, "precondition_failed")
 
 
 def test_visits_close_a_day_before(an):

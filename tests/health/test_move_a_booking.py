@@ -29,6 +29,7 @@ from tests.health.clinics import (
     states,
     tomorrow,
 )
+from tests.patience import until_somebody_waits_for
 from tests.people import all_at_once
 
 
@@ -154,6 +155,26 @@ def test_a_crash_between_winning_and_letting_go_keeps_the_old_place(an, service)
     assert answer.status_code >= 500
     assert booking_now(booked["id"]).slot_id == slots[0].id
     assert [slot_now(one).taken for one in slots] == [1, 0]
+
+
+def test_who_moves_into_a_window_locks_slots_in_one_order(an, service):
+    slots = make_morning(service, 3)
+    booked = book(an, slots[2])
+    lock = text("SELECT id FROM slot WHERE id = :id FOR NO KEY UPDATE NOWAIT")
+
+    with ThreadPoolExecutor(1) as pool, transaction() as other:
+        other.execute(lock, {"id": slots[1].id})
+        with transaction() as first:
+            # The first place goes while they wait for it: they come to the second, which is somebody's.
+            first.execute(text("UPDATE slot SET state = 'withdrawn' WHERE id = :id"), {"id": slots[0].id})
+            moving = pool.submit(move, an.again(), booked, window=any_place(service))
+            until_somebody_waits_for(first)
+        until_somebody_waits_for(other)
+        other.execute(lock, {"id": slots[2].id})  # whoever has the second one gets the third, too
+        other.commit()
+        moved = moving.result(10)
+
+    assert (moved.status_code, moved.json["slot_id"]) == (200, str(slots[1].id))
 
 
 def test_cancelling_gives_the_place_back(an, binh, slot):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from kit import clock
 from kit.database import transaction
@@ -16,6 +18,7 @@ from server.settings import Settings
 from services.tourism import signing
 from services.tourism.operations.tickets import SEAL
 from tests.kit.refusals import as_refusal
+from tests.patience import until_somebody_waits_for
 from tests.payments.stories import check_books, rows
 from tests.people import Person, StaffMember, Work, all_at_once
 from tests.tourism.guides import daily, make_office
@@ -237,6 +240,28 @@ def test_two_gates_that_scan_one_code_at_once_let_one_visitor_in(
         return http.post(f"{T}/gate/checks", json=asked, headers=headers | bearer).json["outcome"]
 
     assert Counter(all_at_once(8, scan)) == {"admitted": 1, "already_used": 7}
+
+
+def test_gates_that_tell_of_the_same_tickets_never_wait_for_each_other(
+    an: Person, office: StaffMember, later: Any, staff: Any
+) -> None:
+    order = buy(an, Place(office, price=0), None, 2, amount=0)
+    later(timedelta(days=3))
+    gate = staff("tourism_office", "front_desk", organisation_id=office.organisation_id)
+    low, high = order["tickets"]
+    at = [clock.local(clock.now() + timedelta(seconds=n)).isoformat() for n in range(2)]
+    scans = [{"code": high["code"], "scanned_at": at[0]}, {"code": low["code"], "scanned_at": at[1]}]
+    lock = text("SELECT id FROM ticket WHERE id = :id FOR NO KEY UPDATE NOWAIT")
+
+    with ThreadPoolExecutor(1) as pool, transaction() as other:
+        other.execute(lock, {"id": low["id"]})
+        telling = pool.submit(gate.post, f"{T}/gate/scans", json={"gate": "bac", "scans": scans})
+        until_somebody_waits_for(other)
+        other.execute(lock, {"id": high["id"]})  # whoever has the first ticket gets the second, too
+        other.commit()
+        told = telling.result(10)
+
+    assert [one["outcome"] for one in told.json["items"]] == ["admitted", "admitted"]
 
 
 def test_a_gate_without_a_signal_checks_by_itself_and_tells_later(

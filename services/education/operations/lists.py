@@ -204,6 +204,8 @@ def list_visits(session: Session, citizen_id: UUID) -> Sequence[Row[Any]]:
 
 def cancel_visit(session: Session, citizen_id: UUID, visit_id: UUID, version: int) -> None:
     """Give a family's places back; raises PreconditionFailed when the visit changed meanwhile."""
+    # The day before its visits, as who cancels the whole day has it, or the two would wait for each other.
+    lock_days(session, Visit.id == visit_id)
     gone = session.execute(
         update(Visit)
         .where(
@@ -218,6 +220,12 @@ def cancel_visit(session: Session, citizen_id: UUID, visit_id: UUID, version: in
     if gone is None:
         raise PreconditionFailed
     session.execute(update(OpenDay).where(OpenDay.id == gone.open_day_id).values(taken=OpenDay.taken - gone.people))
+
+
+def lock_days(session: Session, *of_visits: ColumnElement[bool]) -> None:
+    """Let nobody else change the open days of some visits until the transaction ends; always in the same order."""
+    days = select(Visit.open_day_id).where(*of_visits)
+    session.execute(select(OpenDay.id).where(OpenDay.id.in_(days)).order_by(OpenDay.id).with_for_update(key_share=True))
 
 
 def _visits(condition: ColumnElement[bool], citizen_id: UUID) -> Any:  # noqa: ANN401 - a statement of columns

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from kit import clock, export
 from services.education.models import OpenDay, RoundReminder, SavedSchool, School, Visit
+from services.education.operations.lists import lock_days
 
 TABLES = frozenset({"saved_school", "round_reminder", "school_visit"})
 
@@ -42,6 +43,7 @@ def export_citizen(session: Session, citizen_id: UUID) -> dict[str, Any]:
 
 def erase_citizen(session: Session, citizen_id: UUID) -> None:
     """Drop the list and its reminders; places on coming open days go back to the school."""
+    lock_days(session, Visit.citizen_id == citizen_id)
     coming = session.execute(
         select(Visit.open_day_id, Visit.people).where(Visit.citizen_id == citizen_id, Visit.cancelled_at.is_(None))
     ).all()
@@ -86,6 +88,7 @@ def move_citizen(session: Session, kept_id: UUID, joined_id: UUID) -> None:
 
 
 def _move_visits(session: Session, kept_id: UUID, joined_id: UUID) -> None:
+    lock_days(session, Visit.citizen_id == joined_id)
     live = set(
         session.scalars(select(Visit.open_day_id).where(Visit.citizen_id == kept_id, Visit.cancelled_at.is_(None)))
     )

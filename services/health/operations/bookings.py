@@ -146,9 +146,10 @@ def move_booking(
         # Picking another place instead of an offered one books it at once: not before its deposit is paid.
         if booking.offer is not None and (owed := list_owed(session, [booking_id])):
             raise DepositNeeded(amount_vnd=sum(owed.values()))
-        for target in _targets(session, booking, slot_id, window):
-            # Both slots in one order, so that two who swap never wait for each other.
-            lock_slots(session, [booking.slot_id, target])
+        targets = _targets(session, booking, slot_id, window)
+        # All that may be needed at once and in one order, so that those who swap never wait for each other.
+        lock_slots(session, [booking.slot_id, *targets])
+        for target in targets:
             place = claim_slot(session, target)
             if place is None:
                 continue

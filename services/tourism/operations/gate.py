@@ -17,7 +17,7 @@ from services.tourism import signing
 from services.tourism.errors import TicketCodeInvalid
 from services.tourism.models import GateScan, Guide, OrderState, PackKey, Ticket, TicketOrder, TicketState
 from services.tourism.operations.revisions import Desk, get_own_guide
-from services.tourism.operations.tickets import SEAL
+from services.tourism.operations.tickets import SEAL, lock_tickets
 
 ADMITTED, USED, OTHER_DAY, CANCELLED, UNPAID = "admitted", "already_used", "other_day", "cancelled", "not_paid"
 OTHER_PLACE = "other_place"
@@ -39,9 +39,11 @@ def take_scans(
     A code that was let in at two gates stands there as `already_used` the second time: the visitor is in, and the
     office knows of it. A code that is no ticket is told as `invalid`.
     """
+    opened = [(scan, _open(session, scan["code"])) for scan in sorted(scans, key=lambda one: one["scanned_at"])]
+    # Two gates may tell of the same tickets in different orders: they lock them in one.
+    lock_tickets(session, Ticket.id.in_([UUID(claims["t"]) for _scan, claims in opened if claims is not None]))
     told = []
-    for scan in sorted(scans, key=lambda one: one["scanned_at"]):
-        claims = _open(session, scan["code"])
+    for scan, claims in opened:
         if claims is None or not _is_ours(session, desk, UUID(claims["g"])):
             told.append({"code": scan["code"], "outcome": "invalid", "ticket_id": None, "used_at": None})
             continue

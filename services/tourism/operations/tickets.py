@@ -200,6 +200,11 @@ def code_of(order: TicketOrder, ticket: _Columns) -> str:
     return signing.seal(claims, SEAL)
 
 
+def lock_tickets(session: Session, *where: ColumnElement[bool]) -> None:
+    """Let nobody else change these tickets until the transaction ends; always in the same order."""
+    session.execute(select(Ticket.id).where(*where).order_by(Ticket.id).with_for_update(key_share=True))
+
+
 def is_of_tickets(session: Session, payment_id: UUID) -> bool:
     """Whether a payment pays for tickets."""
     return session.execute(select(TicketOrder.id).where(TicketOrder.payment_id == payment_id)).first() is not None
@@ -341,6 +346,7 @@ def _let_go(session: Session, where: ColumnElement[bool], to: OrderState, source
     ).one_or_none()
     if order is None:
         return False
+    lock_tickets(session, Ticket.order_id == order.id)
     cancelled = session.execute(
         update(Ticket)
         .where(Ticket.order_id == order.id, Ticket.state == TicketState.VALID)
