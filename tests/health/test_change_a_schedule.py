@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
-from kit import clock, lunar
+from kit import clock, lunar, vault
 from kit.database import transaction
 from services.health import flows, operations
-from services.health.models import BookingState, Facility, MoveState, MoveTask, ScheduleRule, Slot, SlotState
+from services.health.models import (
+    Booking,
+    BookingState,
+    Facility,
+    MoveState,
+    MoveTask,
+    ScheduleRule,
+    Service,
+    Slot,
+    SlotState,
+)
 from services.health.operations import moves
 from services.health.timetable import usual_holidays
-from tests.health.clinics import BOOKINGS, DESK, any_place, at, book, hold, make_service, make_slot, slot_now, states
+from tests.health.clinics import (
+    BOOKINGS,
+    DESK,
+    add_child,
+    any_place,
+    at,
+    book,
+    booking_now,
+    hold,
+    make_service,
+    make_slot,
+    slot_now,
+    states,
+)
 from tests.people import all_at_once
 
 MONDAY = date(2026, 12, 7)
@@ -158,6 +182,47 @@ def test_people_without_a_place_never_keep_those_behind_them_from_theirs(an, bin
     (offer,) = binh.get(BOOKINGS, query_string={"live": "true"}).json["items"]
     assert (offer["slot_id"], offer["state"]) == (str(free.id), "held")
     assert states(waiting["id"]) == [BookingState.BOOKED]
+
+
+def test_a_patient_who_cannot_be_moved_for_an_error_never_stops_the_others(an, binh, nurse):
+    service = make_service_of(nurse)
+    first = book(an, make_slot(service, at(MONDAY, 8)), members=[add_child(an)])
+    second = book(binh, make_slot(service, at(MONDAY, 9)))
+    close(nurse)
+    for hour in (8, 9):
+        make_slot(service, at(MONDAY + timedelta(days=2), hour))
+    sealed = booking_now(first["id"]).patient_sealed
+    seal_as(first["id"], b"spoiled, much too short for a seal")
+
+    with pytest.raises(vault.Unreadable):
+        flows.move_all()
+
+    assert states(first["id"], second["id"]) == [BookingState.BOOKED, BookingState.CANCELLED_BY_CLINIC]
+    seal_as(first["id"], sealed)
+    flows.move_all()
+    assert states(first["id"]) == [BookingState.CANCELLED_BY_CLINIC]
+
+
+def seal_as(booking_id, value):
+    with transaction() as session:
+        session.execute(update(Booking).where(Booking.id == UUID(booking_id)).values(patient_sealed=value))
+
+
+def test_a_service_that_cannot_be_planned_leaves_no_other_without_places(nurse):
+    spoiled = make_service_of(nurse)
+    with transaction() as session:
+        sound = make_service(session.get_one(Facility, spoiled.facility_id), code="other")
+    for one in (spoiled, sound):
+        add_rule(nurse, one)
+    with transaction() as session:
+        session.execute(delete(Slot))
+        # Its places would close before there was a calendar.
+        session.execute(update(Service).where(Service.id == spoiled.id).values(lead_minutes=2_000_000_000))
+
+    with pytest.raises(OverflowError):
+        flows.write_schedules()
+
+    assert (len(slots_of(spoiled)), len(slots_of(sound))) == (0, 8)
 
 
 def make_service_of(nurse):
