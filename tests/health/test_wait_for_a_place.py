@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
+import pytest
+
+from kit import events
 from services.health import flows, operations
+from services.health.events import BookingConfirmed
 from services.health.models import BookingState
 from tests.health.clinics import (
     BOOKINGS,
@@ -22,6 +27,12 @@ from tests.health.clinics import (
     tomorrow,
 )
 from tests.people import all_at_once
+
+heard = []
+
+
+def hear(_session, event):
+    heard.append(event.booking_id)
 
 
 def wait(person, service, **more):
@@ -72,6 +83,31 @@ def test_an_offer_that_runs_out_goes_to_the_second(an, people, service, slot, la
     assert (first["state"], first["missed"], second["state"]) == ("waiting", 1, "offered")
     assert (len(offers_of(people[0])), len(offers_of(people[1]))) == (0, 1)
     assert slot_now(slot).taken == 1
+
+
+@pytest.fixture
+def confirmed():
+    """The bookings that rooms above hear of as confirmed, once the worker has run."""
+    events.listen(BookingConfirmed, hear)
+    heard.clear()
+    yield heard
+    task = events._heard_by[BookingConfirmed].pop(f"{hear.__module__}.hear")
+    del events.app.tasks[task.name]
+
+
+def test_a_booking_won_by_moving_an_offer_is_told_as_any_other(an, binh, service, slot, work, confirmed):
+    other = make_slot(service, at(tomorrow(), 9))
+    booked = book(an, slot)
+    wait(binh, service)
+    cancel(an, booked)
+    (offer,) = offers_of(binh)
+
+    moved = binh.post(f"{BOOKINGS}/{offer['id']}/move", json={"slot_id": str(other.id)})
+    again = binh.post(f"{BOOKINGS}/{offer['id']}/move", json={"slot_id": str(slot.id)})
+    failures = work()
+
+    assert (moved.json["state"], again.json["slot_id"], failures) == ("booked", str(slot.id), [])
+    assert confirmed == [UUID(booked["id"]), UUID(offer["id"])]
 
 
 def test_a_refused_offer_goes_to_the_next_at_once(an, people, service, slot):

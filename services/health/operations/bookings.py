@@ -17,7 +17,7 @@ from kit.events import emit
 from kit.idempotency import Outcome, RequestKey
 from kit.pages import Page, page
 from services.health.errors import BookingInOtherState, DepositNeeded, MovesUsedUp, NothingToAppeal, PlaceTaken, TooLate
-from services.health.events import BookingCancelledByClinic, PlacesWithdrawn
+from services.health.events import BookingCancelledByClinic, BookingConfirmed, PlacesWithdrawn
 from services.health.models import (
     BLOCKING,
     LIVE,
@@ -325,6 +325,8 @@ def _rewrite(session: Session, booking: Booking, place: Any, citizen_id: UUID, *
     release(session, old_slot, service_id)
     if moved is BookingState.BOOKED:
         plan_reminders(session, booking.id, place.starts_at)
+    if is_offer:
+        emit(session, BookingConfirmed(booking.id, citizen_id))
 
 
 def _end(session: Session, booking: Booking, state: BookingState, actor: UUID, reason: str | None) -> None:
