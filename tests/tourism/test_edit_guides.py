@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
 from kit import clock
@@ -15,6 +16,7 @@ from kit.database import new_id, transaction
 from services.tourism import flows, links, operations
 from services.tourism.models import Revision, RevisionState
 from tests.kit.refusals import as_refusal
+from tests.patience import until_somebody_waits_for
 from tests.people import Person, StaffMember
 from tests.tourism.guides import content, make_categories, make_guide, make_office
 
@@ -288,6 +290,22 @@ def test_nothing_is_published_without_a_licence(writer: StaffMember, approver: S
     assert (part.status_code, part.data) == (206, PNG[:8])
     (shown,) = chi.get(f"{T}/guides/{guide}").json["media"]
     assert (shown["author"], shown["licence"], shown["alt"]) == ("Hoa", "CC-BY-4.0", "Thuyền")
+
+
+def test_of_two_changes_of_the_same_papers_the_second_is_refused(writer: StaffMember, approver: StaffMember) -> None:
+    guide = make_guide("Tam Cốc")
+    added = writer.post(f"{T}/office/guides/{guide}/media", data=PNG, headers={"Content-Type": "image/png"})
+    path, known = f"{T}/office/media/{added.json['id']}", {"If-Match": added.headers["ETag"]}
+
+    with ThreadPoolExecutor(1) as pool, transaction() as first:
+        first.execute(text("UPDATE guide_media SET author = 'Hoa'"))
+        second = pool.submit(approver.ask, "PATCH", path, known, json={"author": "Lan"})
+        until_somebody_waits_for(first)
+        first.commit()
+        refused = second.result(10)
+
+    assert as_refusal(refused)[:2] == (412, "precondition_failed")
+    assert approver.get(path).json["author"] == "Hoa"
 
 
 def test_another_picture_of_the_same_length_is_another_wish(writer: StaffMember) -> None:

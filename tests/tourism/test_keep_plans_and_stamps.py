@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from auth.events import CitizensJoined
 from kit import events
@@ -14,6 +16,7 @@ from kit.database import transaction
 from services.tourism.listeners import follow_citizen
 from services.tourism.operations import personal
 from tests.kit.refusals import as_refusal
+from tests.patience import until_somebody_waits_for
 from tests.people import Caller, Person, Work
 from tests.tourism.guides import TRANG_AN, make_guide, make_itinerary
 
@@ -49,6 +52,26 @@ def test_a_phone_keeps_what_it_likes_without_signing_in(phone: Phone) -> None:
     assert [one["title"] for one in phone.get(f"{T}/favourites").json["items"]] == ["Tam Cốc"]
     assert phone.post(f"{T}/favourites/{guide}/end").status_code == 204
     assert phone.get(f"{T}/favourites").json["items"] == []
+
+
+def test_of_two_changes_of_one_version_of_a_plan_the_second_is_refused(an: Person) -> None:
+    plan = {"title": "Cuối tuần", "stops": []}
+    made = an.post(f"{T}/plans", json=plan)
+    path, known = f"{T}/plans/{made.json['id']}", {"If-Match": made.headers["ETag"]}
+    answers = []
+
+    for method, sent in (("PUT", {"json": plan | {"title": "Sau"}}), ("DELETE", {})):
+        with ThreadPoolExecutor(1) as pool, transaction() as first:
+            first.execute(text("UPDATE visitor_plan SET title = 'Trước', version = version + 1"))
+            second = pool.submit(an.again().ask, method, path, known, **sent)
+            until_somebody_waits_for(first)
+            first.commit()
+            answers.append(second.result(10).status_code)
+        now = an.get(path)
+        known = {"If-Match": now.headers["ETag"]}
+
+    assert answers == [412, 412]
+    assert now.json["title"] == "Trước"
 
 
 def test_a_plan_is_changed_by_its_version_and_seen_by_nobody_else(phone: Phone, an: Person, chi: Person) -> None:

@@ -188,21 +188,26 @@ def add_media(
     return session.execute(known).scalar_one()
 
 
-def get_media(session: Session, desk: Desk, media_id: UUID) -> GuideMedia:
-    """A file of a guide of this office, draft or not. Raises NotFound."""
-    found = session.execute(
+def get_media(session: Session, desk: Desk, media_id: UUID, *, to_change: bool = False) -> GuideMedia:
+    """A file of a guide of this office, draft or not; `to_change` keeps others from changing it. Raises NotFound."""
+    query = (
         select(GuideMedia)
         .join(Guide, Guide.id == GuideMedia.guide_id)
         .where(GuideMedia.id == media_id, Guide.organisation_id == desk.organisation_id)
-    ).scalar_one_or_none()
+    )
+    if to_change:
+        query = query.with_for_update(of=GuideMedia, key_share=True)
+    found = session.execute(query).scalar_one_or_none()
     if found is None:
         raise NotFound
     return found
 
 
-def change_media(session: Session, desk: Desk, media_id: UUID, changes: Mapping[str, Any]) -> GuideMedia:
-    """Write a file's papers and state. Raises NotFound, and MediaUnlicensed for a file without author or licence."""
-    file = get_media(session, desk, media_id)
+def change_media(session: Session, file: GuideMedia, changes: Mapping[str, Any]) -> GuideMedia:
+    """Write the papers and state of a file that `get_media` gave to change.
+
+    Raises MediaUnlicensed for one without author or licence that is to be published.
+    """
     for name, value in changes.items():
         setattr(file, name, Publication(value) if name == "state" else value)
     if file.state is Publication.PUBLISHED and not (file.author and file.licence):

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from kit import clock, export
 from kit.database import new_id
-from kit.errors import NotFound
+from kit.errors import NotFound, PreconditionFailed
 from kit.pages import Page, page
 from services.tourism import cards, geometry
 from services.tourism.errors import NotAtThePlace, TooManyPlans, VisitorUnknown
@@ -130,20 +130,27 @@ def list_plans(session: Session, visitor_id: UUID, *, limit: int, cursor: str | 
 
 
 def change_plan(session: Session, plan: Plan, changed: Mapping[str, Any]) -> Plan:
-    """Write a plan anew. Raises NotFound for a stop nobody can read."""
+    """Write a plan anew, in the version that was looked at. Raises PreconditionFailed, NotFound for an unknown stop."""
     _check_stops(session, changed["stops"])
-    return session.execute(
+    written = session.execute(
         update(Plan)
-        .where(Plan.id == plan.id)
+        .where(Plan.id == plan.id, Plan.version == plan.version)
         .values(version=Plan.version + 1, **_plan_values(changed))
         .returning(Plan)
         .execution_options(populate_existing=True)
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if written is None:
+        raise PreconditionFailed
+    return written
 
 
 def remove_plan(session: Session, plan: Plan) -> None:
-    """Forget a plan."""
-    session.execute(delete(Plan).where(Plan.id == plan.id))
+    """Forget a plan, in the version that was looked at. Raises PreconditionFailed."""
+    gone = session.execute(
+        delete(Plan).where(Plan.id == plan.id, Plan.version == plan.version).returning(Plan.id)
+    ).scalar_one_or_none()
+    if gone is None:
+        raise PreconditionFailed
 
 
 def add_visit(

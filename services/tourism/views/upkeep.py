@@ -223,9 +223,9 @@ class OwnMediaById(MethodView):
         Without an author and a licence nothing is published.
         """
         with transaction() as session:
-            file = operations.get_media(session, desk(), media_id)
+            file = operations.get_media(session, desk(), media_id, to_change=True)
             require_match(file.id, file.state, file.author, file.licence, file.alt, file.transcript)
-            file = operations.change_media(session, desk(), media_id, asked)
+            file = operations.change_media(session, file, asked)
         tag(file.id, file.state, file.author, file.licence, file.alt, file.transcript)
         return file
 
