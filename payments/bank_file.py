@@ -53,7 +53,8 @@ class LineError:
 class Statement:
     """A whole file. Its sums are true, unless lines were refused: then `missing_vnd` is what these come to.
 
-    `revision` is None where the bank names a statement and does not number its corrections.
+    `revision` is None where the bank names a statement and does not number its corrections. What tells movements alone
+    is not `balanced`: it opens with 0, whatever the account held.
     """
 
     file_hash: str
@@ -64,6 +65,7 @@ class Statement:
     revision: int | None = 1
     errors: tuple[LineError, ...] = ()
     layout: str | None = None
+    balanced: bool = True
 
     @property
     def missing_vnd(self) -> int:
@@ -113,7 +115,8 @@ def read_by_layout(raw: bytes, code: str, layout: BankLayout) -> Statement:
         opening, closing = 0, credit - debit
     name, revision = _named(around, layout)
     digest = hashlib.sha256(raw).hexdigest()
-    return _checked(Statement(digest, opening, closing, lines, name, revision, errors, code))
+    balanced = "opening" in layout.totals
+    return _checked(Statement(digest, opening, closing, lines, name, revision, errors, code, balanced))
 
 
 def _decoded(raw: bytes, encoding: str) -> str:

@@ -65,7 +65,7 @@ def read_message(raw: bytes) -> Statement:
     moved = sum(line.amount_vnd for line in lines)
     if report.tag == "Ntfctn":
         # A notification knows no balances: the statement at the end of the day has the same references.
-        return Statement(hashlib.sha256(raw).hexdigest(), 0, moved, tuple(lines))
+        return Statement(hashlib.sha256(raw).hexdigest(), 0, moved, tuple(lines), balanced=False)
     opening, closing = _balance(report, "OPBD"), _balance(report, "CLBD")
     if opening + moved != closing:
         raise StatementRefused(reason="control_total")

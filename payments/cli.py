@@ -28,7 +28,7 @@ def check(*, gateway: bool) -> None:
     for breach in breaches:
         click.echo(f"BROKEN  {breach.promise}: {', '.join(breach.found)}", err=True)
     if difference is None:
-        click.echo("UNKNOWN the gateway does not answer", err=True)
+        click.echo("UNKNOWN the gateway does not answer, or our books did not stand still meanwhile", err=True)
     elif difference:
         click.echo(f"BROKEN  the gateway has {difference:+,} đ against our books", err=True)
     if breaches or difference is None or difference:

@@ -171,6 +171,11 @@ def sweep_postings() -> None:
     services.utilities.flows.sweep_postings()
 
 
+def compare_with_gateway() -> None:
+    """Read what moved at the gateway, and see whether it has of ours what our books say."""
+    payments.flows.compare_with_gateway()
+
+
 def remind_of_schools() -> None:
     """Tell parents what comes up for the schools they saved."""
     services.education.flows.remind()
@@ -252,7 +257,7 @@ PERIODIC = {
     "*/5 * * * *": sweep_postings,
     "*/15 * * * *": services.utilities.flows.plan_payments,
     "* * * * * 30": services.utilities.flows.pay_planned,
-    "*/10 * * * *": payments.flows.read_movements,
+    "*/10 * * * *": compare_with_gateway,
     "* * * * *": payments.flows.check_books,
     "*/2 * * * *": payments.flows.sweep_cards,
     "7 * * * *": payments.flows.sign_yesterday,

@@ -19,6 +19,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('code', name=op.f('pk_bank_form'))
     )
     op.add_column('bank_statement', sa.Column('layout', sa.Text(), nullable=True))
+    op.add_column('bank_statement', sa.Column('balanced', sa.Boolean(), server_default=sa.text('true'), nullable=False))
     for name in ('read', 'accepted', 'known', 'refused'):
         op.add_column('bank_statement', sa.Column(name, sa.BigInteger(), server_default=sa.text('0'), nullable=False))
     op.add_column('bank_statement', sa.Column('errors', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False))

@@ -9,6 +9,8 @@ from kit.database import transaction
 from payments import gateway, operations
 
 _SEALS_AT_ONCE = 20
+# Payments go on while the gateway is asked: so often is it asked for its balance in a moment without any.
+_LOOKS = 5
 
 
 def read_movements() -> None:
@@ -50,14 +52,15 @@ def seal_journal() -> None:
 
 
 def sign_yesterday() -> None:
-    """Sign the end of yesterday, once, after looking for journals of any age that were not sealed."""
+    """Sign the end of yesterday and of days before it that were missed, after sealing journals of any age."""
     with transaction() as session:
-        day = operations.find_unsigned_day(session)
-        if day is None:
+        days = operations.find_unsigned_days(session)
+        if not days:
             return
         while operations.seal(session, everything=True):
             continue
-        operations.sign_day(session, day)
+        for day in days:
+            operations.sign_day(session, day)
 
 
 def check_books() -> None:
@@ -67,17 +70,27 @@ def check_books() -> None:
 
 
 def compare_with_gateway() -> int | None:
-    """What the gateway says it has of ours less what our books say, in đồng; None when it does not answer.
+    """What the gateway says it has of ours less what our books say, in đồng.
 
-    0 or something is missing. What was taken but not read yet as a movement lacks its fee, so movements come first.
+    None when it does not answer, or our books moved each time while it was asked: nothing is compared then. 0 or
+    something is missing. What was taken but not read yet as a movement lacks its fee, so movements come first. One look
+    may still meet money on its way: what is seen is remembered, and `check_books` believes what stays.
     """
     read_movements()
-    try:
-        theirs = gateway.read_balance()
-    except gateway.OutcomeUnknown:
-        return None
-    with transaction() as session:
-        return theirs - operations.balance_at_gateway(session)
+    for _look in range(_LOOKS):
+        with transaction() as session:
+            before = operations.balance_at_gateway(session)
+        try:
+            theirs = gateway.read_balance()
+        except gateway.OutcomeUnknown:
+            return None
+        with transaction() as session:
+            ours = operations.balance_at_gateway(session)
+            if ours == before:
+                operations.remember_difference(session, theirs - ours)
+                return theirs - ours
+    logs.logger.info("gateway_balance_moving")
+    return None
 
 
 def match_movements() -> None:

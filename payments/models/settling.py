@@ -73,6 +73,7 @@ class BankStatement(Record):
     opening_vnd: Mapped[int]
     moved_vnd: Mapped[int]
     closing_vnd: Mapped[int]
+    balanced: Mapped[bool] = mapped_column(default=True, server_default=text("true"))  # whether it knows its balances
     # What became of its lines: those that had come before are of the accepted.
     read: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     accepted: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -144,7 +145,10 @@ class Discrepancy(Record):
 
 
 class Alarm(Record):
-    """A finding of the periodic check that a person has to look at; open until a later check finds all well."""
+    """A finding of the periodic check that a person has to look at; open until a later check finds all well.
+
+    Neither open nor cleared: the gateway's balance was seen to differ from our books, by what `promises` says.
+    """
 
     __tablename__ = "books_alarm"
     __table_args__ = (Index("uq_books_alarm_open", "open", unique=True, postgresql_where=text("open")),)

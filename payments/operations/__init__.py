@@ -1,5 +1,6 @@
 """All SQL and rules of payments: the money's moves, the payees' answers, refunds and disputes, the timeline."""
 
+from payments.operations.balancing import remember_difference
 from payments.operations.bank_forms import (
     find_layout,
     get_any_remittance,
@@ -47,9 +48,11 @@ from payments.operations.discrepancies import (
     get_discussed,
     investigate,
     list_discrepancies,
+    lock_discrepancy,
     open_discrepancy,
     propose,
     raise_by_hand,
+    version_of,
 )
 from payments.operations.disputes import apply_dispute, list_disputes
 from payments.operations.history import OPEN_STATES, Actor, Step, list_news, remind_overdue
@@ -148,7 +151,7 @@ from payments.operations.reporting import (
 from payments.operations.sealing import (
     Flaw,
     Place,
-    find_unsigned_day,
+    find_unsigned_days,
     get_places,
     list_places,
     list_roots,
@@ -240,7 +243,7 @@ __all__ = [
     "find_missing_in_bank",
     "find_settled",
     "find_state",
-    "find_unsigned_day",
+    "find_unsigned_days",
     "find_webhook",
     "forget_rehearsal",
     "get_any_remittance",
@@ -282,6 +285,7 @@ __all__ = [
     "list_unfinished",
     "list_unposted",
     "list_unremitted_days",
+    "lock_discrepancy",
     "mark_handled",
     "match_advice",
     "match_gateway",
@@ -311,6 +315,7 @@ __all__ = [
     "refund_by_rule",
     "refund_late",
     "refuse_refund",
+    "remember_difference",
     "remind_overdue",
     "remove_card",
     "revive_item",
@@ -330,4 +335,5 @@ __all__ = [
     "take_turn",
     "unapplied",
     "verify",
+    "version_of",
 ]

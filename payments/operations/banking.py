@@ -174,6 +174,7 @@ def _write_down(session: Session, statement: Statement, *, fresh: int, errors: S
             created_at=clock.now(),
             file_hash=statement.file_hash,
             layout=statement.layout,
+            balanced=statement.balanced,
             name=statement.name,
             revision=revision,
             opening_vnd=statement.opening_vnd,

@@ -30,6 +30,17 @@ def _sum(kind: str, account: str, sign: str = "") -> str:
     )
 
 
+# Each statement of the bank that tells its balances by its latest revision, and the days of its lines.
+_STATED = (
+    "WITH told AS (SELECT DISTINCT ON (coalesce(name, file_hash)) coalesce(name, file_hash) AS name, opening_vnd, "
+    "closing_vnd FROM bank_statement WHERE balanced ORDER BY coalesce(name, file_hash), revision DESC), "
+    "dated AS (SELECT coalesce(s.name, s.file_hash) AS name, min(coalesce(r.first_day, l.booked_on)) AS began, "
+    "max(coalesce(r.last_day, l.booked_on)) AS ended FROM bank_statement s "
+    "LEFT JOIN match_run r ON r.id = s.run_id AND s.accepted > 0 "
+    "LEFT JOIN bank_line l ON l.statement_id = s.id AND r.id IS NULL WHERE s.balanced GROUP BY 1), "
+    "stated AS (SELECT told.*, began, ended FROM told JOIN dated USING (name) WHERE began IS NOT NULL) "
+)
+
 # The answers depend on nothing but our own tables and the clock (:unknown, :unposted, :unsealed).
 PROMISES: Mapping[str, str] = {
     "all entries sum to zero": "SELECT 'all' FROM journal_entry HAVING sum(amount_vnd) <> 0",
@@ -112,6 +123,30 @@ PROMISES: Mapping[str, str] = {
         "CASE b.type WHEN 'stripe_fee' THEN -b.net_vnd ELSE b.fee_vnd END "
         # What two people have explained was booked by them as a whole.
         "AND NOT EXISTS (SELECT FROM discrepancy d WHERE d.subject = b.id AND d.state = 'resolved')"
+    ),
+    # Written down by those who asked the gateway: a difference that was there again after a quarter of an hour.
+    "what the gateway has of ours is what our books say": (
+        "SELECT promises FROM books_alarm WHERE NOT open AND cleared_at IS NULL "
+        "GROUP BY promises HAVING max(created_at) - min(created_at) >= interval '15 minutes'"
+    ),
+    # The account began before our books did, with what its first statement opens with. A remittance that was booked
+    # under a payee's own number (J7) has no line of the bank.
+    "what is at the bank is what its last statement says": (
+        f"{_STATED} SELECT b.vnd FROM (SELECT coalesce(sum(e.amount_vnd), 0) AS vnd FROM journal_entry e "
+        "JOIN journal j ON j.id = e.journal_id WHERE e.account = '1210' "
+        "AND NOT (j.kind = 'remitted' AND j.subject LIKE '% %')) b, "
+        # What a notification has told and no statement has come to yet, or ever began with.
+        "(SELECT coalesce(sum(l.amount_vnd), 0) AS vnd FROM bank_line l JOIN bank_statement s ON s.id = l.statement_id "
+        "WHERE NOT s.balanced AND NOT l.withdrawn AND (l.booked_on > (SELECT max(ended) FROM stated) "
+        "OR l.booked_on < (SELECT min(began) FROM stated))) n WHERE EXISTS (SELECT FROM stated) "
+        "AND NOT EXISTS (SELECT FROM stated a, stated z WHERE a.began = (SELECT min(began) FROM stated) "
+        "AND z.ended = (SELECT max(ended) FROM stated) AND z.closing_vnd - a.opening_vnd = b.vnd - n.vnd)"
+    ),
+    # In whatever order the files came in. One that tells known lines again opens where another has opened.
+    "a statement of the bank opens where another has closed": (
+        f"{_STATED} SELECT name FROM stated s WHERE began > (SELECT min(began) FROM stated) "
+        "AND NOT EXISTS (SELECT FROM told t WHERE t.name <> s.name "
+        "AND s.opening_vnd IN (t.closing_vnd, t.opening_vnd))"
     ),
     "no outcome is unknown for long": "SELECT id FROM payment WHERE state = 'unknown' AND state_since < :unknown",
     "no refund is without an answer for long": (

@@ -185,6 +185,21 @@ def propose(
     return moved
 
 
+def lock_discrepancy(session: Session, discrepancy_id: UUID) -> Discrepancy:
+    """One difference, as it stays until the end of the transaction. Raises NotFound."""
+    query = select(Discrepancy).where(Discrepancy.id == discrepancy_id).with_for_update()
+    found = session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def version_of(found: Discrepancy) -> tuple[object, ...]:
+    """What somebody who approves has to have seen: another proposal is another version."""
+    proposal = (found.proposed_by, found.account, found.explanation, found.evidence_hash)
+    return found.id, found.state, found.amount_vnd, *proposal
+
+
 def decline(
     session: Session, discrepancy_id: UUID, person_id: UUID, *, reason: str, organisation: str | None = None
 ) -> Discrepancy:
@@ -344,10 +359,9 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 def _proposed(session: Session, discrepancy_id: UUID, person_id: UUID) -> Discrepancy:
     """What waits for a second person, locked; raises NotFound, DiscrepancyNotOpen and SecondPersonNeeded."""
-    query = select(Discrepancy).where(Discrepancy.id == discrepancy_id).with_for_update()
-    found = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
-    if found is None or found.state is not DiscrepancyState.PROPOSED:
-        raise _why_not(session, discrepancy_id)
+    found = lock_discrepancy(session, discrepancy_id)
+    if found.state is not DiscrepancyState.PROPOSED:
+        raise DiscrepancyNotOpen
     if found.proposed_by == person_id:
         raise SecondPersonNeeded
     return found
@@ -378,10 +392,6 @@ def _move(
         .execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if moved is None:
-        raise _why_not(session, discrepancy_id)
+        get_discrepancy(session, discrepancy_id)  # or there is none
+        raise DiscrepancyNotOpen
     return moved
-
-
-def _why_not(session: Session, discrepancy_id: UUID) -> Exception:
-    known = session.scalar(select(Discrepancy.id).where(Discrepancy.id == discrepancy_id))
-    return NotFound() if known is None else DiscrepancyNotOpen()

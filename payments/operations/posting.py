@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, and_, bindparam, or_, select, update
+from sqlalchemy import Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -53,23 +53,24 @@ class Settled:
 def list_unposted(
     session: Session, *, older_than: timedelta, but: Collection[UUID] = (), limit: int = 500
 ) -> Sequence[UUID]:
-    """Captured payments with items that their payee has not confirmed for too long; `but` leaves payees out."""
-    return (
-        session.execute(
-            select(PaymentItem.payment_id)
-            .distinct()
-            .join(Payment, Payment.id == PaymentItem.payment_id)
-            .where(
-                PaymentItem.taken,
-                PaymentItem.posting.in_(POSTING_OPEN),
-                PaymentItem.payee_id.not_in(but),
-                Payment.state_since < clock.now() - older_than,
-            )
-            .limit(limit)
+    """Captured payments with items that their payee has not confirmed for too long; `but` leaves payees out.
+
+    The oldest of each payee first, then the second of each: one that never answers keeps the others' waiting least.
+    """
+    turn = func.row_number().over(partition_by=PaymentItem.payee_id, order_by=(Payment.state_since, Payment.id))
+    waiting = (
+        select(PaymentItem.payment_id, Payment.state_since, turn.label("turn"))
+        .join(Payment, Payment.id == PaymentItem.payment_id)
+        .where(
+            PaymentItem.taken,
+            PaymentItem.posting.in_(POSTING_OPEN),
+            PaymentItem.payee_id.not_in(but),
+            Payment.state_since < clock.now() - older_than,
         )
-        .scalars()
-        .all()
+        .subquery()
     )
+    query = select(waiting.c.payment_id).group_by(waiting.c.payment_id, waiting.c.state_since)
+    return session.scalars(query.order_by(func.min(waiting.c.turn), waiting.c.state_since).limit(limit)).all()
 
 
 def park_postings(session: Session, within: Mapping[UUID, timedelta] | None = None) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,9 @@ from payments.models import DailyRoot, Payment, Seal
 # What concerns no single provider stands in a chain of its own.
 HOUSE = "house"
 _BATCH = 1_000
+_DAYS = 100
+# The signer comes every hour; the day before is not missed as long as it may still come.
+_SIGNED_WITHIN = timedelta(hours=3)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A transaction that began before others may commit after them, by seconds at most. Journals are looked for this far
 # behind the last one sealed; those of the whole day are looked for before its root is signed.
@@ -36,6 +39,13 @@ _FORGOTTEN = text(
     "SELECT j.id FROM journal j WHERE j.created_at < :at "
     "AND NOT EXISTS (SELECT FROM seal s WHERE s.journal_number = j.number)"
 )
+# Every day is signed, also one on which nothing was booked: so a root that somebody took away is missed.
+_UNSIGNED = text("""
+SELECT CAST(midnight AS date) FROM generate_series(
+  (SELECT CAST(CAST(j.created_at AT TIME ZONE :zone AS date) AS timestamp) FROM journal j ORDER BY j.number LIMIT 1),
+  CAST(CAST(:last AS date) AS timestamp), interval '1 day') AS midnight
+WHERE NOT EXISTS (SELECT FROM daily_root r WHERE r.day = CAST(midnight AS date)) ORDER BY 1 LIMIT :limit
+""")
 # From chain to chain by the index: reading every seal to find a few heads would cost more each day.
 _HEADS = text("""
 WITH RECURSIVE chains AS (
@@ -124,7 +134,10 @@ def seal(session: Session, *, everything: bool = False) -> int:
 
 
 def sign_day(session: Session, day: date) -> DailyRoot | None:
-    """Sign the heads of all chains as the end of `day`; None when the day was signed before."""
+    """Sign the heads of all chains as the end of `day`; None when the day was signed before.
+
+    A day that is signed late is signed with what stands in the chains by then: all of its own bookings, and later ones.
+    """
     heads = _heads(session)
     root = proof.root_of(heads)
     return session.execute(
@@ -141,23 +154,17 @@ def sign_day(session: Session, day: date) -> DailyRoot | None:
     ).scalar_one_or_none()
 
 
-def find_unsigned_day(session: Session) -> date | None:
-    """Yesterday, unless it was signed, or nothing had been booked by then."""
-    yesterday = clock.today() - timedelta(days=1)
-    if session.get(DailyRoot, yesterday) is not None:
-        return None
-    end = datetime.combine(clock.today(), time.min, clock.ZONE)
-    began = session.execute(
-        text("SELECT EXISTS (SELECT FROM journal WHERE created_at < :at)"), {"at": end}
-    ).scalar_one()
-    return yesterday if began else None
+def find_unsigned_days(session: Session, *, ended_before: datetime | None = None) -> Sequence[date]:
+    """Days that are over, by now or at that moment, and have no root, the oldest first; from the first booking on."""
+    last = clock.local(ended_before or clock.now()).date() - timedelta(days=1)
+    return session.scalars(_UNSIGNED, {"zone": clock.ZONE.key, "last": last, "limit": _DAYS}).all()
 
 
 def verify(session: Session, *, public_key: bytes) -> Iterator[Flaw]:
     """Compute every digest anew and compare; yields what was altered, by chain, position and journal.
 
     Whoever rewrites journals and all seals after them is found by the signed roots: a head that a root has signed must
-    still stand where it stood.
+    still stand where it stood. A finished day without a root is named too.
     """
     digests: dict[tuple[str, int], bytes] = {}
     for chain, rows in groupby(_all_seals(session), key=lambda each: each.row.chain):
@@ -170,6 +177,8 @@ def verify(session: Session, *, public_key: bytes) -> Iterator[Flaw]:
         for chain, (position, digest) in heads.items():
             if digests.get((chain, position)) != digest:
                 yield Flaw(chain, position, None, f"is not what was signed on {day}")
+    for unsigned in find_unsigned_days(session, ended_before=clock.now() - _SIGNED_WITHIN):
+        yield Flaw("root", 0, None, f"the end of {unsigned.isoformat()} was never signed")
     for journal_id in session.execute(_FORGOTTEN, {"at": clock.now() - timedelta(minutes=5)}).scalars():
         yield Flaw("", 0, journal_id, "journal was never sealed")
 

@@ -11,9 +11,10 @@ import marshmallow as ma
 from kit import clock
 from kit.fields import MAX_VND, Choice, Count, Instant, Line, Vnd
 from kit.pages import PageQuery, page_schema
+from kit.web import etag_of, language
 from payments import ledger, proof
 from payments.models import Discrepancy, DiscrepancyAction, DiscrepancyState, RefundState, Side, Way
-from payments.operations import ALL, OPEN_STATES, UNRESOLVED, Discussed, Place, Wanted
+from payments.operations import ALL, OPEN_STATES, UNRESOLVED, Discussed, Place, Wanted, version_of
 
 REFUND_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e70",
@@ -36,6 +37,7 @@ DISCREPANCY_EXAMPLE: dict[str, Any] = {
     "due_on": "2026-11-24",
     "overdue": False,
     "age_days": 0,
+    "etag": '"5b6f0c9e3d2a41f7b8c0d1e2f3a"',
 }
 STEP_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e82",
@@ -79,6 +81,11 @@ def _age_days(found: Discrepancy | dict[str, Any]) -> int:
     created_at, closed_at = (ma.utils.get_value(found, name) for name in ("created_at", "closed_at"))
     until: datetime = closed_at or clock.now()
     return (clock.local(until).date() - clock.local(created_at).date()).days
+
+
+def _etag(told: Discrepancy | dict[str, Any]) -> str:
+    found: Discrepancy = told["found"] if isinstance(told, dict) else told
+    return f'"{etag_of(*version_of(found), told_in=language())}"'
 
 
 def _without_nothing(body: dict[str, Any]) -> dict[str, Any]:
@@ -212,6 +219,9 @@ class DiscrepancySchema(ma.Schema):
     evidence_hash = ma.fields.String()
     details = ma.fields.Dict(metadata={"description": "What both sides say: sums, days, the line of their file."})
     closed_at = Instant()
+    etag = ma.fields.Function(
+        _etag, metadata={"type": "string", "description": "Send it in If-Match to approve what is proposed."}
+    )
 
     @ma.post_dump
     def _clean(self, body: dict[str, Any], **_options: object) -> dict[str, Any]:
@@ -278,7 +288,7 @@ class DiscussedSchema(DiscrepancySchema):
 
     @ma.pre_dump
     def _tell(self, told: Discussed, **_options: object) -> dict[str, Any]:
-        return {**vars(told.found), "notes": told.notes, "events": told.events}
+        return {**vars(told.found), "found": told.found, "notes": told.notes, "events": told.events}
 
 
 class ChainPlaceSchema(ma.Schema):

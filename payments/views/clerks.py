@@ -13,7 +13,7 @@ from kit.database import transaction
 from kit.errors import NotFound, RequestInFlight
 from kit.idempotency import once
 from kit.pages import Page, PageQuery
-from kit.web import note, public, request_key
+from kit.web import note, public, request_key, require_match, tag
 from payments import operations
 from payments.errors import (
     DiscrepancyNotOpen,
@@ -267,24 +267,28 @@ class Proposal(MethodView):
         """
         with transaction() as session:
             staff = current_staff()
-            return operations.propose(
+            proposed = operations.propose(
                 session, discrepancy_id, staff.citizen_id, organisation=staff.organisation_name, **asked
             )
+        tag(*operations.version_of(proposed))
+        return proposed
 
 
 @blueprint.route("/discrepancies/<uuid:discrepancy_id>/approval")
 class Adjustment(MethodView):
     """The booking of a difference."""
 
+    @blueprint.conditional
     @blueprint.response(200, DiscrepancySchema, example=DISCREPANCY_EXAMPLE | {"state": "resolved", "account": "5110"})
     @blueprint.raises(NotFound, DiscrepancyNotOpen, SecondPersonNeeded)
     @blueprint.doc(operationId="approveAdjustment")
     def post(self, discrepancy_id: UUID) -> Discrepancy:
         """Agree to what a difference is said to be, and book it (duyệt điều chỉnh).
 
-        Never by the person who proposed it.
+        Never by the person who proposed it, and only as it was read: If-Match is the `etag` of `getDiscrepancy`.
         """
         with transaction() as session:
+            require_match(*operations.version_of(operations.lock_discrepancy(session, discrepancy_id)))
             staff = current_staff()
             return operations.approve(session, discrepancy_id, staff.citizen_id, organisation=staff.organisation_name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -39,6 +40,8 @@ from services.utilities.operations.pulling import Answer, Answered
 _HOLD_AT_MOST = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 5
 _POST_AGAIN_AFTER = timedelta(minutes=5)
+# The sweep comes every five minutes: one that meets a silent provider must make way for the next.
+_LONGEST_SWEEP_SECONDS = 240.0
 DESCRIPTION = "Hóa đơn điện, nước"  # what the citizen's bank shows
 
 
@@ -106,13 +109,20 @@ def post_to_providers(event: PaymentCaptured) -> None:
         raise TryLater(_ASK_AGAIN_SECONDS)
 
 
-def sweep_postings() -> None:
-    """Post again what no provider has confirmed for five minutes, whatever became of the jobs."""
+def sweep_postings(*, longest_seconds: float = _LONGEST_SWEEP_SECONDS) -> None:
+    """Post again what no provider has confirmed for five minutes, whatever became of the jobs.
+
+    The oldest first, and as many as there is time for before the next sweep.
+    """
+    deadline = time.monotonic() + longest_seconds
     with transaction() as session:
         payments.operations.park_postings(session, operations.list_limits(session))
         pulling = operations.list_pulling(session)
         waiting = payments.operations.list_unposted(session, older_than=_POST_AGAIN_AFTER, but=pulling)
     for payment_id in waiting:
+        if time.monotonic() > deadline:
+            logs.logger.warning("sweep_cut_short", count=len(waiting))
+            return
         try:
             post_to_providers(PaymentCaptured(payment_id, 0))
         except TryLater:
@@ -176,10 +186,14 @@ def apply_changes() -> None:
             changing.apply_due(session, change_id)
 
 
-def plan_payments() -> None:
-    """Announce the bills that will be paid by themselves."""
-    with transaction() as session:
-        operations.plan(session)
+def plan_payments(*, at_once: int = 500) -> None:
+    """Announce all bills that will be paid by themselves, `at_once` in a transaction."""
+    after = None
+    while True:
+        with transaction() as session:
+            after = operations.plan(session, after=after, limit=at_once)
+        if after is None:
+            return
 
 
 def pay_planned() -> None:

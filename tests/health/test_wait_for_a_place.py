@@ -177,7 +177,8 @@ def test_nobody_waits_for_a_service_that_is_not_for_their_age(an, binh):
     grown = add_child(binh, birth_date="1990-01-01")
     nearly = add_child(binh, name="Bé An", birth_date=birthday.replace(year=birthday.year - 16).isoformat())
     sixteen, fifteen = make_slot(service, at(birthday, 8)), make_slot(service)
-    booked = [book(an, one, members=[add_child(an, name=f"Bé {one.day}")]) for one in (sixteen, fifteen)]
+    child = add_child(an)
+    booked = [book(an, one, members=[child]) for one in (sixteen, fifteen)]
 
     unknown, refused = wait(binh, service), wait(binh, service, member_id=grown)
     too_late = wait(binh, service, member_id=nearly, from_on=birthday.isoformat(), to_on=birthday.isoformat())

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, Response, jsonify, request
 from werkzeug.serving import make_server
 
+import payments.operations
 import services.utilities.flows
 import services.utilities.providers
+from kit.database import transaction
 from kit.events import TryLater
 from services.utilities.models import Bill, BillState
 from tests.factories import AMOUNT_VND, POWER, WATER, bill_now, owe
@@ -165,6 +168,32 @@ def test_a_posting_that_everybody_forgot_is_taken_up_by_the_sweeper(
     assert (soon, failures) == ("unknown", [])
     assert told(an, payment_id)["items"][0]["posting"] == "posted"
     assert len(inbox(an)) == 1
+
+
+def test_the_sweeper_takes_the_oldest_of_each_company_first_and_ends_in_time(
+    an: Person, outside: Outside, work: Work, later: Later
+) -> None:
+    outside.spoil("provider", "down", match={"path": "/postings"}, count=100)
+    paid = []
+    for slug in (POWER, POWER, WATER, WATER):
+        paid.append(UUID(pay(an, owe(an, outside, slug=slug)).json["id"]))
+        work()
+    rows("DELETE FROM procrastinate_jobs RETURNING id")
+    for age, payment_id in zip((1, 4, 2, 3), paid, strict=True):
+        rows("UPDATE payment SET state_since = state_since - :age WHERE id = :id RETURNING id",
+             age=timedelta(minutes=age), id=payment_id)  # fmt: skip
+    outside.mend()
+    later(timedelta(minutes=6))
+
+    with transaction() as session:
+        waiting = list(payments.operations.list_unposted(session, older_than=timedelta(minutes=5)))
+    services.utilities.flows.sweep_postings(longest_seconds=-1)
+    cut_short = outside.postings(POWER) + outside.postings(WATER)
+    services.utilities.flows.sweep_postings()
+
+    assert waiting == [paid[place] for place in (1, 3, 2, 0)]
+    assert cut_short == []
+    assert rows("SELECT DISTINCT posting FROM payment_item") == [("posted",)]
 
 
 def test_one_company_that_is_down_does_not_keep_the_other_from_posting(

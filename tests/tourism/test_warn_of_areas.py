@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from kit import clock
+from kit.database import transaction
+from services.tourism import archives, operations
+from services.tourism.operations import Scope
 from tests.people import Person, StaffMember
 from tests.tourism.guides import daily, make_guide, make_office
 
@@ -128,6 +132,20 @@ def test_an_office_closes_its_own_guides_alone_and_the_province_closes_everybody
     assert warn(operator, **theirs_too).status_code == 201
     assert warn(operator).status_code == 201
     assert closed() == ({"Của ta", "Của họ"},) * 3
+
+
+def test_a_pack_names_the_guides_that_an_offices_warning_covers(approver: StaffMember, staff: Any) -> None:
+    ours = make_guide("Của ta")
+    make_guide("Của họ", office=make_office("so-khac"))
+    warn(approver)
+    warn(staff("province", "operator"))
+
+    with transaction() as session:
+        pack = operations.get_pack(session, operations.build_pack(session, Scope("province", "37")))
+        files = archives.unpack(operations.read_bytes(session, pack, 0, pack.bytes_total))
+
+    told = [(one["province_codes"], one["guide_ids"]) for one in orjson.loads(files["alerts.json"])]
+    assert told == [([], [str(ours)]), (["37"], [])]
 
 
 def test_at_the_province_only_an_operator_warns(staff: Any) -> None:

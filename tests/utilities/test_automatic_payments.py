@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 import auth.operations
 import services.utilities.flows
+import services.utilities.operations
 from auth.assurance import Proof
 from auth.models import Assurance
 from kit import clock
@@ -125,6 +126,38 @@ def test_a_skipped_bill_is_not_paid_and_the_next_one_is_announced_again(
     assert [(answer.status_code, answer.json["state"]) for answer in skipped] == [(200, "skipped")] * 2
     assert [item["state"] for item in household.announced()] == ["skipped"]
     assert outside.intents() == []
+
+
+def test_all_bills_that_are_due_are_announced_however_many_and_the_first_ones_due_first(household: Household) -> None:
+    household.wish()
+    bills = [household.bill(period=period) for period in ("2026-08", "2026-09", "2026-10")]
+    for days, bill in zip((2, 0, 1), bills, strict=True):
+        rows("UPDATE bill SET due_on = due_on + :days WHERE id = :id RETURNING id", days=days, id=bill.id)
+    household.go_to(PAY_AT)
+
+    services.utilities.flows.plan_payments(at_once=1)
+
+    announced = [row.bill_id for row in rows("SELECT bill_id FROM planned_payment ORDER BY id")]
+    assert announced == [bills[place].id for place in (1, 2, 0)]
+
+
+def test_at_night_a_bill_that_is_not_due_yet_takes_no_place_of_one_that_is(
+    household: Household, outside: Outside
+) -> None:
+    household.wish(days_before=3)
+    early = household.bill()
+    due = make_bill(outside, make_customer())
+    (account,) = link(household.an, due)
+    household.wish(days_before=5, account_id=account["id"])
+    rows("UPDATE bill SET due_on = due_on + 1 WHERE id = :id RETURNING id", id=due.id)
+    household.go_to(PAY_AT - timedelta(hours=49 + 6))
+
+    with transaction() as session:
+        services.utilities.operations.plan(session, limit=1)
+
+    assert [row.bill_id for row in rows("SELECT bill_id FROM planned_payment")] == [due.id]
+    household.go_to(PAY_AT - timedelta(hours=49))
+    assert {planned["bill_id"] for planned in household.announced()} == {str(due.id), str(early.id)}
 
 
 def test_what_was_announced_while_the_wish_was_being_ended_is_not_paid(household: Household, outside: Outside) -> None:

@@ -271,11 +271,13 @@ def test_who_approved_stands_in_a_report_with_what_was_booked(books, clerk, staf
     ids = [str(row.id) for row in rows("SELECT id FROM discrepancy ORDER BY id")]
     for n, each in enumerate(ids):
         proposal = {"account": "2910", "explanation": "Ghi thiếu"}
-        assert clerk.post(f"/v1/payments/discrepancies/{each}/proposal", json=proposal).status_code == 200
+        proposed = clerk.post(f"/v1/payments/discrepancies/{each}/proposal", json=proposal)
+        assert proposed.status_code == 200
         if n:
             approver.post(f"/v1/payments/discrepancies/{each}/refusal", json={"reason": "Chưa rõ"})
         else:
-            approver.post(f"/v1/payments/discrepancies/{each}/approval")
+            seen = {"If-Match": proposed.headers["ETag"]}
+            approver.post(f"/v1/payments/discrepancies/{each}/approval", headers=seen)
     today = str(clock.today())
 
     report = read(clerk, f"{HOUSE}/approvals", first=today, last=today)

@@ -217,7 +217,7 @@ def test_both_sides_discuss_a_difference_and_two_people_settle_it(power, desk, m
     clerk.post(f"{house}/notes", json={"body": "Đã nhận"})
     proposal = {"account": "2910", "explanation": "Nhà cung cấp ghi thiếu"}
     proposed = clerk.post(f"{house}/proposal", json=proposal)
-    settled = approver.post(f"{house}/approval")
+    settled = approver.post(f"{house}/approval", headers={"If-Match": proposed.headers["ETag"]})
 
     assert (found["kind"], found["amount_vnd"], found["details"]["line"]) == ("AMOUNT_UNDER", -1_000, 2)
     assert (proposed.status_code, settled.status_code, settled.json["state"]) == (200, 200, "resolved")

@@ -66,6 +66,11 @@ def short(power) -> str:
     return str(rows("SELECT id FROM discrepancy")[0].id)
 
 
+def approve(approver, path: str):
+    """Somebody agrees to what is proposed, as it is read."""
+    return approver.post(f"{path}/approval", headers={"If-Match": approver.get(path).json["etag"]})
+
+
 def steps(caller, path: str) -> list[tuple[str, str, str]]:
     return [(step["action"], step["state"], step["side"]) for step in caller.get(path).json["events"]]
 
@@ -87,7 +92,7 @@ def test_every_step_stands_in_the_log_with_who_and_for_whom(power, desk, clerk, 
     declined = approver.post(f"{house}/refusal", json={"reason": "Sai tài khoản"})
     twice = approver.post(f"{house}/refusal", json={"reason": "Sai tài khoản"})
     clerk.post(f"{house}/proposal", json=PROPOSAL | {"account": "5130"})
-    settled = approver.post(f"{house}/approval")
+    settled = approve(approver, house)
 
     assert (taken_on.json["state"], again.status_code, again.json["code"]) == (
         "investigating", 409, "discrepancy_not_open",
@@ -153,12 +158,13 @@ def test_who_approves_and_who_declines_at_once_leave_one_end(power, clerk, appro
 
     def decide(n: int) -> int:
         if n % 2:
-            return approver.post(f"{HOUSE}/{found}/approval").status_code
+            return approve(approver, f"{HOUSE}/{found}").status_code
         return second.post(f"{HOUSE}/{found}/refusal", json={"reason": "Không đúng"}).status_code
 
     answers = all_at_once(4, decide)
 
-    assert sorted(answers) == [200, 409, 409, 409]
+    assert answers.count(200) == 1
+    assert set(answers) <= {200, 409, 412}
     ends = [step[0] for step in steps(clerk, f"{HOUSE}/{found}")][2:]
     assert len(ends) == 1
     booked = rows("SELECT count(*) FROM journal WHERE kind = 'adjustment'")
@@ -176,7 +182,7 @@ def test_differences_are_listed_by_what_somebody_asks_for(power, desk, clerk, ap
         raise_by_hand(session, provider.id, Actor(Side.PROVINCE, clerk.id), **said)
     clock.move(timedelta())
     clerk.post(f"{HOUSE}/{first}/proposal", json=PROPOSAL)
-    approver.post(f"{HOUSE}/{first}/approval")
+    approve(approver, f"{HOUSE}/{first}")
     asked = {"subject": "B-7", "business_day": str(DAY), "amount_vnd": 0, "body": "Vẫn sai"}
     house = clerk.post(HOUSE, json=asked | {"payee_id": str(provider.id)}).json
 
@@ -240,7 +246,7 @@ def test_a_provider_is_told_of_its_differences_and_not_of_its_own_words(power, d
     clerk.post(f"{HOUSE}/{found}/notes", json={"body": "Đã nhận"})
     tell(provider, ("B-1", 499_000), *((f"X-{n:03}", 5) for n in range(120)))
     clerk.post(f"{HOUSE}/{found}/proposal", json=PROPOSAL)
-    approver.post(f"{HOUSE}/{found}/approval")
+    approve(approver, f"{HOUSE}/{found}")
     assert work() == []
 
     told = heard(desk, "discrepancy.")

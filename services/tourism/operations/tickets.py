@@ -268,7 +268,7 @@ def _check_limit(session: Session, citizen_id: UUID, guide_id: UUID, visit_on: d
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tickets:{citizen_id}", 0))))
     mine = (TicketOrder.citizen_id == citizen_id, TicketOrder.guide_id == guide_id, TicketOrder.visit_on == visit_on)
     taken = select(func.coalesce(func.sum(TicketOrder.places), 0)).where(*mine, TicketOrder.state.in_(LIVE_ORDERS))
-    left = MOST_PER_DAY - session.execute(taken).scalar_one()
+    left = MOST_PER_DAY - int(session.execute(taken).scalar_one())  # a sum comes as a Decimal
     if places > left:
         raise TicketLimitReached(most=MOST_PER_DAY, left=max(0, left))
 

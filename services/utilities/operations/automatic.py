@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Select, cast, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session, contains_eager
 
@@ -33,6 +33,9 @@ _HOUR = time(9, 0)
 OVER_CEILING, TOO_LATE = "over_ceiling", "too_late"
 # Nothing is left to pay, or what was announced is not true any more: nobody has to do anything.
 _NOTHING_TO_DO = frozenset({"bill_already_paid", "bill_withdrawn", "bill_changed"})
+
+# A bill and the wish that it be paid by itself, in the order in which they are announced.
+Place = tuple[date, UUID, UUID]
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,21 @@ def get_automatic(session: Session, automatic_id: UUID, citizen_id: UUID) -> Aut
     return found
 
 
-def plan(session: Session, *, limit: int = 500) -> int:
-    """Announce what is to be paid by itself, at least 48 hours before; returns how many were announced.
+def plan(session: Session, *, after: Place | None = None, limit: int = 500) -> Place | None:
+    """Announce what is to be paid by itself, at least 48 hours before, the bills that are due first before others.
 
-    A bill above the ceiling, or one that came too late for the notice, is left to the citizen, who is told.
+    At most `limit` at once: returns the place after which to go on, or None when all is announced. A bill above the
+    ceiling, or one that came too late for the notice, is left to the citizen, who is told.
     """
     now, today = clock.now(), clock.today()
     same = (PlannedPayment.automatic_id == AutomaticPayment.id) & (PlannedPayment.amount_vnd == Bill.amount_vnd)
     known = select(PlannedPayment.id).where(
         PlannedPayment.bill_id == Bill.id, or_(PlannedPayment.state == S.ANNOUNCED, same)
     )
+    # Days whose hour is within reach: a bill that is not to be announced yet takes nobody's place.
+    reach = clock.local(now + _AHEAD)
+    last_day = reach.date() if reach.time() >= _HOUR else reach.date() - timedelta(days=1)
+    place = tuple_(Bill.due_on, Bill.id, AutomaticPayment.id)
     due = (
         select(AutomaticPayment, Bill)
         .join(Account, Account.id == AutomaticPayment.account_id)
@@ -120,25 +128,26 @@ def plan(session: Session, *, limit: int = 500) -> int:
             Account.unlinked_at.is_(None),
             Bill.state == BillState.OPEN,
             Bill.due_on >= today,
-            Bill.due_on - cast(AutomaticPayment.days_before, Integer) <= clock.local(now + _AHEAD).date(),
+            Bill.due_on - cast(AutomaticPayment.days_before, Integer) <= last_day,
             ~known.exists(),
+            *([] if after is None else [place > tuple_(*after)]),
         )
-        .order_by(Bill.due_on, Bill.id)
+        .order_by(Bill.due_on, Bill.id, AutomaticPayment.id)
         .limit(limit)
     )
-    announced = 0
-    for wish, bill in session.execute(due).all():
-        pay_at = datetime.combine(bill.due_on - timedelta(days=wish.days_before), _HOUR, clock.ZONE)
-        if pay_at - _AHEAD > now:
-            continue
-        pay_at = max(pay_at, now + NOTICE)
+    found = session.execute(due).all()
+    for wish, bill in found:
+        pay_at = max(datetime.combine(bill.due_on - timedelta(days=wish.days_before), _HOUR, clock.ZONE), now + NOTICE)
         reason = None
         if bill.amount_vnd > wish.ceiling_vnd:
             reason = OVER_CEILING
         elif clock.local(pay_at).date() > bill.due_on:
             reason = TOO_LATE
-        announced += _announce(session, wish, bill, pay_at, reason)
-    return announced
+        _announce(session, wish, bill, pay_at, reason)
+    if len(found) < limit:
+        return None
+    wish, bill = found[-1]
+    return bill.due_on, bill.id, wish.id
 
 
 def list_due(session: Session, *, limit: int = 100) -> Sequence[UUID]:
@@ -256,7 +265,7 @@ def _planned(citizen_id: UUID) -> Select[PlannedPayment, Bill]:
     )
 
 
-def _announce(session: Session, wish: AutomaticPayment, bill: Bill, pay_at: datetime, reason: str | None) -> int:
+def _announce(session: Session, wish: AutomaticPayment, bill: Bill, pay_at: datetime, reason: str | None) -> None:
     planned_id = session.execute(
         insert_or_skip(PlannedPayment)
         .values(
@@ -273,12 +282,11 @@ def _announce(session: Session, wish: AutomaticPayment, bill: Bill, pay_at: date
         .returning(PlannedPayment.id)
     ).scalar_one_or_none()
     if planned_id is None:
-        return 0
+        return
     if reason is not None:
         events.emit(session, AutomaticPaymentLeft(planned_id, wish.citizen_id, reason))
-        return 0
+        return
     events.emit(session, AutomaticPaymentAnnounced(planned_id, wish.citizen_id))
-    return 1
 
 
 def _leave(session: Session, which: ColumnElement[bool], before: S, to: S, reason: str) -> None:

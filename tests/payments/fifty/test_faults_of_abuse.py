@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -110,15 +111,84 @@ def test_46_nobody_approves_their_own_adjustment_or_refund(
     # What stands on these is somebody's by name.
     for account in ("1310", "2110", "2120", "2130"):
         assert auditor.post(f"{path}/proposal", json={"account": account, "explanation": "?"}).status_code == 422
-    auditor.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
+    proposed = auditor.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
+    seen = {"If-Match": proposed.headers["ETag"]}
 
-    alone = [both.post(f"/v1/payments/refunds/{refund['id']}/approval"), auditor.post(f"{path}/approval")]
+    alone = [
+        both.post(f"/v1/payments/refunds/{refund['id']}/approval"),
+        auditor.post(f"{path}/approval", headers=seen),
+    ]
 
     assert [(answer.status_code, answer.json["code"]) for answer in alone] == [(403, "second_person_needed")] * 2
     assert rows("SELECT count(*) FROM journal WHERE kind = 'adjustment'") == [(0,)]
     second = staff("province", "approver", organisation_id=auditor.organisation_id)
-    assert second.post(f"{path}/approval").json["state"] == "resolved"
+    assert second.post(f"{path}/approval", headers=seen).json["state"] == "resolved"
     assert outside.refunds() == []
+
+
+@pytest.fixture
+def difference(outside: Outside, staff: Callable[..., StaffMember]) -> tuple[StaffMember, StaffMember, str]:
+    """A clerk and an approver of the province, and the path of a difference that wants two of them."""
+    outside.at_gateway("balance-transactions", amount=-7_000, type="contribution")
+    clerk = staff("province", "clerk")
+    approver = staff("province", "approver", organisation_id=clerk.organisation_id)
+    with transaction() as session:
+        operations.take_in(session, payments.gateway.list_movements())
+        (movement,) = session.execute(text("SELECT id FROM balance_transaction")).all()
+        found = open_discrepancy(session, "UNKNOWN_TYPE", -7_000, subject=movement.id)
+    return clerk, approver, f"/v1/payments/discrepancies/{found}"
+
+
+def _adjusted() -> list[tuple[str, int]]:
+    query = "SELECT e.account, e.amount_vnd FROM journal_entry e JOIN journal j ON j.id = e.journal_id"
+    return [tuple(row) for row in rows(f"{query} WHERE j.kind = 'adjustment' AND e.amount_vnd > 0")]
+
+
+def test_46_a_proposal_that_was_changed_after_the_approver_looked_is_not_approved(
+    difference: tuple[StaffMember, StaffMember, str],
+) -> None:
+    clerk, approver, path = difference
+    clerk.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
+    (read,) = approver.get("/v1/payments/discrepancies").json["items"]
+    clerk.post(f"{path}/proposal", json={"account": "1910", "explanation": "Để sau"})
+
+    blind = approver.post(f"{path}/approval")
+    late = approver.post(f"{path}/approval", headers={"If-Match": read["etag"]})
+
+    assert [(answer.status_code, answer.json["code"]) for answer in (blind, late)] == [
+        (428, "precondition_required"),
+        (412, "precondition_failed"),
+    ]
+    assert _adjusted() == []
+    (read,) = approver.get("/v1/payments/discrepancies").json["items"]
+    approved = approver.post(f"{path}/approval", headers={"If-Match": read["etag"]}).json
+    assert (approved["state"], approved["account"], _adjusted()) == ("resolved", "1910", [("1910", 7_000)])
+
+
+def test_46_what_is_booked_is_what_the_approver_saw_whoever_proposes_in_that_moment(
+    difference: tuple[StaffMember, StaffMember, str],
+) -> None:
+    clerk, approver, path = difference
+    first = clerk.post(f"{path}/proposal", json={"account": "5130", "explanation": "Đóng góp của cổng"})
+    seen = {"If-Match": first.headers["ETag"]}
+    start = threading.Barrier(2)
+
+    def change() -> int:
+        start.wait(10)
+        return clerk.post(f"{path}/proposal", json={"account": "1910", "explanation": "Để sau"}).status_code
+
+    def approve() -> int:
+        start.wait(10)
+        return approver.post(f"{path}/approval", headers=seen).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        changed, approved = (future.result(30) for future in [pool.submit(change), pool.submit(approve)])
+
+    assert (changed, approved) in {(200, 412), (409, 200)}
+    assert _adjusted() == ([("5130", 7_000)] if approved == 200 else [])
+    if approved != 200:
+        (read,) = approver.get("/v1/payments/discrepancies").json["items"]
+        assert approver.post(f"{path}/approval", headers={"If-Match": read["etag"]}).json["account"] == "1910"
 
 
 @pytest.mark.tampered
@@ -179,6 +249,26 @@ def test_47_the_end_of_a_day_is_signed_and_everybody_can_read_it(
     payment_id = rows("SELECT id FROM payment")[0].id
     places = an.get(f"/v1/payments/{payment_id}/proof").json["journals"]
     assert [place["kind"] for place in places] == ["captured", "posted"]
+
+
+def test_47_days_that_nobody_signed_are_named_and_signed_late(
+    an: Person, bill: Bill, outside: Outside, work: Work, later: Later
+) -> None:
+    pay(an, bill)
+    work()
+    first = clock.today()
+    later(timedelta(days=3))
+    payments.flows.seal_journal()
+    days = [first + timedelta(days=number) for number in range(3)]
+    # The last of them may have ended a moment ago: the signer is given some hours.
+    assert [flaw.what for flaw in _flaws()][:2] == [f"the end of {day} was never signed" for day in days[:2]]
+    assert f"the end of {first} was never signed" in CliRunner().invoke(commands, ["verify"]).output
+
+    for _time in range(2):
+        payments.flows.sign_yesterday()
+
+    assert [row.day for row in rows("SELECT day FROM daily_root ORDER BY day")] == days
+    assert _flaws() == []
 
 
 @pytest.mark.tampered
