@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -87,6 +88,7 @@ def database_url(postgres: embedded.EmbeddedServer) -> str:
     """A database with every table of the house, made by the migrations."""
     url = postgres.database("citizen")
     migrations.upgrade(url)
+    _make_emptying(url)
     return url
 
 
@@ -154,16 +156,28 @@ def clean(app: Flask) -> Iterator[None]:
 
 
 def _empty() -> None:
-    queue = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
-    tables = [table.name for table in reversed(database.Base.metadata.sorted_tables)]
     with transaction() as session:
-        journals = _GUARDED if session.execute(text("SELECT 1 FROM journal LIMIT 1")).first() else ()
-        # Only for the tests' owner of the tables: the journal refuses to be emptied.
-        off = [f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only" for table in journals]
-        on = [f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only" for table in journals]
-        gone = [f'DELETE FROM "{table}"' for table in (*queue, *tables) if table not in _GUARDED or journals]
-        for statement in (*off, *gone, *on):
-            session.execute(text(statement))
+        session.execute(text("SELECT tests.empty_tables()"))
+
+
+def _make_emptying(url: str) -> None:
+    """A function in the database that empties every table: planned once, it takes a tenth of as many statements."""
+    queue = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
+    # Only for the tests' owner of the tables: the journal refuses to be emptied.
+    off = "".join(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only; " for table in _GUARDED)
+    on = "".join(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only; " for table in _GUARDED)
+    tables = [*queue, *(table.name for table in reversed(database.Base.metadata.sorted_tables))]
+    gone = " ".join(
+        f'IF journals THEN DELETE FROM "{table}"; END IF;' if table in _GUARDED else f'DELETE FROM "{table}";'
+        for table in tables
+    )
+    body = (
+        f"DECLARE journals bool := EXISTS (SELECT FROM journal); BEGIN IF journals THEN {off} END IF; {gone} "
+        f"IF journals THEN {on} END IF; END"
+    )
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE SCHEMA tests")
+        connection.execute(f"CREATE FUNCTION tests.empty_tables() RETURNS void LANGUAGE plpgsql AS $body${body}$body$")
 
 
 @pytest.fixture
