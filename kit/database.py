@@ -72,8 +72,8 @@ def sqlalchemy_url(url: str) -> URL:
 def connect(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 2_500, pooled: bool = False) -> Engine:
     """Point every `transaction()` of this process at the database of `url`.
 
-    `statement_timeout_ms` bounds one statement. `pooled` says that a transaction pooler stands in between: then
-    neither prepared statements nor session settings are used.
+    `statement_timeout_ms` bounds one statement, and twice as much the wait for a connection. `pooled` says that a
+    transaction pooler stands in between: then neither prepared statements nor session settings are used.
     """
     arguments: dict[str, Any] = {"connect_timeout": 5}
     if pooled:
@@ -86,7 +86,7 @@ def connect(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 2_500, 
         sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=2,
-        pool_timeout=5,
+        pool_timeout=2 * statement_timeout_ms / 1000,
         pool_pre_ping=False,
         pool_use_lifo=True,
         # Parameters hold personal numbers: they must not stand in an exception's text.

@@ -22,6 +22,7 @@ from kit.database import transaction
 from sandbox import create_sandbox, serve
 from server import connect_outside, create_app, migrations
 from server.settings import Settings
+from tests import patience
 from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
 
@@ -143,6 +144,7 @@ def settings(database_url: str, signing_key: str, sandbox_url: str) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     """The whole application, as it is served."""
     app = create_app(settings)
+    patience.connect(settings)
     yield app
     database.disconnect()
 

@@ -17,6 +17,7 @@ from kit import clock, database
 from kit.database import count_statements, new_id, transaction
 from kit.idempotency import IdempotencyKey
 from server.settings import Settings
+from tests import patience
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def own_engine(settings: Settings, clean: None) -> Iterator[Callable[..., Engine
         )
 
     yield connect
-    connect(pool_size=settings.pool_size)
+    patience.connect(settings)
 
 
 def add_citizen(session: Session) -> Citizen:

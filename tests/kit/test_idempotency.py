@@ -16,6 +16,7 @@ from kit.database import new_id, transaction
 from kit.errors import IdempotencyKeyReused, RequestInFlight
 from kit.idempotency import IdempotencyKey, Outcome, RequestKey, forget_old_keys, once
 from server.settings import Settings
+from tests import patience
 from tests.people import Person, all_at_once
 
 KEY = RequestKey("citizen:an", "payBills", "key-1", "fingerprint-1")
@@ -116,8 +117,7 @@ def test_who_waits_too_long_for_the_first_is_told_that_it_is_in_flight(made: lis
             with pytest.raises(RequestInFlight) as refused:
                 ask(KEY, made)
     finally:
-        database.disconnect()
-        database.connect(settings.database_url, pool_size=settings.pool_size)
+        patience.connect(settings)
 
     assert refused.value.headers == {"Retry-After": "1"}
     assert ask(KEY, made).replayed

@@ -23,6 +23,7 @@ from kit.database import transaction
 from kit.errors import CODES
 from kit.web import refuse
 from server.settings import Settings
+from tests import patience
 from tests.people import Person
 
 ME, START, AREAS = "/v1/me", "/v1/auth/phone-challenges", "/v1/divisions/areas"
@@ -61,7 +62,7 @@ def reconnect(app: Flask, settings: Settings, clean: None) -> Iterator[Callable[
         database.connect(url, pool_size=pool_size)
 
     yield connect
-    connect(settings.database_url, pool_size=settings.pool_size)
+    patience.connect(settings)
 
 
 # -- what HTTP itself refuses ------------------------------------------------------------------------------------------
@@ -286,7 +287,10 @@ def test_when_every_connection_is_taken_callers_are_asked_to_come_back(
     assert chi.get(AREAS).status_code == 200
 
 
-def test_a_lock_that_somebody_holds_ends_in_a_refusal_in_time(an: Person, database_url: str) -> None:
+def test_a_lock_that_somebody_holds_ends_in_a_refusal_in_time(
+    an: Person, database_url: str, reconnect: Callable[..., None]
+) -> None:
+    reconnect(database_url)
     with psycopg.connect(database_url) as rogue:
         rogue.execute("LOCK TABLE citizen IN ACCESS EXCLUSIVE MODE")
 

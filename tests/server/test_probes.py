@@ -17,6 +17,7 @@ from kit.embedded import EmbeddedServer
 from payments.models import MoneyState, Payment, Posting
 from server import migrations
 from server.settings import Settings
+from tests import patience
 from tests.factories import make_bill, make_customer
 from tests.people import Outside, Person, Work
 
@@ -33,7 +34,7 @@ def reconnect(settings: Settings, clean: None) -> Iterator[Callable[[str], None]
         database.connect(url, pool_size=settings.pool_size)
 
     yield connect
-    connect(settings.database_url)
+    patience.connect(settings)
 
 
 def gauges(client: Probe) -> dict[str, float]:
