@@ -88,12 +88,15 @@ _app: firebase_admin.App | None = None
 def connect(project: str, *, url: str | None, credentials: str | None) -> None:
     """Send pushes of this process for Firebase's `project`: to a stranger at `url`, else to Firebase itself.
 
-    `credentials` is the path of a service-account file, read at the first push. May be called again.
+    `credentials` is the path of a service-account file, read at the first push. May be called again; a line to the
+    same stranger is kept.
     """
     global _destination  # noqa: PLW0603 - one destination per process
+    to = _Destination(project, url.rstrip("/") if url else None, credentials)
     with _lock:
-        _hang_up()
-        _destination = _Destination(project, url.rstrip("/") if url else None, credentials)
+        if to != _destination or to.url is None:
+            _hang_up()
+        _destination = to
 
 
 def send(address: str, kind: str, title: str, body: str, *, data: Mapping[str, str], tag: str) -> str:
