@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,22 @@ def document(app: Flask) -> Document:
     return Document(openapi.document(app))
 
 
-@pytest.fixture(params=sorted(POLICY))
-def operation(request: pytest.FixtureRequest, document: Document) -> Operation:
-    """Every operation in turn."""
-    assert request.param in document.operations, "server/policy.py knows an operation that does not exist"
-    return document.operations[request.param]
+def of_every_operation(check: Callable[[Operation, Document], None]) -> Callable[[Document], None]:
+    """A test that a check holds for each operation; it names those for which it does not, and why."""
+
+    @wraps(check)
+    def test(document: Document) -> None:
+        wrong = {}
+        for name in sorted(POLICY):
+            assert name in document.operations, "server/policy.py knows an operation that does not exist"
+            try:
+                check(document.operations[name], document)
+            except AssertionError as failed:
+                wrong[name] = str(failed)
+        assert wrong == {}
+
+    del test.__wrapped__  # pytest would ask it for its arguments
+    return test
 
 
 # -- the whole document ------------------------------------------------------------------------------------------------
@@ -207,6 +219,7 @@ def test_instants_and_days_say_so(document: Document) -> None:
 # -- every operation ---------------------------------------------------------------------------------------------------
 
 
+@of_every_operation
 def test_an_operation_says_what_it_does(operation: Operation, document: Document) -> None:
     tags = {tag["name"] for tag in document.whole["tags"]}
     explained = [*operation.named("query").values(), *operation.named("header").values()]
@@ -218,6 +231,7 @@ def test_an_operation_says_what_it_does(operation: Operation, document: Document
     assert [one["name"] for one in explained if not one.get("description")] == []
 
 
+@of_every_operation
 def test_an_operation_says_who_may_call_it(operation: Operation, document: Document) -> None:
     rule = POLICY[operation.name]
     schemes = {name for one in operation.said["security"] for name in one}
@@ -227,6 +241,7 @@ def test_an_operation_says_who_may_call_it(operation: Operation, document: Docum
     assert ({"401", "403"} <= set(operation.said["responses"])) or rule.open
 
 
+@of_every_operation
 def test_refusals_are_problem_documents_with_examples(operation: Operation, document: Document) -> None:
     refusals = {
         status: document.follow(answer) for status, answer in operation.said["responses"].items() if status >= "400"
@@ -246,6 +261,7 @@ def test_refusals_are_problem_documents_with_examples(operation: Operation, docu
             assert document.flaws(refusal["content"][PROBLEM]["schema"], example["value"]) == []
 
 
+@of_every_operation
 def test_requests_and_answers_come_with_examples_that_obey_their_schema(
     operation: Operation, document: Document
 ) -> None:
@@ -262,14 +278,16 @@ def test_requests_and_answers_come_with_examples_that_obey_their_schema(
             assert document.flaws(content["schema"], example) == []
 
 
-def test_effects_that_must_not_happen_twice_need_a_key(operation: Operation) -> None:
+@of_every_operation
+def test_effects_that_must_not_happen_twice_need_a_key(operation: Operation, document: Document) -> None:
     headers = operation.named("header")
 
     assert operation.name not in NEED_A_KEY or headers["Idempotency-Key"]["required"] is True
     assert "If-Match" in headers or not is_conditional(operation)
 
 
-def test_lists_are_paged_with_a_bound(operation: Operation) -> None:
+@of_every_operation
+def test_lists_are_paged_with_a_bound(operation: Operation, document: Document) -> None:
     query = {name: one["schema"] for name, one in operation.named("query").items()}
 
     assert ("limit" in query) == ("cursor" in query)
@@ -277,7 +295,8 @@ def test_lists_are_paged_with_a_bound(operation: Operation) -> None:
         assert (query["limit"]["minimum"], query["limit"]["maximum"], query["limit"]["default"]) == (1, 100, 20)
 
 
-def test_paths_are_kebab_case_and_parameters_snake_case(operation: Operation) -> None:
+@of_every_operation
+def test_paths_are_kebab_case_and_parameters_snake_case(operation: Operation, document: Document) -> None:
     segments = [one for one in operation.path.split("/")[1:] if not one.startswith("{")]
     names = [*operation.named("path"), *operation.named("query")]
 
@@ -286,6 +305,7 @@ def test_paths_are_kebab_case_and_parameters_snake_case(operation: Operation) ->
     assert [name for name in names if not is_snake_case(name)] == []
 
 
+@of_every_operation
 def test_every_text_that_comes_in_has_an_end(operation: Operation, document: Document) -> None:
     contents = operation.said.get("requestBody", {}).get("content", {})
     endless = [
@@ -303,12 +323,11 @@ def test_every_text_that_comes_in_has_an_end(operation: Operation, document: Doc
 # -- the pages behind refusals -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", sorted(CODES))
-def test_every_refusal_has_its_page(client: Callable[[], FlaskClient], code: str) -> None:
-    page = client().get(f"/problems/{code}")
+def test_every_refusal_has_its_page(client: Callable[[], FlaskClient]) -> None:
+    http = client()
+    pages = {code: http.get(f"/problems/{code}") for code in sorted(CODES)}
 
-    assert page.status_code == 200
-    assert code in page.text
+    assert [code for code, page in pages.items() if page.status_code != 200 or code not in page.text] == []
 
 
 @pytest.mark.parametrize(
