@@ -34,8 +34,9 @@ z.published_at, s.name AS school_name
 _SHOWN = """
 JOIN school s ON s.id = z.school_id AND s.is_listed
 WHERE z.level = :level AND z.school_year = :school_year AND z.replaced_at IS NULL
-  AND (z.published_at IS NOT NULL OR (:with_drafts AND EXISTS (
-    SELECT 1 FROM school_proposal p WHERE p.id = z.proposal_id AND p.state = 'proposed')))
+  AND (z.published_at IS NOT NULL OR EXISTS (
+    SELECT 1 FROM school_proposal p
+    WHERE p.id = z.proposal_id AND p.state = 'proposed' AND p.organisation_id = CAST(:drafts_of AS uuid)))
 """
 _AROUND = text(f"""
 SELECT {_COLUMNS} FROM catchment_zone z {_SHOWN} AND z.kind = 'polygon'
@@ -87,17 +88,17 @@ class Catchment:
 
 
 def look_up_catchment(
-    session: Session, home: Home, *, level: str, school_year: int, with_drafts: bool = False
+    session: Session, home: Home, *, level: str, school_year: int, drafts_of: UUID | None = None
 ) -> Catchment:
     """In which schools' catchment a home lies, for a level and a school year.
 
     `in_zone`: inside one zone and more than 100 m from any border, or in one street range. `borderline`: within 100 m
     of a border, or zones of several schools; every school concerned is named. `by_commune_only`: only a rule for the
-    whole commune is known. `unknown`: nothing is. `with_drafts` also asks zones that wait for approval. Raises
-    PointOutsideVietnam.
+    whole commune is known. `unknown`: nothing is. `drafts_of` also asks zones of an office that wait for its approval.
+    Raises PointOutsideVietnam.
     """
-    around = _around(session, home, level, school_year, with_drafts=with_drafts)
-    by_commune = _of_commune(session, home, level, school_year, with_drafts=with_drafts)
+    around = _around(session, home, level, school_year, drafts_of=drafts_of)
+    by_commune = _of_commune(session, home, level, school_year, drafts_of=drafts_of)
     streets = [zone for zone in by_commune if zone.kind is ZoneKind.STREET]
     communes = [zone for zone in by_commune if zone.kind is ZoneKind.COMMUNE]
     exact = [*around, *streets]
@@ -108,15 +109,13 @@ def look_up_catchment(
     return _catchment(BY_COMMUNE_ONLY, communes) if communes else _catchment(UNKNOWN, ())
 
 
-def _around(session: Session, home: Home, level: str, school_year: int, *, with_drafts: bool) -> list[ZoneFound]:
+def _around(session: Session, home: Home, level: str, school_year: int, *, drafts_of: UUID | None) -> list[ZoneFound]:
     if home.lat is None or home.lon is None:
         return []
     if not is_in_vietnam(home.lat, home.lon):
         raise PointOutsideVietnam
     box = box_around(home.lat, home.lon, BORDER_M)
-    rows = session.execute(
-        _AROUND, vars(box) | {"level": level, "school_year": school_year, "with_drafts": with_drafts}
-    )
+    rows = session.execute(_AROUND, vars(box) | {"level": level, "school_year": school_year, "drafts_of": drafts_of})
     return list(_measured(rows, home.lat, home.lon))
 
 
@@ -130,7 +129,9 @@ def _measured(rows: Iterable[Row[Any]], lat: float, lon: float) -> Iterable[Zone
             yield _zone(row, is_inside=is_inside, border_m=metres)
 
 
-def _of_commune(session: Session, home: Home, level: str, school_year: int, *, with_drafts: bool) -> list[ZoneFound]:
+def _of_commune(
+    session: Session, home: Home, level: str, school_year: int, *, drafts_of: UUID | None
+) -> list[ZoneFound]:
     if home.commune_code is None:
         return []
     rows = session.execute(
@@ -138,7 +139,7 @@ def _of_commune(session: Session, home: Home, level: str, school_year: int, *, w
         {
             "level": level,
             "school_year": school_year,
-            "with_drafts": with_drafts,
+            "drafts_of": drafts_of,
             "commune_code": home.commune_code,
             "street": street_key(home.street) if home.street else None,
         },

@@ -244,7 +244,7 @@ class DraftCatchments(MethodView):
     def post(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Test an address against zones that wait for approval too (thử một địa chỉ).
 
-        As `lookUpCatchment`, with drafts; the address is not stored.
+        As `lookUpCatchment`, with the drafts of our office; the address is not stored.
         """
         with transaction() as session:
             found = catchment.look_up_catchment(
@@ -252,7 +252,7 @@ class DraftCatchments(MethodView):
                 Home(**asked["home"]),
                 level=asked["level"],
                 school_year=asked["school_year"],
-                with_drafts=True,
+                drafts_of=current_staff().organisation_id,
             )
         return tell(found)
 
