@@ -42,7 +42,7 @@ COMPANY = "pc-thanh-hoa"
 SEED = "20261121"
 MAX_EXAMPLES = "12"
 READY_SECONDS = 60
-LONGEST_SECONDS = 400
+LONGEST_SECONDS = 240
 ENDS_THE_SESSION = ("signOut", "eraseMe")
 # Everything else is refused to a provider, as it is to strangers among citizens.
 OF_PROVIDERS = sorted(name for name, rule in POLICY.items() if Role.PROVIDER in rule.roles and not rule.open)
