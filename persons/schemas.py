@@ -228,7 +228,12 @@ class ConsentChoiceSchema(ma.Schema):
     """A consent in the words that were read."""
 
     purpose = Line(40, required=True, metadata={"example": PURPOSES[0]})
-    version = ma.fields.Integer(required=True, strict=True, metadata={"description": "Of the text.", "example": 1})
+    version = ma.fields.Integer(
+        required=True,
+        strict=True,
+        validate=ma.validate.Range(min=1, max=10_000),
+        metadata={"description": "Of the text.", "example": 1},
+    )
 
 
 class ConsentPurposeSchema(ma.Schema):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from auth.assurance import PayingLimits
@@ -196,6 +197,18 @@ def _make_emptying(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("CREATE SCHEMA tests")
         connection.execute(f"CREATE FUNCTION tests.empty_tables() RETURNS void LANGUAGE plpgsql AS $body${body}$body$")
+
+
+@pytest.fixture
+def reconnect(settings: Settings, clean: None) -> Iterator[Callable[..., Engine]]:
+    """`reconnect(url, …)` points the process at another database, or in another way; in the end all is as before."""
+
+    def connect(url: str, **how: Any) -> Engine:
+        database.disconnect()
+        return database.connect(url, **how)
+
+    yield connect
+    patience.connect(settings)
 
 
 @pytest.fixture

@@ -148,8 +148,8 @@ def of_every_operation(check: Callable[[Operation, Document], None]) -> Callable
             assert name in document.operations, "server/policy.py knows an operation that does not exist"
             try:
                 check(document.operations[name], document)
-            except AssertionError as failed:
-                wrong[name] = str(failed)
+            except (AssertionError, LookupError) as failed:  # a member that is missing is a finding, too
+                wrong[name] = repr(failed)
         assert wrong == {}
 
     del test.__wrapped__  # pytest would ask it for its arguments

@@ -28,7 +28,7 @@ from tests.health.clinics import (
 )
 from tests.people import all_at_once
 
-heard = []
+heard: list[object] = []
 
 
 def hear(_session, event):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -13,25 +14,15 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from auth.models import Citizen, Language
-from kit import clock, database
+from kit import clock
 from kit.database import count_statements, new_id, transaction
 from kit.idempotency import IdempotencyKey
-from server.settings import Settings
-from tests import patience
 
 
 @pytest.fixture
-def own_engine(settings: Settings, clean: None) -> Iterator[Callable[..., Engine]]:
+def own_engine(database_url: str, reconnect: Callable[..., Engine]) -> Callable[..., Engine]:
     """`own_engine(pool_size=1)` connects this process anew; in the end all is as before."""
-
-    def connect(*, pool_size: int = 4, statement_timeout_ms: int = 2_500, pooled: bool = False) -> Engine:
-        database.disconnect()
-        return database.connect(
-            settings.database_url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, pooled=pooled
-        )
-
-    yield connect
-    patience.connect(settings)
+    return partial(reconnect, database_url)
 
 
 def add_citizen(session: Session) -> Citizen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,14 +14,12 @@ from uuid import UUID, uuid4
 import procrastinate
 import psycopg
 import pytest
-from sqlalchemy import Row, text
+from sqlalchemy import Engine, Row, text
 from sqlalchemy.orm import Session
 
-from kit import database, events
+from kit import events
 from kit.database import transaction
 from kit.errors import ServiceUnavailable
-from server.settings import Settings
-from tests import patience
 
 PERSON = UUID("019a0c1e-7a3b-7c00-8000-0a1b2c3d4e5f")
 ROOM = __name__.partition(".")[0]  # the package, or this module where the tests are none
@@ -289,16 +287,17 @@ def test_a_job_whose_worker_died_goes_back_to_the_queue(database_url: str) -> No
     }
 
 
-def test_a_queue_that_cannot_be_written_to_in_time_is_a_busy_service(database_url: str, settings: Settings) -> None:
-    database.disconnect()
-    database.connect(database_url, statement_timeout_ms=200)
+def test_a_queue_that_cannot_be_written_to_in_time_is_a_busy_service(
+    database_url: str, reconnect: Callable[..., Engine]
+) -> None:
+    reconnect(database_url, statement_timeout_ms=200)
     with psycopg.connect(database_url) as rogue:
         rogue.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
 
         with pytest.raises(ServiceUnavailable) as refused:
             announce()
 
-    patience.connect(settings)
+    reconnect(database_url)
     assert refused.value.headers == {"Retry-After": "1"}
     assert jobs() == []
 

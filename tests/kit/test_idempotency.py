@@ -9,14 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
-from kit import database
 from kit.database import new_id, transaction
 from kit.errors import IdempotencyKeyReused, RequestInFlight
 from kit.idempotency import IdempotencyKey, Outcome, RequestKey, forget_old_keys, once
-from server.settings import Settings
-from tests import patience
 from tests.people import Person, all_at_once
 
 KEY = RequestKey("citizen:an", "payBills", "key-1", "fingerprint-1")
@@ -107,18 +104,17 @@ def test_when_the_first_of_two_at_once_fails_the_other_makes(made: list[UUID]) -
     assert second == Outcome(made[0], replayed=False)
 
 
-def test_who_waits_too_long_for_the_first_is_told_that_it_is_in_flight(made: list[UUID], settings: Settings) -> None:
-    database.disconnect()
-    database.connect(settings.database_url, pool_size=settings.pool_size, statement_timeout_ms=200)
-    try:
-        with transaction() as slow:
-            once(slow, KEY, new_id)
+def test_who_waits_too_long_for_the_first_is_told_that_it_is_in_flight(
+    made: list[UUID], database_url: str, reconnect: Callable[..., Engine]
+) -> None:
+    reconnect(database_url, statement_timeout_ms=200)
+    with transaction() as slow:
+        once(slow, KEY, new_id)
 
-            with pytest.raises(RequestInFlight) as refused:
-                ask(KEY, made)
-    finally:
-        patience.connect(settings)
+        with pytest.raises(RequestInFlight) as refused:
+            ask(KEY, made)
 
+    reconnect(database_url)
     assert refused.value.headers == {"Retry-After": "1"}
     assert ask(KEY, made).replayed
 

@@ -66,7 +66,7 @@ def test_what_was_made_while_something_changed_is_told_and_not_kept(made, monkey
 
 def test_while_the_database_is_away_the_application_inside_is_asked(monkeypatch):
     monkeypatch.setattr(kept, "FRESH_SECONDS", 0.0)
-    is_away = []
+    is_away: list[bool] = []
 
     def read_version() -> int:
         if is_away:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -18,12 +18,10 @@ from werkzeug.test import TestResponse
 
 import server.app
 from auth.models import Assurance
-from kit import database
 from kit.database import transaction
 from kit.errors import CODES
 from kit.web import refuse
 from server.settings import Settings
-from tests import patience
 from tests.people import Person
 
 ME, START, AREAS = "/v1/me", "/v1/auth/phone-challenges", "/v1/divisions/areas"
@@ -51,18 +49,6 @@ def check_problem(answer: TestResponse, status: int, code: str) -> None:
 def other_app(app: Flask, settings: Settings, clean: None) -> Callable[..., Flask]:
     """Makes the application anew, beside the one of all tests: `other_app(requests_per_minute=3)`."""
     return lambda **changes: server.app.assemble(replace(settings, **changes))
-
-
-@pytest.fixture
-def reconnect(app: Flask, settings: Settings, clean: None) -> Iterator[Callable[..., None]]:
-    """`reconnect(url, …)` points the process at another database, or in another way; in the end all is as before."""
-
-    def connect(url: str, *, pool_size: int = 4) -> None:
-        database.disconnect()
-        database.connect(url, pool_size=pool_size)
-
-    yield connect
-    patience.connect(settings)
 
 
 # -- what HTTP itself refuses ------------------------------------------------------------------------------------------

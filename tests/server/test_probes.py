@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import psycopg
@@ -11,30 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from kit import clock, database
+from kit import clock
 from kit.database import new_id, transaction
 from kit.embedded import EmbeddedServer
 from payments.models import MoneyState, Payment, Posting
 from server import migrations
-from server.settings import Settings
-from tests import patience
 from tests.factories import make_bill, make_customer
 from tests.people import Outside, Person, Work
 
 PHONE, HOLDER = "+84912345678", "Nguyễn Văn An"
 Probe = Callable[[], FlaskClient]
-
-
-@pytest.fixture
-def reconnect(settings: Settings, clean: None) -> Iterator[Callable[[str], None]]:
-    """`reconnect(url)` points the process at another database; in the end all is as before."""
-
-    def connect(url: str) -> None:
-        database.disconnect()
-        database.connect(url, pool_size=settings.pool_size)
-
-    yield connect
-    patience.connect(settings)
 
 
 def gauges(client: Probe) -> dict[str, float]:

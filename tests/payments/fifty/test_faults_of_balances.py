@@ -74,6 +74,7 @@ def test_money_whose_answer_was_lost_is_no_difference_yet(
     an: Person, outside: Outside, work: Work, later: Later, hasty: None
 ) -> None:
     outside.spoil("gateway", "timeout_after", match={"path": "/capture"}, count=3, seconds=1)
+    outside.spoil("gateway", "timeout_before", match={"method": "GET", "path": "/payment_intents"}, count=99, seconds=1)
     pay(an, owe(an, outside))
     work()
     outside.mend()
@@ -93,7 +94,8 @@ def test_nothing_is_concluded_while_the_books_move_and_the_gateway_is_asked_a_fe
     work()
     payments.flows.read_movements()
     outside.spoil("gateway", "delay", match={"path": "/balance"}, count=100, seconds=0.2)
-    is_over, booked = Event(), []
+    is_over = Event()
+    booked: list[int] = []
 
     def go_on() -> None:
         while not is_over.is_set() and len(booked) < 10_000:
