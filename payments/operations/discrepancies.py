@@ -93,7 +93,7 @@ def open_discrepancy(
 
     One that is open still and of another sum by now has the new sum.
     """
-    same = {"amount_vnd": amount_vnd, "details": details if details is None else dict(details)}
+    told = details if details is None else dict(details)
     new = session.execute(
         insert_or_skip(Discrepancy)
         .values(
@@ -106,7 +106,8 @@ def open_discrepancy(
             payee_id=payee_id,
             business_day=day,
             due_on=clock.today() + ANSWERED_WITHIN,
-            **same,
+            amount_vnd=amount_vnd,
+            details=told,
         )
         .on_conflict_do_nothing()
         .returning(Discrepancy)
@@ -126,7 +127,7 @@ def open_discrepancy(
         action = DiscrepancyAction.CHANGED
     else:
         return known.id
-    known.amount_vnd, known.details = amount_vnd, same["details"]
+    known.amount_vnd, known.details = amount_vnd, told
     logs.logger.error("discrepancy", kind=kind)
     write_step(session, known, action, actor)
     return known.id

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import services.utilities.flows
-from kit import clock
+from kit import clock, egress
 from kit.database import transaction
 from services.utilities.cli import commands
 from services.utilities.errors import ProviderNotReady, StageMoveIllegal
@@ -285,9 +285,9 @@ def test_an_address_is_checked_when_it_is_proposed_and_again_when_it_is_agreed_t
     clerk = staff("provider", "clerk", provider_id=power.id)
     addresses = iter(["93.184.215.14", "10.0.0.8"])
     monkeypatch.setitem(
-        services.utilities.providers.egress._rules,
+        egress._rules,
         "now",
-        services.utilities.providers.egress._Rules(lambda _host, _port: [next(addresses)], None, None),
+        egress._Rules(lambda _host, _port: [next(addresses)], None, None),
     )
 
     proposed = _propose(clerk, endpoint_url="https://hooks.pc.vn/post")

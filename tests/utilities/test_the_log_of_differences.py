@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -75,7 +76,7 @@ def steps(caller, path: str) -> list[tuple[str, str, str]]:
     return [(step["action"], step["state"], step["side"]) for step in caller.get(path).json["events"]]
 
 
-def heard(desk, prefix: str) -> list[tuple[str, dict[str, object]]]:
+def heard(desk, prefix: str) -> list[tuple[str, dict[str, Any]]]:
     items = desk.get(LOG, query_string={"limit": 100}).json["items"]
     return [(item["kind"], item["data"]) for item in items if item["kind"].startswith(prefix)]
 

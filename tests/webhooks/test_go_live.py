@@ -19,6 +19,7 @@ from services.utilities import providers
 from services.utilities.errors import NotInTest
 from services.utilities.onboarding_schemas import APPLICATION_EXAMPLE
 from services.utilities.operations import endpoints, trials
+from services.utilities.operations.pulling import Answer
 from tests.payments.stories import rows
 from tests.people import Caller, Outside, Person, StaffMember, Work, all_at_once
 from tests.webhooks.conftest import Receiver
@@ -158,7 +159,7 @@ def test_a_test_key_that_was_let_in_a_moment_too_early_touches_nothing_live(
     # Behind the guard, as for a request that it had let in just before.
     with pytest.raises(NotInTest), transaction() as session:
         trials.hold(session, company.id, is_test=True)
-    answer = trials.Answer(new_id(), "R-1", None, None)
+    answer = Answer(new_id(), "R-1", None, None)
     with pytest.raises(NotInTest):
         services.utilities.flows.answer_postings(company.id, [answer], is_test=True)
 
