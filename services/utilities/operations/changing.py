@@ -20,18 +20,19 @@ from payments.errors import SecondPersonNeeded
 from services.utilities.errors import ChangeNotOpen, ChangeTooLate, ChangeWaiting
 from services.utilities.models import Provider
 from services.utilities.onboarding_models import ChangeState, ProviderChange
+from services.utilities.operations.directory import get_own_provider
 from services.utilities.operations.settings_of import check_settings, read_settings, save_settings
 
 
 def propose(session: Session, provider_id: UUID, person_id: UUID, wanted: Mapping[str, Any], valid_from: date) -> UUID:
     """Ask for other settings from a day on; returns the change's id. Nothing changes before somebody else agrees.
 
-    Raises ChangeWaiting while another one is undecided, ChangeTooLate for a day that is over, CodePatternUnusable,
-    PostingAddressRefused and LayoutUnusable.
+    Raises NotFound, ChangeWaiting while another one is undecided, ChangeTooLate for a day that is over,
+    CodePatternUnusable, PostingAddressRefused and LayoutUnusable.
     """
     if valid_from < clock.today():
         raise ChangeTooLate
-    check_settings(read_settings(session, session.get_one(Provider, provider_id)) | dict(wanted))
+    check_settings(read_settings(session, get_own_provider(session, provider_id)) | dict(wanted))
     made = session.execute(
         insert(ProviderChange)
         .values(

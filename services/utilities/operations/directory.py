@@ -15,6 +15,7 @@ import auth.operations
 import payments.operations
 from kit import clock
 from kit.database import new_id
+from kit.errors import NotFound
 from services.utilities.bill_file import Rules
 from services.utilities.errors import ProviderUnknown
 from services.utilities.models import Provider, TariffRow
@@ -40,9 +41,17 @@ def get_provider(session: Session, slug: str) -> Provider:
     return provider
 
 
+def get_own_provider(session: Session, provider_id: UUID) -> Provider:
+    """The provider that somebody calls for. Raises NotFound where an organisation names one that we do not have."""
+    provider = session.get(Provider, provider_id)
+    if provider is None:
+        raise NotFound
+    return provider
+
+
 def find_rules(session: Session, provider_id: UUID) -> Rules:
-    """What the bills of a provider must obey."""
-    pattern = session.execute(select(Provider.code_pattern).where(Provider.id == provider_id)).scalar_one()
+    """What the bills of a provider must obey. Raises NotFound."""
+    pattern = get_own_provider(session, provider_id).code_pattern
     rows = session.execute(select(TariffRow.body)).scalars()
     return Rules(re.compile(pattern, re.ASCII), {body["code"]: Tariff.from_json(body) for body in rows})
 

@@ -24,6 +24,7 @@ from services.utilities.models import Bill, BillImport, BillImportPart, BillStat
 from services.utilities.onboarding_models import PostingMode, ProviderStage, TrialComparison, TrialPosting, TrialState
 from services.utilities.operations import pulling
 from services.utilities.operations.bills import Work
+from services.utilities.operations.directory import get_own_provider
 from services.utilities.operations.endpoints import find_endpoint
 from services.utilities.operations.pulling import Answer, Answered, Outcome
 from services.utilities.providers import PostingRefused, Receipt
@@ -53,7 +54,7 @@ def add_trial(session: Session, provider_id: UUID, bill_no: str) -> UUID:
     A company that is called is called by a job; one that fetches finds it among its postings. Raises NotInTest, and
     NotFound for a bill that is not open.
     """
-    provider = session.get_one(Provider, provider_id)
+    provider = get_own_provider(session, provider_id)
     if provider.stage is not ProviderStage.TESTING:
         raise NotInTest(stage=provider.stage)
     query = (
@@ -101,9 +102,9 @@ def list_trials(session: Session, provider_id: UUID, *, limit: int, cursor: str 
 def list_postings(session: Session, provider_id: UUID, *, limit: int, cursor: str | None) -> Page:
     """What a company is to post and has not answered: trials while it is testing, what citizens have paid after that.
 
-    Raises PostingByPush for one that is called.
+    Raises NotFound, and PostingByPush for one that is called.
     """
-    provider = session.get_one(Provider, provider_id)
+    provider = get_own_provider(session, provider_id)
     if provider.stage is not ProviderStage.TESTING:
         return pulling.list_postings(session, provider, limit=limit, cursor=cursor)
     if provider.posting_mode is not PostingMode.PULL:

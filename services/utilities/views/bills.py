@@ -309,7 +309,7 @@ class ProviderBills(MethodView):
 
     @blueprint.arguments(ProviderBillSchema(), example=PROVIDER_BILL_EXAMPLE)
     @blueprint.response(200, BillSchema, example=BILL_EXAMPLE | {"state": "open"})
-    @blueprint.raises(InvalidRequest, BillBeingPaid, BillAlreadyPaid, NotInTest)
+    @blueprint.raises(InvalidRequest, NotFound, BillBeingPaid, BillAlreadyPaid, NotInTest)
     @blueprint.doc(operationId="putProviderBill")
     def put(self, asked: dict[str, Any]) -> Bill:
         """Add one bill, or change it (for a provider's system).

@@ -58,7 +58,7 @@ class ProviderChanges(MethodView):
         NewProviderChangeSchema(), example={"wanted": {"cut_off": "22:00"}, "valid_from": "2026-12-01"}
     )
     @blueprint.response(201, ProviderChangeSchema, example=CHANGE_EXAMPLE)
-    @blueprint.raises(ChangeWaiting, *_UNUSABLE, RequestInFlight)
+    @blueprint.raises(NotFound, ChangeWaiting, *_UNUSABLE, RequestInFlight)
     @blueprint.doc(operationId="proposeProviderChange")
     def post(self, asked: dict[str, Any]) -> tuple[ProviderChange, dict[str, str]]:
         """Ask for other settings from a day on (đề nghị thay đổi cấu hình; for a provider's staff).

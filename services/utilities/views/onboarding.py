@@ -174,6 +174,7 @@ class OwnOnboarding(MethodView):
     """Where a company stands."""
 
     @blueprint.response(200, OnboardingSchema, example=ONBOARDING_EXAMPLE | {"stage": "testing"})
+    @blueprint.raises(NotFound)
     @blueprint.doc(operationId="getOurOnboarding")
     def get(self) -> Onboarding:
         """See where our company stands (trạng thái đơn vị).

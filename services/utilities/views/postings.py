@@ -39,7 +39,7 @@ class ProviderPostings(MethodView):
 
     @blueprint.arguments(PageQuery(), location="query")
     @blueprint.response(200, PostingToFetchPageSchema, example={"items": [POSTING_EXAMPLE]})
-    @blueprint.raises(PostingByPush, NotInTest)
+    @blueprint.raises(NotFound, PostingByPush, NotInTest)
     @blueprint.doc(operationId="listProviderPostings")
     def get(self, asked: dict[str, Any]) -> Page:
         """Fetch the payments that you are to post (lấy khoản cần gạch nợ), the oldest first.
