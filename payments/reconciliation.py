@@ -89,6 +89,25 @@ closed AS (
     AND d.state IN ('open', 'investigating', 'proposed') AND d.business_day BETWEEN :first AND :last
     AND NOT EXISTS (SELECT FROM named n WHERE n.kind = d.kind AND n.subject = d.subject)
   RETURNING id, state, amount_vnd),
+-- What two people have settled, and what of it stands in the books; what is said of it by now.
+settled AS (
+  SELECT d.id, d.kind, d.subject, d.business_day AS day, n.kind IS NOT NULL AS stands,
+    coalesce(n.difference_vnd, 0) AS now_vnd, d.amount_vnd + coalesce(t.vnd, 0) AS explained_vnd,
+    CASE WHEN j.id IS NULL THEN 0 ELSE d.amount_vnd END + coalesce(t.booked_vnd, 0) AS booked_vnd,
+    coalesce(t.times, 0) + 1 AS nth
+  FROM discrepancy d
+  LEFT JOIN named n ON n.kind = d.kind AND n.subject = d.subject
+  LEFT JOIN journal j ON j.kind = 'adjustment' AND j.subject = CAST(d.id AS text)
+  LEFT JOIN (
+    SELECT l.details ->> 'settled' AS id, count(*) AS times, sum(l.amount_vnd) AS vnd,
+      sum(l.amount_vnd) FILTER (WHERE k.id IS NOT NULL) AS booked_vnd
+    FROM discrepancy l LEFT JOIN journal k ON k.kind = 'adjustment' AND k.subject = CAST(l.id AS text)
+    WHERE l.way = :way AND l.payee_id IS NOT DISTINCT FROM CAST(:payee AS uuid) AND l.state = 'resolved'
+      AND l.details ? 'settled' GROUP BY 1) t ON t.id = CAST(d.id AS text)
+  WHERE d.way = :way AND d.payee_id IS NOT DISTINCT FROM CAST(:payee AS uuid) AND d.details ? 'key'
+    AND d.state = 'resolved' AND d.business_day BETWEEN :first AND :last),
+contradicted AS (
+  SELECT *, now_vnd - CASE WHEN stands THEN explained_vnd ELSE booked_vnd END AS rest_vnd FROM settled),
 -- Each step stands in the log. Of what was there before, `d` still shows the state that it had.
 stepped AS (
   SELECT o.*,
@@ -104,6 +123,7 @@ logged AS (
 SELECT matched, matched_vnd,
   (SELECT count(ours_key) FROM named) AS ours_open, (SELECT count(theirs_key) FROM named) AS theirs_open,
   (SELECT count(*) FROM opened) AS opened, (SELECT count(*) FROM closed) AS closed,
+  (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.id) FROM contradicted c WHERE rest_vnd <> 0) AS contradicted,
   -- Every line of either side stands in one pair or one difference; anything else would be a mistake of ours.
   (SELECT count(*) FROM ours) + (SELECT count(*) FROM theirs) - (
     SELECT count(*) * 2 FROM exact WHERE ours_key IS NOT NULL AND theirs_key IS NOT NULL)

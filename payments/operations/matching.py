@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -175,6 +175,7 @@ def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
         opened=counts.opened,
         closed=counts.closed,
     )
+    _open_settled(session, run, counts.contradicted or [])
     session.add(run)
     session.flush()
     if run.opened or run.closed:
@@ -203,6 +204,35 @@ def list_runs(session: Session, *, payee_id: UUID | None, limit: int, cursor: st
     if payee_id is not None:
         query = query.where(MatchRun.payee_id == payee_id)
     return page(session, query, by=[MatchRun.id], limit=limit, cursor=cursor, question=("runs", payee_id))
+
+
+def _open_settled(session: Session, run: MatchRun, contradicted: Sequence[Mapping[str, Any]]) -> None:
+    """What two people have settled and a later line contradicts is a difference of the rest, and not silence.
+
+    The one that they settled stays as they left it. The rest closes by itself when the line is taken back.
+    """
+    of_rests = (
+        Discrepancy.way == run.way,
+        Discrepancy.payee_id.is_not_distinct_from(run.payee_id),
+        Discrepancy.details.has_key("settled"),
+        Discrepancy.business_day.between(run.first_day, run.last_day),
+    )
+    open_before = set(session.scalars(select(Discrepancy.id).where(*of_rests, Discrepancy.state.in_(OPEN_STATES))))
+    found = {
+        open_discrepancy(
+            session,
+            rest["kind"],
+            rest["rest_vnd"],
+            subject=f"{rest['subject']} settled #{rest['nth']}",
+            way=run.way,
+            payee_id=run.payee_id,
+            day=date.fromisoformat(rest["day"]),
+            details={"settled": rest["id"], "told_vnd": rest["now_vnd"], "booked_vnd": rest["booked_vnd"]},
+        )
+        for rest in contradicted
+    }
+    run.opened += len(found - open_before)
+    run.closed += close_found(session, *of_rests, Discrepancy.id.not_in(found))
 
 
 def _compare_fees(session: Session, run: MatchRun) -> None:

@@ -16,7 +16,7 @@ from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger
 from payments.models import Way
-from payments.operations import Row, ToldRows, get_discrepancy, take_in_rows
+from payments.operations import Row, ToldRows, approve, get_discrepancy, propose, take_in_rows
 from services.utilities import statement_file
 from services.utilities.errors import StatementUnreadable
 from services.utilities.operations import settlement
@@ -230,6 +230,39 @@ def test_both_sides_discuss_a_difference_and_two_people_settle_it(power, desk, m
     with transaction() as session:
         assert ledger.balance(session, ledger.PROVIDER_PAYABLE, payee_id=provider.id) == -499_000
         assert ledger.balance(session, ledger.UNIDENTIFIED) == -1_000
+
+
+def test_what_two_people_have_settled_and_a_later_file_contradicts_is_open_by_the_rest(power, desk, work) -> None:
+    provider, customer = power
+    write(provider, customer, [Paid("B-1", 500_000, NOON), Paid("B-2", 70_000, NOON)])
+    files = {vnd: f"bill_no,amount_vnd,receipt_no\nB-2,70000,R-2\n{line}" for vnd, line in (
+        (0, ""), (499_000, "B-1,499000,R-1\n"), (498_000, "B-1,498000,R-1\n"), (500_000, "B-1,500000,R-1\n"),
+    )}  # fmt: skip
+
+    def tell(vnd: int) -> list[tuple[object, ...]]:
+        send(desk, files[vnd])
+        assert work() == []
+        return [tuple(row) for row in rows("SELECT kind, amount_vnd FROM discrepancy WHERE state = 'open' ORDER BY 1")]
+
+    def settle() -> int:
+        for found in rows("SELECT id FROM discrepancy WHERE state = 'open'"):
+            with transaction() as session:
+                propose(session, found.id, new_id(), account="2910", explanation="Đã rõ")
+                approve(session, found.id, new_id())
+        with transaction() as session:
+            return -ledger.balance(session, ledger.PROVIDER_PAYABLE, payee_id=provider.id)
+
+    assert (tell(499_000), settle()) == ([("AMOUNT_UNDER", -1_000)], 569_000)
+    assert tell(498_000) == [("AMOUNT_UNDER", -1_000)]
+    assert (tell(499_000), tell(498_000), settle()) == ([], [("AMOUNT_UNDER", -1_000)], 568_000)
+    assert (tell(0), settle()) == ([("AMOUNT_UNDER", 2_000), ("MISSING_AT_PROVIDER", -500_000)], 70_000)
+    assert (tell(500_000), settle()) == ([("MISSING_AT_PROVIDER", 500_000)], 570_000)
+    assert (tell(0), settle()) == ([("MISSING_AT_PROVIDER", -500_000)], 70_000)
+    assert (tell(500_000), settle(), tell(500_000)) == ([("MISSING_AT_PROVIDER", 500_000)], 570_000, [])
+    runs = rows("SELECT sum(opened) AS opened, sum(closed) AS closed FROM match_run")
+    assert runs == rows("SELECT count(*) FILTER (WHERE action <> 'auto_closed') AS opened, "
+                        "count(*) FILTER (WHERE action = 'auto_closed') AS closed FROM discrepancy_event "
+                        "WHERE action IN ('opened', 'reopened', 'auto_closed')")  # fmt: skip
 
 
 def test_a_provider_raises_a_difference_of_its_own(desk) -> None:
