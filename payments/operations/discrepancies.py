@@ -140,6 +140,10 @@ def close_discrepancies(session: Session, subject: str) -> None:
 
 def close_found(session: Session, *which: ColumnElement[bool]) -> int:
     """Close every difference that fits and that nobody has explained; returns how many."""
+    # Asked with nearly every line of a bank, and true of few: looking costs a fraction of an UPDATE that returns rows.
+    is_there = select(Discrepancy.id).where(*which, Discrepancy.state.in_(OPEN_STATES)).limit(1)
+    if session.scalar(is_there) is None:
+        return 0
     closed = session.scalars(
         update(Discrepancy)
         .where(*which, Discrepancy.state.in_(OPEN_STATES))
@@ -343,13 +347,8 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(Discrepancy.state.in_(OPEN_STATES))
     elif wanted.state != ALL:
         conditions.append(Discrepancy.state == DiscrepancyState(wanted.state))
-    for column, value in (
-        (Discrepancy.kind, wanted.kind),
-        (Discrepancy.way, wanted.way),
-        (Discrepancy.payee_id, wanted.payee_id),
-    ):
-        if value is not None:
-            conditions.append(column == value)
+    asked = ((Discrepancy.kind, wanted.kind), (Discrepancy.way, wanted.way), (Discrepancy.payee_id, wanted.payee_id))
+    conditions += [column == value for column, value in asked if value is not None]
     if wanted.minimum_age_days is not None:
         conditions.append(Discrepancy.created_at <= clock.now() - timedelta(days=wanted.minimum_age_days))
     if wanted.overdue is not None:

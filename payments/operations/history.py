@@ -93,9 +93,15 @@ def write_step(
 
 def announce(session: Session, payee_id: UUID | None) -> None:
     """Have a payee told of the steps that this transaction writes; nothing where a difference is nobody's."""
-    if payee_id is not None:
-        written_by = session.scalar(text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)"))
-        events.emit(session, DifferencesMoved(payee_id, int(written_by or 0)))
+    # A session is one transaction: of a thousand steps in it a payee is told once.
+    told: set[UUID] = session.info.setdefault(announce, set())
+    if payee_id is None or payee_id in told:
+        return
+    written_by = session.scalar(text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)"))
+    events.emit(session, DifferencesMoved(payee_id, int(written_by or 0)))
+    # What a savepoint takes back was never said.
+    if not session.in_nested_transaction():
+        told.add(payee_id)
 
 
 def list_news(session: Session, payee_id: UUID, written_by: int) -> Sequence[Row[UUID, UUID, DiscrepancyAction, Side]]:

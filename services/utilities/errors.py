@@ -115,6 +115,12 @@ class LayoutUnusable(DomainError):
     vi = "Không đọc được tệp theo mẫu này. Mỗi tiêu đề cột chỉ ứng với một thông tin."
 
 
+class LayoutUnderReview(DomainError):
+    """Only a company in testing says its headings at once. Propose them with `proposeProviderChange`."""
+
+    vi = "Chỉ đơn vị đang thử nghiệm mới đổi mẫu sao kê ngay được. Hãy đề nghị bằng `proposeProviderChange`."
+
+
 class PostingByPush(DomainError):
     """We call your system for each posting. To fetch them instead, propose `posting_mode` pull."""
 

@@ -21,6 +21,10 @@ _COLUMNS = {
     "description": "Which heading of your statements holds what: key (the bill), amount, receipt_no, customer_code.",
     "example": {"key": "Số hóa đơn", "amount": "Số tiền"},
 }
+_ADVISED = {
+    "description": "Which heading of your bank's advices holds what: key (our reference), amount.",
+    "example": {"key": "Nội dung", "amount": "Số tiền"},
+}
 
 
 def _plain(value: str) -> None:
@@ -206,6 +210,7 @@ class WantedSettingsSchema(SettingsSchema):
     """Settings that are to be otherwise; what is left out stays."""
 
     statement_layout = ma.fields.Dict(keys=Line(40), values=Line(200), metadata=_COLUMNS)
+    advice_layout = ma.fields.Dict(keys=Line(40), values=Line(200), metadata=_ADVISED)
 
     @ma.validates_schema
     def _something(self, wanted: dict[str, Any], **_options: object) -> None:

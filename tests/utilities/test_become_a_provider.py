@@ -220,6 +220,7 @@ def test_a_change_holds_once_another_person_agrees_and_what_was_before_is_kept(
     wanted = {
         "posting_mode": "pull", "answers_within_minutes": 60, "proofs": ["holder_name"],
         "code_pattern": "^PA[0-9]{2}[A-Z0-9]{2}\\d{7}$", "statement_layout": {"key": "Số HĐ", "amount": "Số tiền"},
+        "advice_layout": {"key": "Nội dung", "amount": "Có"},
     }  # fmt: skip
 
     proposed = _propose(clerk, **wanted)
@@ -234,7 +235,9 @@ def test_a_change_holds_once_another_person_agrees_and_what_was_before_is_kept(
     assert unchanged == [("push", power.code_pattern)]
     assert (decided.status_code, decided.json["state"], again.status_code) == (200, "applied", 409)
     assert rows("SELECT posting_mode, answers_within_minutes FROM provider") == [("pull", 60)]
-    assert rows("SELECT columns FROM statement_layout") == [({"key": "Số HĐ", "amount": "Số tiền"},)]
+    assert rows("SELECT way, columns FROM statement_layout ORDER BY way DESC") == [
+        ("provider", {"key": "Số HĐ", "amount": "Số tiền"}), ("advice", {"key": "Nội dung", "amount": "Có"}),
+    ]  # fmt: skip
     assert (kept["before"]["posting_mode"], kept["before"]["code_pattern"]) == ("push", power.code_pattern)
     assert (kept["proposed_by"], kept["decided_by"]) == (str(clerk.id), str(operator.id))
 

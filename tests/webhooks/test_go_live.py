@@ -31,6 +31,7 @@ BILL = {
     "amount_vnd": 120_000, "issued_on": "2026-11-05", "due_on": "2026-11-25",
 }  # fmt: skip
 POSTINGS, TRIALS = "/v1/utilities/provider-postings", "/v1/utilities/provider-trials"
+LAYOUT, COLUMNS = "/v1/utilities/provider-statement-layouts", {"key": "Số hóa đơn", "amount": "Số tiền"}
 
 
 class Company:
@@ -71,6 +72,9 @@ def company(client: Callable[[], FlaskClient], staff: Callable[..., StaffMember]
 
 def _show_everything(company: Company, system: Caller, receiver: Receiver, work: Work) -> None:
     """All that the checklist asks, in the way the guide says."""
+    kept = system.ask("PUT", LAYOUT, json={"columns": COLUMNS})
+    twice = system.ask("PUT", LAYOUT, json={"columns": {"key": "A", "amount": "A"}})
+    assert (kept.json, twice.status_code, twice.json["code"]) == ({"columns": COLUMNS}, 422, "layout_unusable")
     system.ask("PUT", "/v1/utilities/provider-bills", json=BILL)
     system.post(TRIALS, json={"bill_no": BILL["bill_no"]})
     (item,) = system.get(POSTINGS).json["items"]
@@ -81,7 +85,7 @@ def _show_everything(company: Company, system: Caller, receiver: Receiver, work:
         day = payments.operations.business_day(payments.operations.read_terms(session, UUID(company.id)), yesterday)
     sent = system.post(
         f"/v1/utilities/provider-statements?way=provider&business_day={day}",
-        data=f"bill_no,amount_vnd,receipt_no\n{BILL['bill_no']},{BILL['amount_vnd']},R-1\n",
+        data=f"Số hóa đơn,Số tiền\n{BILL['bill_no']},{BILL['amount_vnd']}\n".encode(),
         headers={"Content-Type": "text/csv"},
     )
     assert sent.status_code == 202, sent.json
@@ -125,6 +129,8 @@ def test_a_company_goes_live_with_everything_shown_and_leaves_its_tests_behind(
     assert real.ask("PUT", "/v1/utilities/provider-bills", json=BILL).status_code == 200
     assert an.post("/v1/utilities/lookups", json=asked).status_code == 200
     assert real.post(TRIALS, json={"bill_no": BILL["bill_no"]}).json["code"] == "not_in_test"
+    assert real.get(LAYOUT).json == {"columns": COLUMNS}
+    assert real.ask("PUT", LAYOUT, json={"columns": COLUMNS}).json["code"] == "layout_under_review"
 
 
 def test_what_a_test_key_writes_while_its_company_goes_live_is_wiped_or_was_never_written(

@@ -21,7 +21,7 @@ COLUMNS = frozenset({
     "hotline", "code_pattern", "code_example", "code_label_vi", "code_label_en", "proofs", "exactness", "selection",
     "cut_off", "posting_mode", "answers_within_minutes", "endpoint_url",
 })  # fmt: skip
-LAYOUT = "statement_layout"
+LAYOUTS = {"statement_layout": Way.PROVIDER, "advice_layout": Way.ADVICE}
 _LONGEST_PATTERN = 100
 _MOST_CHOICES = 3
 # A pattern runs at every look-up over what strangers type. Of these parts none can be read in two ways for long.
@@ -41,17 +41,17 @@ def check_settings(told: Mapping[str, Any]) -> None:
             egress.check(told["endpoint_url"])
         except egress.AddressRefused as refused:
             raise PostingAddressRefused(reason=refused.reason) from refused
-    if told.get(LAYOUT) is not None:
-        try:
-            Layout.from_json(told[LAYOUT])
-        except ValueError as exc:
-            raise LayoutUnusable from exc
+    try:
+        for columns in (told[name] for name in LAYOUTS if told.get(name) is not None):
+            Layout.from_json(columns)
+    except ValueError as exc:
+        raise LayoutUnusable from exc
 
 
 def read_settings(session: Session, provider: Provider) -> dict[str, Any]:
     """How a provider's settings stand, as they are proposed: plain values by field."""
     held = {name: getattr(provider, name) for name in sorted(COLUMNS)}
-    return held | {LAYOUT: dict(settlement.get_layout(session, provider.id, Way.PROVIDER))}
+    return held | {name: dict(settlement.get_layout(session, provider.id, way)) for name, way in LAYOUTS.items()}
 
 
 def save_settings(session: Session, provider_id: UUID, wanted: Mapping[str, Any]) -> None:
@@ -59,8 +59,8 @@ def save_settings(session: Session, provider_id: UUID, wanted: Mapping[str, Any]
     columns = {name: value for name, value in wanted.items() if name in COLUMNS}
     if columns:
         session.execute(update(Provider).where(Provider.id == provider_id).values(**columns))
-    if LAYOUT in wanted:
-        settlement.put_layout(session, provider_id, Way.PROVIDER, wanted[LAYOUT])
+    for name in LAYOUTS.keys() & wanted.keys():
+        settlement.put_layout(session, provider_id, LAYOUTS[name], wanted[name])
 
 
 def _check_pattern(pattern: str, example: str) -> None:

@@ -35,11 +35,12 @@ from services.utilities.errors import (
     DayNotOver,
     FileEmpty,
     FileTooLarge,
+    LayoutUnderReview,
     LayoutUnusable,
     NotInTest,
     StatementUnreadable,
 )
-from services.utilities.operations import settlement
+from services.utilities.operations import settlement, trials
 from services.utilities.settlement_schemas import (
     LAYOUT_EXAMPLE,
     STATEMENT_EXAMPLE,
@@ -221,15 +222,19 @@ class StatementLayouts(MethodView):
     @blueprint.arguments(LayoutQuery(), location="query")
     @blueprint.arguments(LayoutSchema(), example=LAYOUT_EXAMPLE)
     @blueprint.response(200, LayoutSchema, example=LAYOUT_EXAMPLE)
-    @blueprint.raises(LayoutUnusable)
+    @blueprint.raises(LayoutUnusable, LayoutUnderReview, NotInTest)
     @blueprint.doc(operationId="putStatementLayout")
     def put(self, query: dict[str, str], asked: dict[str, Any]) -> Mapping[str, Any]:
-        """Say which headings your statements have (mẫu sao kê).
+        """Try other headings of your statements (mẫu sao kê) while you are in testing.
 
-        Holds for files that come from now on; those read before stay as they were read.
+        Holds for files that come from now on; those read before stay as they were read. A live provider proposes
+        `statement_layout` or `advice_layout` with `proposeProviderChange`.
         """
         with transaction() as session:
-            return {"columns": settlement.put_layout(session, current_provider(), Way(query["way"]), asked["columns"])}
+            own = writing_provider(session)
+            if not trials.is_in_test(session, own):
+                raise LayoutUnderReview
+            return {"columns": settlement.put_layout(session, own, Way(query["way"]), asked["columns"])}
 
 
 @blueprint.route("/provider-match-runs")
