@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+import payments.gateway
 from auth.assurance import PayingLimits
 from kit import clock, database, embedded
 from kit.database import transaction
@@ -195,6 +196,18 @@ def _make_emptying(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("CREATE SCHEMA tests")
         connection.execute(f"CREATE FUNCTION tests.empty_tables() RETURNS void LANGUAGE plpgsql AS $body${body}$body$")
+
+
+@pytest.fixture
+def hasty(outside: Outside, settings: Settings) -> None:
+    """We wait for the gateway for a third of a second only, so that its silence does not take a minute."""
+    payments.gateway.connect(
+        secret_key=settings.stripe_secret_key,
+        publishable_key=settings.stripe_publishable_key,
+        webhook_secret=settings.stripe_webhook_secret,
+        url=settings.stripe_url,
+        timeout_seconds=(1.0, 0.33),
+    )
 
 
 @pytest.fixture

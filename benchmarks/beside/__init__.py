@@ -116,11 +116,9 @@ def measure(
                 costs[name].append((cpu_seconds(process) - before) / count * 1e6)
     if any(one != items[OURS] or len(one[0]) != 20 for one in items.values()):
         raise RuntimeError("they do not answer alike")
-    say(
-        f"{asked.count} rows, {len(questions)} lists of 20 in turn, {PROCESSES} processes each, {CONNECTIONS} connections;"
-    )
-    say(f"medians of {asked.rounds} interleaved runs of {asked.seconds:g} s;")
-    say(f"{CONNECTIONS} connections, load average {os.getloadavg()[0]:.1f} at the end\n")
+    say(f"{asked.count} rows, {len(questions)} lists of 20 in turn, {PROCESSES} processes each,")
+    say(f"{CONNECTIONS} connections; medians of {asked.rounds} interleaved runs of {asked.seconds:g} s;")
+    say(f"load average {os.getloadavg()[0]:.1f} at the end\n")
     say("| | requests/s | CPU of the server a request, µs | ours / theirs, requests | ours / theirs, CPU |")
     say("| --- | ---: | ---: | ---: | ---: |")
     rate, cost = (statistics.median(one[OURS]) for one in (rates, costs))
