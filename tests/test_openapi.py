@@ -17,9 +17,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+import server.app
 from kit.errors import CODES
 from server import openapi
 from server.policy import POLICY
+from server.settings import Settings
+from tests.people import all_at_once
 
 COMMITTED = Path(__file__).parents[1] / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
@@ -167,6 +170,15 @@ def test_the_served_document_is_the_one_that_is_rendered(client: Callable[[], Fl
 
     assert yaml.text == openapi.render(app)
     assert json.json == openapi.document(app)
+
+
+def test_many_who_ask_first_at_once_get_the_same_document(clean: None, settings: Settings) -> None:
+    fresh = server.app.assemble(settings)
+
+    answers = all_at_once(8, lambda number: fresh.test_client().get(f"/openapi.{('json', 'yaml')[number % 2]}"))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.data for answer in answers}) == 2
 
 
 def test_the_document_is_valid_openapi_3_1(document: Document) -> None:
