@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 
 from tests.faults.citizens import SLUG, Town
-from tests.faults.house import ROOT, House, wait_until
+from tests.faults.house import House, wait_until
+from tests.templates import ROOT
 
 # A periodic job may fail: the next one does the same.
 _ONCE = "NOT EXISTS (SELECT FROM procrastinate_periodic_defers d WHERE d.task_name = j.task_name)"

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import requests
 
-from tests.faults.house import ROOT, House, wait_until
+from tests.faults.house import House, wait_until
+from tests.templates import ROOT
 
 SLUG = "pc-thanh-hoa"
 _OK, _CREATED, _NOT_SIGNED_IN, _CONFLICT, _SERVER_ERROR = 200, 201, 401, 409, 500
