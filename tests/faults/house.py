@@ -229,12 +229,12 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `is_so()`, asked every 50 ms; fails the test after that many seconds."""
+def wait_until(is_so: Callable[[], Any], seconds: float, what: str, *, every: float = 0.05) -> Any:
+    """The first true value of `is_so()`, asked again after `every` seconds; fails the test after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := is_so()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 
