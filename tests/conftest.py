@@ -29,6 +29,7 @@ from server.settings import Settings
 from tests import patience
 from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
+from tests.templates import Templates
 
 WEBHOOK_SECRET = "whsec_tests"
 _GUARDED = ("journal_entry", "journal", "seal", "daily_root")
@@ -80,9 +81,23 @@ def programs(request: pytest.FixtureRequest) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory, programs: Path | None) -> Iterator[embedded.EmbeddedServer]:
+def templates(
+    tmp_path_factory: pytest.TempPathFactory, programs: Path | None, signing_key: str, request: pytest.FixtureRequest
+) -> Iterator[Templates]:
+    """Prepared databases, shared by all test processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base  # each of pytest-xdist has one below it
+    with Templates(shared / "templates", programs, signing_key) as templates:
+        yield templates
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    tmp_path_factory: pytest.TempPathFactory, programs: Path | None, templates: Templates
+) -> Iterator[embedded.EmbeddedServer]:
     """A private server for this test process."""
     data = tmp_path_factory.mktemp("postgres")
+    templates.copy_schema(data / "data")
     with embedded.start(data / "data", programs=programs, durable=False) as server:
         yield server
     embedded.remove(data / "data")
