@@ -32,12 +32,37 @@ from tests.people import Machine, Outside, Person, StaffMember, Work
 from tests.templates import Templates
 
 WEBHOOK_SECRET = "whsec_tests"
+_HERE = Path(__file__).parent
 _GUARDED = ("journal_entry", "journal", "seal", "daily_root")
+
+
+# In the order of their time: what takes longest begins first, or one process is still at it when the others are done.
+_LONGEST = (
+    "payments/fifty/test_any_order_of_things.py",
+    "journeys/test_live_the_whole_story.py",
+    "faults/test_lose_the_database.py",
+    "faults/test_kill_the_processes.py",
+    "server/test_demo.py",
+    "faults/test_end_gracefully.py",
+    "education/test_fifty_thousand_schools.py",
+    "auth/test_every_operation_and_every_caller.py",
+    "kit/test_embedded.py",
+    "auth/test_every_operation_and_every_member_of_staff.py",
+    "health/test_hold_a_place.py",
+    "health/test_seven_o_clock.py",
+    "utilities/test_large_imports.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--pg=system` runs everything on the machine's own PostgreSQL (15 or newer)."""
     parser.addoption("--pg", choices=("wheel", "system"), default="wheel")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the others stay in the order that chance has given them."""
+    place = {_HERE / name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
