@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -88,10 +89,22 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, programs: Path | None) ->
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres: embedded.EmbeddedServer) -> str:
+def migrated(postgres: embedded.EmbeddedServer) -> Callable[[str], str]:
+    """`migrated(name)` gives a new database that the migrations have made: they run once, and are then copied."""
+    migrations.upgrade(postgres.database("migrated"))
+
+    def copy(name: str) -> str:
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE migrated").format(sql.Identifier(name)))
+        return postgres.database(name)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def database_url(migrated: Callable[[str], str]) -> str:
     """A database with every table of the house, made by the migrations."""
-    url = postgres.database("citizen")
-    migrations.upgrade(url)
+    url = migrated("citizen")
     _make_emptying(url)
     return url
 
