@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import psycopg
@@ -121,8 +121,12 @@ def test_a_change_names_the_version_it_is_meant_for(an: Person) -> None:
 @pytest.fixture(scope="module")
 def refusing_app(app: Flask, settings: Settings) -> Flask:
     """The application anew, with a page below /refusing/ for each status that HTTP itself can refuse with."""
+
+    def refuse_with(status: int) -> NoReturn:
+        abort(status)
+
     refusing = server.app.assemble(settings)
-    refusing.add_url_rule("/refusing/<int:code>", view_func=abort)
+    refusing.add_url_rule("/refusing/<int:status>", view_func=refuse_with)
     return refusing
 
 
