@@ -89,6 +89,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, programs: Path | None) ->
 
 
 @pytest.fixture(scope="session")
+def database_url(postgres: embedded.EmbeddedServer) -> str:
+    """A database with every table of the house, made by the migrations."""
+    url = postgres.database("citizen")
+    migrations.upgrade(url)
+    _make_emptying(url)
+    return url
+
+
+@pytest.fixture(scope="session")
 def migrated(postgres: embedded.EmbeddedServer) -> Callable[[str], str]:
     """`migrated(name)` gives a new database that the migrations have made: they run once, and are then copied."""
     migrations.upgrade(postgres.database("migrated"))
@@ -99,14 +108,6 @@ def migrated(postgres: embedded.EmbeddedServer) -> Callable[[str], str]:
         return postgres.database(name)
 
     return copy
-
-
-@pytest.fixture(scope="session")
-def database_url(migrated: Callable[[str], str]) -> str:
-    """A database with every table of the house, made by the migrations."""
-    url = migrated("citizen")
-    _make_emptying(url)
-    return url
 
 
 @pytest.fixture(scope="session")
