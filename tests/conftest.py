@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -135,6 +136,19 @@ def database_url(postgres: embedded.EmbeddedServer) -> str:
     migrations.upgrade(url)
     _make_emptying(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: embedded.EmbeddedServer) -> Callable[[str], str]:
+    """`migrated(name)` gives a new database that the migrations have made: they run once, and are then copied."""
+    migrations.upgrade(postgres.database("migrated"))
+
+    def copy(name: str) -> str:
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE migrated").format(sql.Identifier(name)))
+        return postgres.database(name)
+
+    return copy
 
 
 @pytest.fixture(scope="session")

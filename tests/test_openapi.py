@@ -140,6 +140,12 @@ def document(app: Flask) -> Document:
     return Document(openapi.document(app))
 
 
+@pytest.fixture(scope="session")
+def rendered(app: Flask) -> str:
+    """The text of the document, which takes seconds to write."""
+    return openapi.render(app)
+
+
 def of_every_operation(check: Callable[[Operation, Document], None]) -> Callable[[Document], None]:
     """A test that a check holds for each operation; it names those for which it does not, and why."""
 
@@ -161,15 +167,17 @@ def of_every_operation(check: Callable[[Operation, Document], None]) -> Callable
 # -- the whole document ------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_document_is_what_the_code_says(app: Flask) -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == openapi.render(app), "run `citizen spec`"
+def test_the_committed_document_is_what_the_code_says(rendered: str) -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == rendered, "run `citizen spec`"
 
 
-def test_the_served_document_is_the_one_that_is_rendered(client: Callable[[], FlaskClient], app: Flask) -> None:
+def test_the_served_document_is_the_one_that_is_rendered(
+    client: Callable[[], FlaskClient], rendered: str, document: Document
+) -> None:
     yaml, json = (client().get(f"/openapi.{kind}") for kind in ("yaml", "json"))
 
-    assert yaml.text == openapi.render(app)
-    assert json.json == openapi.document(app)
+    assert yaml.text == rendered
+    assert json.json == document.whole
 
 
 def test_many_who_ask_first_at_once_get_the_same_document(clean: None, settings: Settings) -> None:
