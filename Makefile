@@ -17,7 +17,10 @@ PG_OPTION_system := --pg=system
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test check fix bench demo-journey lock clean
+.PHONY: help run test check check-code check-api fix bench demo-journey lock clean
+
+# Each of the many processes of a demo or a test would compile the whole application anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | while IFS='#' read -r target words; do printf '%-22s %s\n' "$$target" "$$words"; done
@@ -29,9 +32,11 @@ demo-journey: .venv/run.ok ## Pay a bill over HTTP, on the demo that runs or on 
 	@$(VENV_PYTHON) -c 'import sys; from server.demo import run_journey; sys.exit(run_journey())'
 
 test: .venv/test.ok ## Run the tests (PG=system: on the installed PostgreSQL; ARGS="…": more for pytest)
-	$(VENV_PYTHON) -m pytest -n 3 $(PG_OPTION_$(PG)) $(ARGS)
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PG_OPTION_$(PG)) $(ARGS)
 
-check: .venv/test.ok ## Run every check that is not a test
+check: check-code check-api ## Run every check that is not a test (-j2: both halves at once)
+
+check-code: .venv/test.ok
 	@echo '== ruff: rules'
 	@$(VENV_PYTHON) -m ruff check
 	@echo '== ruff: format'
@@ -42,6 +47,8 @@ check: .venv/test.ok ## Run every check that is not a test
 	@.venv/bin/lint-imports
 	@echo '== deptry: dependencies'
 	@$(VENV_PYTHON) -m deptry .
+
+check-api: .venv/test.ok
 	@echo '== citizen spec: openapi.yaml is what the code says'
 	@$(CITIZEN) spec --check
 	@echo '== citizen migrate: the migrations are what the models say'

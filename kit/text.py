@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 # Letters that look like Đ and đ but are the Icelandic or African ones; keyboards and old fonts produce them.
 _LOOKALIKE = str.maketrans({"\u00d0": "Đ", "\u00f0": "đ", "\u0189": "Đ", "\u0256": "đ"})
@@ -27,14 +28,17 @@ def fold(text: str) -> str:
 
 def sort_key(text: str) -> tuple[list[int], list[int]]:
     """Vietnamese alphabetical order: letters decide first, tones break ties."""
-    letters: list[int] = []
-    tones: list[int] = []
-    for char in clean(text).lower():
-        spread = unicodedata.normalize("NFD", char)
-        base = unicodedata.normalize("NFC", "".join(mark for mark in spread if mark not in _TONES))
-        letters.append(-1 if base.isspace() else _LETTERS.get(base, _AFTER_LETTERS + ord(base[0])))
-        tones.append(next((_TONES.index(mark) + 1 for mark in spread if mark in _TONES), 0))
-    return letters, tones
+    ranks = [_rank(char) for char in clean(text).lower()]
+    return [letter for letter, _ in ranks], [tone for _, tone in ranks]
+
+
+@lru_cache(maxsize=1024)
+def _rank(char: str) -> tuple[int, int]:
+    """The places of a character among the letters and of its mark among the tones; a text has few different ones."""
+    spread = unicodedata.normalize("NFD", char)
+    base = unicodedata.normalize("NFC", "".join(mark for mark in spread if mark not in _TONES))
+    letter = -1 if base.isspace() else _LETTERS.get(base, _AFTER_LETTERS + ord(base[0]))
+    return letter, next((_TONES.index(mark) + 1 for mark in spread if mark in _TONES), 0)
 
 
 def mask_name(name: str) -> str:

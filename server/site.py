@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from collections.abc import Callable
 
 import flask
 import flask_swagger_ui
-from flask import Response, current_app, g
+from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import NotFound
 
 from kit.web import known_code, language, public
@@ -14,7 +16,7 @@ from server import openapi
 
 blueprint = flask.Blueprint("site", __name__, template_folder="templates")
 _UI_FOLDER = f"{flask_swagger_ui.__path__[0]}/dist"
-_YAML = "openapi.yaml"
+_MAKING = threading.Lock()  # what makes the document changes what it is made of
 _UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
 
@@ -44,17 +46,24 @@ def docs_file(name: str) -> Response:
 def openapi_json() -> Response:
     """The API document for programs."""
     public()
-    return flask.jsonify(openapi.document(current_app))
+    return Response(_made("json", lambda app: app.json.dumps(openapi.document(app))), content_type="application/json")
 
 
 @blueprint.get("/openapi.yaml")
 def openapi_yaml() -> Response:
     """The API document as it is committed."""
-    made = current_app.extensions
-    if _YAML not in made:  # it takes a quarter of a second, and stays the same as long as the process lives
-        made[_YAML] = openapi.render(current_app)
     public()
-    return Response(made[_YAML], content_type="application/yaml")
+    return Response(_made("yaml", openapi.render), content_type="application/yaml")
+
+
+def _made(kind: str, render: Callable[[Flask], str]) -> str:
+    """The document, which stays the same as long as the process lives: made once, and by one request at a time."""
+    made = current_app.extensions.setdefault("documents", {})
+    with _MAKING:
+        if kind not in made:
+            made[kind] = render(current_app)
+    text: str = made[kind]
+    return text
 
 
 @blueprint.get("/problems/<code>")

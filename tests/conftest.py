@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+import payments.gateway
 from auth.assurance import PayingLimits
 from kit import clock, database, embedded
 from kit.database import transaction
@@ -28,16 +30,43 @@ from server.settings import Settings
 from tests import patience
 from tests.log_watch import LogWatch, watching
 from tests.people import Machine, Outside, Person, StaffMember, Work
+from tests.templates import Templates
 
 WEBHOOK_SECRET = "whsec_tests"
+_HERE = Path(__file__).parent
 _GUARDED = ("remittance_line", "discrepancy_event", "journal_entry", "journal", "seal", "daily_root")
 # What is never changed by a trigger alone.
 _KEPT = ("remittance", "provider_move")
 
 
+# In the order of their time: what takes longest begins first, or one process is still at it when the others are done.
+_LONGEST = (
+    "payments/fifty/test_any_order_of_things.py",
+    "journeys/test_live_the_whole_story.py",
+    "faults/test_lose_the_database.py",
+    "faults/test_kill_the_processes.py",
+    "server/test_demo.py",
+    "faults/test_end_gracefully.py",
+    "education/test_fifty_thousand_schools.py",
+    "auth/test_every_operation_and_every_caller.py",
+    "kit/test_embedded.py",
+    "utilities/test_a_month_with_faults.py",
+    "auth/test_every_operation_and_every_member_of_staff.py",
+    "health/test_hold_a_place.py",
+    "health/test_seven_o_clock.py",
+    "utilities/test_large_imports.py",
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--pg=system` runs everything on the machine's own PostgreSQL (15 or newer)."""
     parser.addoption("--pg", choices=("wheel", "system"), default="wheel")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the others stay in the order that chance has given them."""
+    place = {_HERE / name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -81,9 +110,23 @@ def programs(request: pytest.FixtureRequest) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory, programs: Path | None) -> Iterator[embedded.EmbeddedServer]:
+def templates(
+    tmp_path_factory: pytest.TempPathFactory, programs: Path | None, signing_key: str, request: pytest.FixtureRequest
+) -> Iterator[Templates]:
+    """Prepared databases, shared by all test processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base  # each of pytest-xdist has one below it
+    with Templates(shared / "templates", programs, signing_key) as templates:
+        yield templates
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    tmp_path_factory: pytest.TempPathFactory, programs: Path | None, templates: Templates
+) -> Iterator[embedded.EmbeddedServer]:
     """A private server for this test process."""
     data = tmp_path_factory.mktemp("postgres")
+    templates.copy_schema(data / "data")
     with embedded.start(data / "data", programs=programs, durable=False) as server:
         yield server
     embedded.remove(data / "data")
@@ -96,6 +139,19 @@ def database_url(postgres: embedded.EmbeddedServer) -> str:
     migrations.upgrade(url)
     _make_emptying(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: embedded.EmbeddedServer) -> Callable[[str], str]:
+    """`migrated(name)` gives a new database that the migrations have made: they run once, and are then copied."""
+    migrations.upgrade(postgres.database("migrated"))
+
+    def copy(name: str) -> str:
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE migrated").format(sql.Identifier(name)))
+        return postgres.database(name)
+
+    return copy
 
 
 @pytest.fixture(scope="session")
@@ -197,6 +253,18 @@ def _make_emptying(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("CREATE SCHEMA tests")
         connection.execute(f"CREATE FUNCTION tests.empty_tables() RETURNS void LANGUAGE plpgsql AS $body${body}$body$")
+
+
+@pytest.fixture
+def hasty(outside: Outside, settings: Settings) -> None:
+    """We wait for the gateway for a third of a second only, so that its silence does not take a minute."""
+    payments.gateway.connect(
+        secret_key=settings.stripe_secret_key,
+        publishable_key=settings.stripe_publishable_key,
+        webhook_secret=settings.stripe_webhook_secret,
+        url=settings.stripe_url,
+        timeout_seconds=(1.0, 0.33),
+    )
 
 
 @pytest.fixture

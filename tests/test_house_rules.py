@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import os
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
@@ -51,13 +52,25 @@ class Place(NamedTuple):
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def sources(*packages: str) -> dict[str, ast.Module]:
     """The syntax tree of every Python file below some folders, by its path from the root."""
     return {
-        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        path.relative_to(ROOT).as_posix(): tree_of(path)
         for package in packages
         for path in sorted((ROOT / package).rglob("*.py"))
     }
+
+
+@cache
+def nodes(tree: ast.AST) -> list[ast.AST]:
+    """A tree and all that is in it: walked through once, however many rules look at it."""
+    return list(ast.walk(tree))
 
 
 def find(matches: Callable[[ast.AST], object], *packages: str, unless: str = "^$") -> list[Place]:
@@ -66,7 +79,7 @@ def find(matches: Callable[[ast.AST], object], *packages: str, unless: str = "^$
         Place(file, getattr(node, "lineno", 0), ast.unparse(node)[:80])
         for file, tree in sources(*packages).items()
         if not re.search(unless, file)
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if matches(node)
     ]
 
@@ -299,13 +312,13 @@ def test_no_url_carries_anything_personal(app: Flask) -> None:
 def test_every_test_can_fail() -> None:
     def checks(node: ast.AST, *checkers: str) -> bool:
         found = (
-            isinstance(part, ast.Assert) or calls(part, "raises", "warns", "fail", *checkers) for part in ast.walk(node)
+            isinstance(part, ast.Assert) or calls(part, "raises", "warns", "fail", *checkers) for part in nodes(node)
         )
         return any(found)
 
     found = []
     for file, tree in sources("tests").items():
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        functions = [node for node in nodes(tree) if isinstance(node, ast.FunctionDef)]
         # A test may leave the asserting to a function beside it.
         checkers = [function.name for function in functions if checks(function)]
         found += [
@@ -321,7 +334,7 @@ def test_names_of_tests_are_sentences() -> None:
     found = [
         Place(file, node.lineno, node.name)
         for file, tree in sources("tests").items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.FunctionDef) and re.fullmatch(r"test_[a-z0-9]+(_[a-z0-9]+)?", node.name)
     ]
 
@@ -344,6 +357,14 @@ def test_nothing_of_ours_is_mocked() -> None:
 # -- texts -------------------------------------------------------------------------------------------------------------
 
 
+def files_of_the_project() -> Iterator[Path]:
+    """Every file but for what is made; an environment, which holds many times as many, is not even entered."""
+    skipped = {".git", ".venv", "var", "dist", "build", "htmlcov", "__pycache__", ".hypothesis"}
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(name for name in folders if name not in skipped and not name.endswith("_cache"))
+        yield from (Path(folder) / name for name in sorted(names))
+
+
 def test_code_and_documents_speak_of_the_project_alone() -> None:
     # Put together from pieces, or this file would break its own rule.
     words = [
@@ -354,13 +375,10 @@ def test_code_and_documents_speak_of_the_project_alone() -> None:
     ]  # fmt: skip
     forbidden = re.compile("|".join(words), re.IGNORECASE)
     endings = {".py", ".md", ".toml", ".in", ".txt", ".html", ".mako", ".example", ".yaml"}
-    skipped = {".git", ".venv", "var", "dist", "build", "htmlcov", "__pycache__", ".hypothesis"}
     texts = [
         path
-        for path in sorted(ROOT.rglob("*"))
-        if (path.suffix in endings or path.name in {"Makefile", "run", ".gitignore"})
-        and not any(part in skipped or part.endswith("_cache") for part in path.relative_to(ROOT).parts)
-        and path.is_file()
+        for path in files_of_the_project()
+        if path.suffix in endings or path.name in {"Makefile", "run", ".gitignore"}
     ]
     found = [
         Place(path.relative_to(ROOT).as_posix(), number, line.strip()[:80])

@@ -17,9 +17,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+import server.app
 from kit.errors import CODES
 from server import openapi
 from server.policy import POLICY
+from server.settings import Settings
+from tests.people import all_at_once
 
 COMMITTED = Path(__file__).parents[1] / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
@@ -138,6 +141,12 @@ def document(app: Flask) -> Document:
     return Document(openapi.document(app))
 
 
+@pytest.fixture(scope="session")
+def rendered(app: Flask) -> str:
+    """The text of the document, which takes seconds to write."""
+    return openapi.render(app)
+
+
 def of_every_operation(check: Callable[[Operation, Document], None]) -> Callable[[Document], None]:
     """A test that a check holds for each operation; it names those for which it does not, and why."""
 
@@ -159,15 +168,26 @@ def of_every_operation(check: Callable[[Operation, Document], None]) -> Callable
 # -- the whole document ------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_document_is_what_the_code_says(app: Flask) -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == openapi.render(app), "run `citizen spec`"
+def test_the_committed_document_is_what_the_code_says(rendered: str) -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == rendered, "run `citizen spec`"
 
 
-def test_the_served_document_is_the_one_that_is_rendered(client: Callable[[], FlaskClient], app: Flask) -> None:
+def test_the_served_document_is_the_one_that_is_rendered(
+    client: Callable[[], FlaskClient], rendered: str, document: Document
+) -> None:
     yaml, json = (client().get(f"/openapi.{kind}") for kind in ("yaml", "json"))
 
-    assert yaml.text == openapi.render(app)
-    assert json.json == openapi.document(app)
+    assert yaml.text == rendered
+    assert json.json == document.whole
+
+
+def test_many_who_ask_first_at_once_get_the_same_document(clean: None, settings: Settings) -> None:
+    fresh = server.app.assemble(settings)
+
+    answers = all_at_once(8, lambda number: fresh.test_client().get(f"/openapi.{('json', 'yaml')[number % 2]}"))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.data for answer in answers}) == 2
 
 
 def test_the_document_is_valid_openapi_3_1(document: Document) -> None:

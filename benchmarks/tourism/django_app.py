@@ -1,35 +1,10 @@
 """Guides near a point as Django REST framework has them, in one file; runs in a venv of its own."""
 
 import math
-import os
 
-import django
-from django.conf import settings
+from django_beside import set_up
 
-settings.configure(
-    SECRET_KEY="benchmark",
-    ALLOWED_HOSTS=["*"],
-    ROOT_URLCONF=__name__,
-    INSTALLED_APPS=["django.contrib.postgres", "rest_framework"],
-    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],  # gives answers their length
-    REST_FRAMEWORK={
-        "DEFAULT_AUTHENTICATION_CLASSES": [],
-        "DEFAULT_PERMISSION_CLASSES": [],
-        "UNAUTHENTICATED_USER": None,
-        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    },
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": os.environ["BENCH_DATABASE"],
-            "HOST": os.environ["BENCH_HOST"],
-            "PORT": os.environ["BENCH_PORT"],
-            "USER": os.environ["BENCH_USER"],
-            "CONN_MAX_AGE": None,
-        }
-    },
-)
-django.setup()
+set_up(__name__)
 
 from django.contrib.postgres.fields import ArrayField  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402

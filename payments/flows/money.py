@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -287,13 +287,9 @@ def give_back(event: RefundRequested) -> None:
 
 def sweep_refunds() -> None:
     """Ask about refunds that have had no answer for too long, as many as there is time for before the next sweep."""
-    deadline = time.monotonic() + _LONGEST_SWEEP_SECONDS
     with transaction() as session:
         doubtful = operations.list_doubtful_refunds(session)
-    for refund_id in doubtful:
-        if time.monotonic() > deadline:
-            logs.logger.warning("sweep_cut_short", count=len(doubtful))
-            return
+    for refund_id in _while_there_is_time(doubtful):
         try:
             give_back(RefundRequested(refund_id))
         except TryLater:
@@ -305,20 +301,25 @@ def sweep() -> None:
 
     As many as there is time for before the next sweep, in any order: so that no single one can keep others waiting.
     """
-    deadline = time.monotonic() + _LONGEST_SWEEP_SECONDS
     with transaction() as session:
         doubtful = list(operations.list_doubtful(session))
     random.shuffle(doubtful)
-    for payment_id in doubtful:
-        if time.monotonic() > deadline:
-            logs.logger.warning("sweep_cut_short", count=len(doubtful))
-            return
+    for payment_id in _while_there_is_time(doubtful):
         try:
             settle(PaymentDoubtful(payment_id))
         except TryLater:
             logs.logger.info("payment_still_unknown", payment_id=str(payment_id))
         else:
             _expire_when_left(payment_id)
+
+
+def _while_there_is_time(doubtful: Sequence[UUID]) -> Iterator[UUID]:
+    deadline = time.monotonic() + _LONGEST_SWEEP_SECONDS
+    for one in doubtful:
+        if time.monotonic() > deadline:
+            logs.logger.warning("sweep_cut_short", count=len(doubtful))
+            return
+        yield one
 
 
 def _expire_when_left(payment_id: UUID) -> None:

@@ -8,16 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from divisions import operations
-from kit.database import transaction
-from tests.divisions.official import SAMPLE
+from tests.sample_divisions import seed_divisions
 
 
 @pytest.fixture
 def ask(client: Callable[[], FlaskClient]) -> Callable[..., TestResponse]:
     """Anybody asking, when the sample is loaded."""
-    with transaction() as session:
-        operations.seed(session, SAMPLE)
+    seed_divisions()
     anybody = client()
 
     def get(path: str, **query: str) -> TestResponse:

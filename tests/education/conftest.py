@@ -8,15 +8,14 @@ from uuid import UUID
 
 import pytest
 
-import divisions.operations
 from kit import kept
 from kit.database import transaction
 from services.education import facts as shape
 from services.education.operations import writing
 from services.education.operations.office import entrust_province
 from services.education.operations.writing import Author
-from tests.divisions.official import SAMPLE
 from tests.people import StaffMember
+from tests.sample_divisions import seed_divisions
 
 HAC_THANH, DONG_TIEN_WARD, DONG_TIEN_COMMUNE, NAM_DINH = "14797", "15853", "15724", "13669"
 THANH_HOA, NINH_BINH = "38", "37"
@@ -69,8 +68,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def communes(clean: None) -> None:
     """The provinces and communes of the sample."""
-    with transaction() as session:
-        divisions.operations.seed(session, SAMPLE)
+    seed_divisions()
 
 
 @pytest.fixture

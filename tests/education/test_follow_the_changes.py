@@ -20,6 +20,7 @@ from services.education.operations import reading, syncing, writing
 from tests.conftest import _empty
 from tests.education.conftest import HAC_THANH, NAM_DINH, NINH_BINH, THANH_HOA, change, make_school
 from tests.people import all_at_once
+from tests.sample_divisions import seed_divisions
 
 SNAPSHOTS, CHANGES = "/v1/education/snapshots", "/v1/education/changes"
 
@@ -180,12 +181,8 @@ ACTIONS = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=ACTIONS)
 def test_a_phone_that_misses_any_changes_holds_exactly_the_servers_data_after_it_syncs(chi, clean, actions):
-    import divisions.operations  # noqa: PLC0415
-    from tests.divisions.official import SAMPLE  # noqa: PLC0415
-
     _empty()
-    with transaction() as session:
-        divisions.operations.seed(session, SAMPLE)
+    seed_divisions()
     schools = [make_school("Một"), make_school("Hai", commune=NAM_DINH)]
     phones = [Phone(chi, THANH_HOA), Phone(chi, NINH_BINH)]
     for phone in phones:

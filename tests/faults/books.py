@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 
 from tests.faults.citizens import SLUG, Town
-from tests.faults.house import ROOT, House, wait_until
+from tests.faults.house import House, wait_until
+from tests.templates import ROOT
 
 # A periodic job may fail: the next one does the same.
 _ONCE = "NOT EXISTS (SELECT FROM procrastinate_periodic_defers d WHERE d.task_name = j.task_name)"
@@ -34,8 +35,8 @@ def rows(house: House, query: str) -> list[tuple[Any, ...]]:
 
 def under_way(house: House) -> dict[str, int]:
     """Everything that is not finished yet, by kind."""
-    counted = {what: rows(house, query)[0][0] for what, query in _UNDER_WAY.items()}
-    return {what: count for what, count in counted.items() if count}
+    (counted,) = rows(house, f"SELECT {', '.join(f'({query})' for query in _UNDER_WAY.values())}")
+    return {what: count for what, count in zip(_UNDER_WAY, counted, strict=True) if count}
 
 
 def await_quiet(house: House, seconds: float) -> None:
@@ -48,7 +49,7 @@ def await_quiet(house: House, seconds: float) -> None:
         return not left
 
     try:
-        wait_until(is_quiet, seconds, "everything is finished")
+        wait_until(is_quiet, seconds, "everything is finished", every=0.2)
     except AssertionError as late:
         raise AssertionError(f"{late}; still {left}") from None
 

@@ -9,18 +9,19 @@ import pytest
 
 from tests.faults.citizens import Town
 from tests.faults.house import House
+from tests.templates import Templates
 
 pytest.register_assert_rewrite("tests.faults.books")
 
 
 @pytest.fixture(scope="module")
 def house(
-    tmp_path_factory: pytest.TempPathFactory, signing_key: str, programs: Path | None, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory, signing_key: str, programs: Path | None, templates: Templates
 ) -> Iterator[House]:
     """Database, sandbox, web and worker as processes, with the sample province in them."""
     house = House(tmp_path_factory.mktemp("house"), signing_key, programs)
     try:
-        house.start()
+        house.start(templates)
         yield house
     finally:
         house.stop()

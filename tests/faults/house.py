@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,11 +20,10 @@ import requests
 
 from kit import embedded
 from kit.embedded import ends_with_parent
-from server import migrations
 from tests.log_watch import find_personal
 from tests.people import Outside
+from tests.templates import KEYS, ROOT, Templates
 
-ROOT = Path(__file__).parent.parent.parent
 WEBHOOK_SECRET = "whsec_faults"
 STALLED_AFTER_SECONDS = 3
 _HOST = "127.0.0.1"
@@ -93,13 +91,11 @@ class House:
         self.outside = Outside(self.sandbox_url)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("PG", "STRIPE_", "COV_"))},
+            **KEYS,
             "CITIZEN_MODE": "sandbox",
             "BASE_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
-            "SECRET_KEY": b64encode(bytes(range(32))).decode(),
             "SIGNING_KEY_FILE": str(folder / "signing_key.pem"),
-            "VAULT_KEY": b64encode(bytes(range(32))).decode(),
-            "VAULT_INDEX_KEY": b64encode(bytes(range(1, 33))).decode(),
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "REQUESTS_PER_MINUTE": "1000000",
             # These citizens pay more in a minute than others in a month.
@@ -115,11 +111,11 @@ class House:
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
         self._worker_before = 0
 
-    def start(self) -> None:
+    def start(self, templates: Templates) -> None:
         """Bring up the database with the sample province, the sandbox, web and worker; returns when they answer."""
+        templates.copy_province(self._folder / "postgres")
         self.database = embedded.start(self._folder / "postgres", programs=self._programs, durable=self._durable)
         self.database_url = self.environment["DATABASE_URL"] = self.database.database("citizen")
-        migrations.upgrade(self.database_url)
         host, port = self.sandbox_url.removeprefix("http://").split(":")
         self.sandbox = self._process(
             "sandbox",
@@ -131,8 +127,6 @@ class House:
         self.web = self._process("web", "-m", "server.cli", "run", "--host", host, "--port", port, "--workers", "1")
         self.worker = self._process("worker", "-m", "server.cli", "worker")
         self._supervisor.start()
-        seed = [sys.executable, "-m", "server.cli", "seed"]
-        subprocess.run(seed, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, check=True, timeout=120)
         wait_until(lambda: answers(f"{self.sandbox_url}/healthz"), 60, "the sandbox answers")
         wait_until(self.is_web_up, 60, "the web answers")
 
@@ -145,7 +139,7 @@ class House:
             process.kill()
         if self.database is not None:
             self.database.stop()
-            embedded.remove(self._folder / "postgres")
+        embedded.remove(self._folder / "postgres")
         for process in (self.web, self.worker):
             assert find_personal(process.log.read_text("utf-8", "replace")) == []
 
@@ -235,12 +229,12 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `is_so()`, asked every 50 ms; fails the test after that many seconds."""
+def wait_until(is_so: Callable[[], Any], seconds: float, what: str, *, every: float = 0.05) -> Any:
+    """The first true value of `is_so()`, asked again after `every` seconds; fails the test after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := is_so()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 

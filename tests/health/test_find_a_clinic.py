@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select, text
 
 import auth.operations
-import divisions.operations
 from kit import clock
 from kit.database import new_id, transaction
 from kit.text import fold
@@ -20,6 +19,7 @@ from services.health.facility_file import read, specialities_of
 from services.health.models import Facility, Ownership, Speciality
 from services.health.operations.directory import _statement
 from tests.health.clinics import at, book, make_facility, make_service, make_slot, tomorrow
+from tests.sample_divisions import seed_divisions
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 CLINICS = SAMPLE / "clinics.csv"
@@ -31,8 +31,7 @@ THANH_HOA = {"near_lat": 19.7759, "near_lon": 105.7717}
 @pytest.fixture
 def directory(counters):
     """The twenty-six hospitals of the sample with their services, in the divisions of the sample."""
-    with transaction() as session:
-        divisions.operations.seed(session, SAMPLE)
+    seed_divisions()
     with transaction() as session:
         told = operations.import_facilities(session, read(CLINICS.read_bytes(), name=CLINICS.name))
         operations.save_services(session, json.loads((SAMPLE / "clinic_services.json").read_text("utf-8")))

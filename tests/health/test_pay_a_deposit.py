@@ -18,7 +18,6 @@ from payments import ledger
 from payments.events import PaymentCaptured, PaymentDoubtful
 from payments.models import MoneyState, RefundState
 from payments.operations import list_refunds
-from server.settings import Settings
 from services.health import flows
 from services.health.listeners import book_paid
 from services.health.models import BookingState, Service
@@ -59,18 +58,6 @@ def service(nurse: StaffMember) -> Service:
     """A service that asks for a third of its fee in advance."""
     facility = make_facility(organisation_id=nurse.organisation_id)
     return make_service(facility, fee_vnd=300_000, deposit_vnd=DEPOSIT)
-
-
-@pytest.fixture
-def hasty(outside: Outside, settings: Settings) -> None:
-    """We wait for the gateway for a third of a second only."""
-    payments.gateway.connect(
-        secret_key=settings.stripe_secret_key,
-        publishable_key=settings.stripe_publishable_key,
-        webhook_secret=settings.stripe_webhook_secret,
-        url=settings.stripe_url,
-        timeout_seconds=(1.0, 0.33),
-    )
 
 
 def pay(person: Person, held: Any, amount_vnd: int = DEPOSIT, card: str = "pm_card_visa", **headers: str) -> Any:

@@ -8,9 +8,7 @@ from datetime import timedelta
 import pytest
 
 import auth.operations
-import payments.gateway
 from kit.database import transaction
-from server.settings import Settings
 from tests.payments.stories import check_books
 from tests.people import Outside, Person
 
@@ -20,18 +18,6 @@ def books(clean: None, request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.get_closest_marker("tampered") is None:
         check_books()
-
-
-@pytest.fixture
-def hasty(outside: Outside, settings: Settings) -> None:
-    """We wait for the gateway for a third of a second only, so that its silence does not take a minute."""
-    payments.gateway.connect(
-        secret_key=settings.stripe_secret_key,
-        publishable_key=settings.stripe_publishable_key,
-        webhook_secret=settings.stripe_webhook_secret,
-        url=settings.stripe_url,
-        timeout_seconds=(1.0, 0.33),
-    )
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ import fcntl
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,115 +17,36 @@ import pytest
 import requests
 
 from kit import embedded
+from tests.demos import DEMO, Demo, get, running_demo, wait_until
 
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"),
 ]
-DEMO = """
-import sys
-from pathlib import Path
-from server.demo import run_demo
-then = sys.argv[2] if len(sys.argv) > 2 else None
-sys.exit(run_demo(var=Path(sys.argv[1]), port=0, sandbox_port=0, then=then))
-"""
-
-
-class Demo:
-    """A demo in a process of its own, and what it has said so far."""
-
-    def __init__(self, var: Path) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "BASE_URL"}}
-        self.var = var
-        self.said = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", DEMO, str(var)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            process_group=0,
-        )
-
-    def hear(self, text: str) -> None:
-        """Read what it says until that text comes."""
-        assert self.process.stdout is not None
-        while text not in self.said:
-            line = self.process.stdout.readline()
-            assert line, f"it ended without saying {text!r}:\n{self.said}"
-            self.said += line
-
-    def address(self, name: str) -> str:
-        found = re.search(rf"^  {name} +(http://\S+)$", self.said, re.MULTILINE)
-        assert found is not None
-        return found[1]
-
-    def answers(self, path: str = "/readyz") -> bool:
-        return get(self.address("Start page").rstrip("/") + path) == http.HTTPStatus.OK
-
-    def last_words(self) -> str:
-        """The end of every log."""
-        logs = sorted((self.var / "log").glob("*.log"))
-        return "\n".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in logs)
-
-    def pids(self, part: str = "") -> set[int]:
-        """The living processes that were given this demo's files, and whose command line contains that part."""
-        mark = os.fsencode(self.var)
-        found = set()
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it ended while we looked
-                command = (folder / "cmdline").read_bytes()
-                about = command + (folder / "environ").read_bytes()
-                if mark in about and part.encode() in command.replace(b"\0", b" "):
-                    found.add(int(folder.name))
-        return found - {self.process.pid}
-
-
-def get(url: str) -> int | None:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=5)
-    try:
-        connection.request("GET", parts.path)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (is_so := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return is_so  # asked once more it may say no: a connection that died with the database fails a single time
-
-
-@pytest.fixture(scope="module")
-def var() -> Iterator[Path]:
-    parent = Path(tempfile.mkdtemp(prefix="demo-"))
-    parent.chmod(0o755)  # the database's account must get in
-    yield parent / "var"
-    embedded.remove(parent / "var" / "postgres")
-    shutil.rmtree(parent)
 
 
 @pytest.fixture
-def demo(var: Path) -> Iterator[Demo]:
-    started = Demo(var)
+def demo() -> Iterator[Demo]:
+    """One of a new folder: it has to make its keys, its database and everything in it."""
+    parent = Path(tempfile.mkdtemp(prefix="demo-"))
+    parent.chmod(0o755)  # the database's account must get in
     try:
-        started.hear("Ctrl-C stops everything.")
-        yield started
+        with running_demo(parent / "var") as demo:
+            yield demo
     finally:
-        if started.process.poll() is None:
-            started.process.send_signal(signal.SIGINT)
-        started.process.communicate(timeout=60)
-        assert wait_until(lambda: not started.pids())
+        embedded.remove(parent / "var" / "postgres")
+        shutil.rmtree(parent)
 
 
-def test_what_runs_comes_back_when_it_is_killed_and_ends_with_ctrl_c(demo: Demo) -> None:
+def test_from_nothing_all_comes_up_what_runs_comes_back_when_it_is_killed_and_ends_with_ctrl_c(demo: Demo) -> None:
     assert demo.answers()
     assert get(demo.address("API document")) == http.HTTPStatus.OK
     assert get(demo.address("SMS and push")) == http.HTTPStatus.OK
+    national_identity_knows_us_without_being_told(demo)
+    secrets = list((demo.var / "secrets").iterdir())
+    assert {path.name for path in secrets} >= {"vault_key", "vault_index_key"}
+    assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
+    assert {(demo.var / name).stat().st_mode & 0o777 for name in ("secrets", "log", "sandbox")} == {0o700}
 
     (web,) = [pid for pid in demo.pids("server.cli run") if os.getpgid(pid) == pid]
     os.kill(web, signal.SIGKILL)
@@ -145,16 +63,16 @@ def test_what_runs_comes_back_when_it_is_killed_and_ends_with_ctrl_c(demo: Demo)
     demo.hear("The database died and is back.")
     assert wait_until(demo.answers), demo.last_words()
 
-    demo.process.send_signal(signal.SIGINT)
-    rest, _ = demo.process.communicate(timeout=60)
+    status, rest = demo.end()
 
-    assert demo.process.returncode == 0
+    assert status == 0
     assert rest.endswith("Stopped.\n")
     assert not demo.pids()
 
 
-def test_national_identity_knows_us_without_being_told(demo: Demo) -> None:
-    server = demo.address("Start page").rstrip("/")
+def national_identity_knows_us_without_being_told(demo: Demo) -> None:
+    """A citizen signs in by it, and our page is where the way back leads to."""
+    server = demo.url
     with requests.Session() as http_session:
         http_session.trust_env = False
         started = http_session.post(f"{server}/v1/auth/identity-attempts", json={}, timeout=10).json()
@@ -169,24 +87,6 @@ def test_national_identity_knows_us_without_being_told(demo: Demo) -> None:
     assert back.startswith(f"{server}/identity?")
     assert shown.status_code == http.HTTPStatus.OK
     assert signed_in.status_code == http.HTTPStatus.OK, signed_in.text
-    assert {path.name for path in (demo.var / "secrets").iterdir()} >= {"vault_key", "vault_index_key"}
-
-
-def test_nothing_survives_when_the_supervisor_is_killed_and_the_next_one_finds_its_keys(demo: Demo) -> None:
-    keys = {path: path.read_bytes() for path in (demo.var / "secrets").iterdir()}
-    assert len(demo.pids()) > len(("sandbox", "worker", "web", "postgres"))
-
-    demo.process.kill()
-
-    assert wait_until(lambda: not demo.pids())
-    again = subprocess.run(
-        [sys.executable, "-c", DEMO, str(demo.var), "no-such-command"], capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 2, again.stdout + again.stderr  # what click says to an unknown command
-    assert {path: path.read_bytes() for path in (demo.var / "secrets").iterdir()} == keys
-    assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
-    assert {(demo.var / name).stat().st_mode & 0o777 for name in ("secrets", "log", "sandbox")} == {0o700}
-    assert not demo.pids()
 
 
 def test_a_second_demo_of_the_same_folder_points_to_the_first_one(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import psycopg
@@ -118,15 +118,26 @@ def test_a_change_names_the_version_it_is_meant_for(an: Person) -> None:
     assert an.delete(path, headers={"If-Match": device["etag"]}).status_code == 204
 
 
-@pytest.mark.parametrize("status", sorted(default_exceptions))
-def test_whatever_http_can_refuse_is_a_problem_with_a_page(other_app: Callable[..., Flask], status: int) -> None:
-    app = other_app()
-    app.add_url_rule("/refusing", view_func=lambda: abort(status))
+@pytest.fixture(scope="module")
+def refusing_app(app: Flask, settings: Settings) -> Flask:
+    """The application anew, with a page below /refusing/ for each status that HTTP itself can refuse with."""
 
-    refused = app.test_client().get("/refusing")
+    def refuse_with(status: int) -> NoReturn:
+        abort(status)
+
+    refusing = server.app.assemble(settings)
+    refusing.add_url_rule("/refusing/<int:status>", view_func=refuse_with)
+    return refusing
+
+
+@pytest.mark.parametrize("status", sorted(default_exceptions))
+def test_whatever_http_can_refuse_is_a_problem_with_a_page(refusing_app: Flask, clean: None, status: int) -> None:
+    http = refusing_app.test_client()
+
+    refused = http.get(f"/refusing/{status}")
 
     check_problem(refused, status, refused.json["code"])
-    assert app.test_client().get(f"/problems/{refused.json['code']}").status_code == 200
+    assert http.get(f"/problems/{refused.json['code']}").status_code == 200
 
 
 def test_headers_that_a_refusal_brings_along_are_kept(other_app: Callable[..., Flask]) -> None:

@@ -18,7 +18,6 @@ from kit.events import TryLater
 from payments import ledger
 from payments.events import RefundRequested
 from payments.models import MoneyState
-from server.settings import Settings
 from services.tourism import operations
 from tests.kit.refusals import as_refusal
 from tests.payments.stories import at_gateway, check_books, events_of, inbox, knock, rows, steps
@@ -39,18 +38,6 @@ def books(clean: None):
 @pytest.fixture
 def office(staff: Any) -> StaffMember:
     return staff("tourism_office", "approver", "front_desk", "clerk", organisation_id=make_office())
-
-
-@pytest.fixture
-def hasty(outside: Outside, settings: Settings) -> None:
-    """We wait for the gateway for a third of a second only, so that its silence does not take a minute."""
-    payments.gateway.connect(
-        secret_key=settings.stripe_secret_key,
-        publishable_key=settings.stripe_publishable_key,
-        webhook_secret=settings.stripe_webhook_secret,
-        url=settings.stripe_url,
-        timeout_seconds=(1.0, 0.33),
-    )
 
 
 def give_back(person: Any, order: dict[str, Any]) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from server.settings import Settings
+from tests.payments.fifty.mortals import Mortals
 from tests.payments.stories import check_both_sides
 from tests.people import Outside, Work
 
@@ -18,3 +20,16 @@ def both_sides(outside: Outside, work: Work, request: pytest.FixtureRequest) -> 
     work()
     if request.node.get_closest_marker("tampered") is None:
         check_both_sides()
+
+
+@pytest.fixture(scope="session")
+def mortals(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortals]:
+    """Where processes come from that are to die."""
+    with Mortals(settings, tmp_path_factory.mktemp("mortals") / "words") as mortals:
+        yield mortals
+
+
+@pytest.fixture
+def die_at(mortals: Mortals) -> Callable[..., None]:
+    """`die_at(failpoint, person, bill, …)`: another process pays the bill and is killed there, see `Mortals.die_at`."""
+    return mortals.die_at

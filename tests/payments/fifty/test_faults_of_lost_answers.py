@@ -13,7 +13,6 @@ from sqlalchemy.exc import OperationalError
 
 from services.utilities.models import BillState
 from tests.factories import AMOUNT_VND, POWER, bill_now, link, make_bill, make_customer, owe
-from tests.payments.fifty.mortals import die_at
 from tests.payments.stories import at_gateway, pay, rows, sweep
 from tests.people import Outside, Person, Work
 
@@ -21,10 +20,10 @@ Later = Callable[[timedelta], None]
 
 
 def test_04_a_payment_whose_process_died_before_the_gateway_heard_of_it_ends_and_the_bill_is_free(
-    an: Person, outside: Outside, work: Work, later: Later, settings: object
+    an: Person, outside: Outside, work: Work, later: Later, die_at: Callable[..., None]
 ) -> None:
     bill = owe(an, outside)
-    die_at("submit: payment committed, gateway not asked", settings, an, bill)
+    die_at("submit: payment committed, gateway not asked", an, bill)
 
     later(timedelta(minutes=2))
     sweep(work)
@@ -35,10 +34,10 @@ def test_04_a_payment_whose_process_died_before_the_gateway_heard_of_it_ends_and
 
 
 def test_05_a_hold_whose_process_died_before_it_was_written_down_is_taken_once(
-    an: Person, outside: Outside, work: Work, later: Later, settings: object
+    an: Person, outside: Outside, work: Work, later: Later, die_at: Callable[..., None]
 ) -> None:
     bill = owe(an, outside)
-    die_at("submit: gateway has answered, answer not committed", settings, an, bill)
+    die_at("submit: gateway has answered, answer not committed", an, bill)
 
     later(timedelta(minutes=2))
     sweep(work)
@@ -48,11 +47,11 @@ def test_05_a_hold_whose_process_died_before_it_was_written_down_is_taken_once(
 
 
 def test_06_a_process_that_dies_inside_the_finalising_commit_leaves_all_or_nothing(
-    an: Person, outside: Outside, work: Work, later: Later, settings: object
+    an: Person, outside: Outside, work: Work, later: Later, die_at: Callable[..., None]
 ) -> None:
     bill = owe(an, outside)
 
-    die_at("submit: inside the commit of the answer", settings, an, bill)
+    die_at("submit: inside the commit of the answer", an, bill)
 
     assert rows("SELECT state FROM payment") == [("created",)]
     assert rows("SELECT step FROM payment_event") == [("created",)]

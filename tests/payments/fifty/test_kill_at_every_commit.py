@@ -19,7 +19,6 @@ from kit.database import transaction
 from services.utilities import operations
 from services.utilities.models import Bill, BillState
 from tests.factories import AMOUNT_VND, POWER, bill_now, link, make_bill, owe
-from tests.payments.fifty.mortals import die_at
 from tests.payments.stories import at_gateway, inbox, pay, rows, sweep
 from tests.people import Outside, Person, Work
 
@@ -45,6 +44,13 @@ def test_there_is_a_failpoint_at_each_boundary_of_paying() -> None:
     assert kinds == {"submit", "capture", "cancel", "posting", "refund", "webhook", "card", "automatic", "answers"}
 
 
+def test_a_process_that_lives_on_fails_its_test_with_what_it_said(
+    an: Person, outside: Outside, die_at: Callable[..., None]
+) -> None:
+    with pytest.raises(AssertionError, match=r"(?s)^nowhere was not reached, but '0': .*/v1/utilities/payments"):
+        die_at("nowhere", an, owe(an, outside))
+
+
 _APART = ("card:", "automatic:", "answers:")
 
 
@@ -55,7 +61,7 @@ def test_a_process_killed_there_leaves_one_effect(
     outside: Outside,
     work: Work,
     later: Callable[[timedelta], None],
-    settings: object,
+    die_at: Callable[..., None],
 ) -> None:
     kind = failpoint.partition(":")[0]
     bill = owe(an, outside)
@@ -69,7 +75,7 @@ def test_a_process_killed_there_leaves_one_effect(
         outside.mend()
         outside.paid_at_the_counter(POWER, bill.bill_no)
 
-    die_at(failpoint, settings, an, bill, *(["webhooks"] if kind == "webhook" else []))
+    die_at(failpoint, an, bill, *(["webhooks"] if kind == "webhook" else []))
     for _round in range(4):
         later(timedelta(minutes=31))
         sweep(work)
@@ -94,9 +100,9 @@ def test_a_process_killed_there_leaves_one_effect(
 
 @pytest.mark.parametrize("failpoint", [name for name in _all_failpoints() if name.startswith("card:")])
 def test_a_card_whose_process_was_killed_is_kept_once_by_the_same_request(
-    failpoint: str, an: Person, outside: Outside, settings: object
+    failpoint: str, an: Person, outside: Outside, die_at: Callable[..., None]
 ) -> None:
-    die_at(failpoint, settings, an, owe(an, outside), "card")
+    die_at(failpoint, an, owe(an, outside), "card")
 
     asked = {"json": {"payment_method": "pm_card_visa"}, "headers": {"Idempotency-Key": "one"}}
     again = an.post("/v1/payments/cards", **asked)
@@ -106,7 +112,7 @@ def test_a_card_whose_process_was_killed_is_kept_once_by_the_same_request(
 
 
 def test_an_automatic_payment_whose_process_was_killed_takes_nothing_and_is_left_to_the_citizen(
-    an: Person, outside: Outside, work: Work, later: Callable[[timedelta], None], settings: object
+    an: Person, outside: Outside, work: Work, later: Callable[[timedelta], None], die_at: Callable[..., None]
 ) -> None:
     bill = make_bill(outside)
     (account,) = link(an, bill)
@@ -117,7 +123,7 @@ def test_an_automatic_payment_whose_process_was_killed_takes_nothing_and_is_left
         operations.start_automatic(session, an.id, **wish, days_before=3)
     services.utilities.flows.plan_payments()
 
-    die_at("automatic: payment committed, gateway not asked", settings, an, bill, "planned")
+    die_at("automatic: payment committed, gateway not asked", an, bill, "planned")
     later(timedelta(days=2, hours=2))
     sweep(work)
 

@@ -14,5 +14,6 @@ app = Flask(__name__)
 
 
 @app.get("/guides")
-def guides() -> Response:
+@app.get("/schools")
+def answer() -> Response:
     return Response(BODIES[request.query_string], content_type="application/json")
