@@ -305,7 +305,11 @@ def _remit(later: Later, provider_id: UUID) -> None:
     services.utilities.flows.close_books()
     (due,) = rows("SELECT reference, payable_vnd FROM remittance WHERE state = 'final' AND paid_line_id IS NULL")
     table = ["reference;booked_on;amount_vnd;purpose", f"{due.reference} out;2026-11-25;-{due.payable_vnd};lenh chi"]
-    raw = "\n".join([f"opening_vnd;{due.payable_vnd}", "closing_vnd;0", *table]).encode()
+    # The account held something before our books began; each statement opens where the one before has closed.
+    before = rows("SELECT closing_vnd FROM bank_statement ORDER BY id DESC LIMIT 1")
+    opening = before[0].closing_vnd if before else 10_000_000
+    sums = [f"opening_vnd;{opening}", f"closing_vnd;{opening - due.payable_vnd}"]
+    raw = "\n".join([*sums, *table]).encode()
     with transaction() as session:
         operations.take_in_statement(session, read_statement(raw))
 
