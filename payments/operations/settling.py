@@ -30,6 +30,7 @@ from payments.models import (
     Payout,
     PayoutState,
     Refund,
+    RefundState,
     Settlement,
 )
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
@@ -80,6 +81,13 @@ def take_in(session: Session, movements: Iterable[Movement]) -> int:
         ).scalar_one_or_none()
         news += is_new is not None
     return news
+
+
+def list_unheard_failures(session: Session, movements: Iterable[Movement]) -> list[str]:
+    """The gateway's ids of refunds that have come back by these movements, and that our books still call done."""
+    returned = [movement.source for movement in movements if movement.type in _REFUND_FAILURES]
+    known = select(Refund.gateway_id).where(Refund.gateway_id.in_(returned), Refund.state != RefundState.FAILED)
+    return [one for one in session.scalars(known) if one] if returned else []
 
 
 def explain(session: Session) -> int:
