@@ -44,7 +44,7 @@ from tests.people import Outside, Person, Work
 STEPS = int(os.environ.get("STEPS_OF_MONEY", "10000"))
 # In parts, so that two cores share them; each part begins with a seed of its own.
 _PARTS = 4
-_STEPS_EACH = 250
+_STEPS_EACH = 400
 _MOST_ROUNDS = 50
 _SEED = int(os.environ.get("SEED_OF_MONEY", "0")) or secrets.randbits(32)
 _CARDS = ("pm_card_visa", "pm_card_visa", "pm_card_visa", "pm_card_chargeDeclined", "pm_card_threeDSecure2Required",
