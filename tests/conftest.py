@@ -56,6 +56,8 @@ _LONGEST = (
     "health/test_seven_o_clock.py",
     "utilities/test_large_imports.py",
 )
+_APART = frozenset({"test_any_order_of_things.py"})  # each of its tests in a process of its own
+_TOGETHER = frozenset({"faults"})  # folders whose tests share what takes long to make
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,9 +66,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files; the others stay in the order that chance has given them."""
+    """Begin with the longest files, and keep a file, or what shares a house, in one process.
+
+    The others stay in the order that chance has given them.
+    """
     place = {_HERE / name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+    for item in items:
+        if item.path.name in _APART:
+            group = f"{item.path.stem} {item.name}"
+        else:
+            group = item.path.parent.name if item.path.parent.name in _TOGETHER else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

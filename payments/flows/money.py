@@ -222,7 +222,7 @@ def handle_gateway_event(event: GatewayEventReceived) -> None:
         if told.type.startswith("charge.dispute."):
             _fetch_dispute(told.object_id)
         elif "refund" in told.type and (told.object_id or "").startswith("re_"):
-            _fetch_refund(told.object_id)
+            fetch_refund(told.object_id)
         elif told.type.startswith("setup_intent."):
             fetch_setup(told.object_id or "")
         elif told.intent_id is not None:
@@ -247,7 +247,8 @@ def _fetch_intent(intent_id: str) -> None:
             operations.apply_intent(session, intent.payment_id, intent)
 
 
-def _fetch_refund(gateway_id: str | None) -> None:
+def fetch_refund(gateway_id: str | None) -> None:
+    """Bring a refund to what the gateway says of it now. Raises Refused, OutcomeUnknown."""
     refund = gateway.retrieve_refund(gateway_id or "")
     if refund.refund_id is None:
         return

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 
 from kit import clock, logs
 from kit.database import transaction
 from payments import gateway, operations
+from payments.flows.money import fetch_refund
+from payments.gateway import Movement
 
 _SEALS_AT_ONCE = 20
 # Payments go on while the gateway is asked: so often is it asked for its balance in a moment without any.
@@ -23,6 +26,7 @@ def read_movements() -> None:
     try:
         movements = list(gateway.list_movements(since=since))
         transfers = list(gateway.list_transfers(since=since - operations.PAYOUTS_READ_AGAIN))
+        _hear_of_failed_refunds(movements)
     except gateway.OutcomeUnknown:
         logs.logger.warning("gateway_movements_unread")
         return
@@ -41,6 +45,14 @@ def read_movements() -> None:
             operations.list_payout(session, payout_id, parts)
     with transaction() as session:
         operations.match_late(session)
+
+
+def _hear_of_failed_refunds(movements: Sequence[Movement]) -> None:
+    """Money came back although no webhook has said so: the refund behind it is asked about."""
+    with transaction() as session:
+        unheard = operations.list_unheard_failures(session, movements)
+    for gateway_id in unheard:
+        fetch_refund(gateway_id)
 
 
 def seal_journal() -> None:

@@ -25,6 +25,7 @@ from payments.models import (
     Payout,
     PayoutState,
     Refund,
+    RefundState,
     Settlement,
     Way,
 )
@@ -117,6 +118,13 @@ def _open(
 ) -> None:
     told: dict[str, Any] = {"way": Way.GATEWAY, "day": movement.made_at.astimezone(UTC).date(), "details": details}
     open_discrepancy(session, kind, amount_vnd, subject=movement.id, **told)
+
+
+def list_unheard_failures(session: Session, movements: Iterable[Movement]) -> list[str]:
+    """The gateway's ids of refunds that have come back by these movements, and that our books still call done."""
+    returned = [movement.source for movement in movements if movement.type in _REFUND_FAILURES]
+    known = select(Refund.gateway_id).where(Refund.gateway_id.in_(returned), Refund.state != RefundState.FAILED)
+    return [one for one in session.scalars(known) if one] if returned else []
 
 
 def explain(session: Session) -> int:

@@ -20,7 +20,7 @@ from services.education.operations.cards import Filters
 from services.education.operations.writing import Author
 from tests.divisions.official import CHANGES, FOLDER, REFORM, UNITS, needs_official_tables
 
-pytestmark = [needs_official_tables, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, needs_official_tables, pytest.mark.timeout(400)]
 QUERIES = (
     "kim dong", "Kim Đồng", "kim dog", "tieu hoc kim dong", "nguyen", "ng", "th", "thpt", "trường", "hòa bình",
     "hoà bìn", "le loi thanh hoa", "mầm non hoa sen hà nội", "thcs nguyen trai dong tho", "đông tiến", "dong tien",

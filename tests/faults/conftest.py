@@ -1,4 +1,4 @@
-"""A house of processes for the tests of one file, and citizens whose apps do not give up."""
+"""A house of processes for the tests of this folder, and citizens whose apps do not give up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.templates import Templates
 pytest.register_assert_rewrite("tests.faults.books")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(
     tmp_path_factory: pytest.TempPathFactory, signing_key: str, programs: Path | None, templates: Templates
 ) -> Iterator[House]:
@@ -27,7 +27,7 @@ def house(
         house.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def town(house: House) -> Town:
     """Where the citizens of these tests come from."""
     return Town(house)

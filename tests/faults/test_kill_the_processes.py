@@ -19,7 +19,7 @@ from tests.faults.house import House, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 # What is proved is the same for fifty kills within 200 payments: KILLS=50.
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "4"))
 PAYMENTS, CITIZENS = 4 * KILLS, KILLS // 2
 EACH = PAYMENTS // CITIZENS
 HOUSEHOLDS = 4  # twelve bills, so that every second payment pays two

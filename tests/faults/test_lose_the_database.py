@@ -53,6 +53,7 @@ def test_payments_go_on_after_the_database_has_died(house: House, town: Town, fi
     books.check(house, town)
 
 
+@pytest.mark.long
 def test_49_after_a_failover_under_load_every_acknowledged_payment_exists(
     house: House, town: Town, figure: Callable[[str], None]
 ) -> None:
@@ -71,6 +72,7 @@ def test_49_after_a_failover_under_load_every_acknowledged_payment_exists(
     books.check(house, town)
 
 
+@pytest.mark.long
 def test_payments_go_on_while_connections_are_cut_one_after_the_other(
     house: House, town: Town, figure: Callable[[str], None]
 ) -> None:

@@ -64,7 +64,7 @@ def test_counters_equal_live_bookings_whatever_races(crowd, figure):  # noqa: C9
             held = hold(person, chance.choice(slots))
         else:
             held = hold(person, window=any_place(chance.choice(services)))
-        if held.status_code == 201:
+        if held.status_code == 201 and chance.random() < 0.5:
             # Its five minutes are over in a moment, so that the sweep meets the yes.
             ours = (Booking.hold_id == UUID(held.json["id"]), Booking.state == BookingState.HELD)
             with transaction() as session:

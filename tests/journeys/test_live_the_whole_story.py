@@ -50,14 +50,19 @@ def var(templates: Templates, programs: Path | None) -> Iterator[Path]:
         shutil.rmtree(parent)
 
 
-def test_the_whole_story_can_be_lived_as_often_as_one_likes_and_outlives_its_supervisor(
-    var: Path, figure: Callable[[str], None]
-) -> None:
+def test_the_whole_story_can_be_lived_as_often_as_one_likes(var: Path, figure: Callable[[str], None]) -> None:
     # One story, because a start takes longer than all that happens then.
     with running_demo(var) as demo:
         walked = the_bill_is_paid_posted_and_announced_as_often_as_one_likes(demo, figure)
         no_personal_number_is_printed_whole(demo, walked)
         a_journey_that_goes_astray_says_where_and_fails(demo)
+
+
+@pytest.mark.long
+def test_the_next_start_finds_what_the_last_one_left_and_outlives_its_supervisor(
+    var: Path, figure: Callable[[str], None]
+) -> None:
+    with running_demo(var) as demo:
         walked, postings = demo.journey(), demo.outside.postings(POWER)
         status, _ = demo.end()
         assert (walked.returncode, status) == (0, 0)

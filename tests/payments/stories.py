@@ -186,7 +186,8 @@ def check_books(*, but: frozenset[str] = frozenset()) -> None:
 
 def check_both_sides() -> None:
     """Our books hold, and the gateway has of ours what they say, to the đồng."""
-    assert payments.flows.compare_with_gateway() == 0
+    difference = payments.flows.compare_with_gateway()
+    assert difference == 0, f"the gateway has {difference} VND more of ours than our books say"
     check_books()
 
 

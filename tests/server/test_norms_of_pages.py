@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-import yaml
 from flask.testing import FlaskClient
 
 PAGES = ("/", "/docs", "/paid", "/identity", "/problems/not_found")
@@ -63,12 +62,3 @@ def test_no_other_file_comes_with_it(client: Callable[[], FlaskClient], name: st
     refused = client().get(f"/docs/{name}")
 
     assert (refused.status_code, refused.json["code"]) == (404, "not_found")
-
-
-def test_the_document_is_the_same_for_people_and_programs(client: Callable[[], FlaskClient]) -> None:
-    as_json, as_yaml = client().get("/openapi.json"), client().get("/openapi.yaml")
-
-    # That it is valid OpenAPI 3.1 stands in tests/test_openapi.py, which also reads what is served.
-    assert as_json.json == yaml.load(as_yaml.data, Loader=yaml.CSafeLoader)
-    assert as_yaml.mimetype == "application/yaml"
-    assert len(as_json.json["paths"]) > 20

@@ -61,6 +61,7 @@ def swept_up(clean: None) -> Iterator[None]:
         session.execute(text("TRUNCATE bill, customer CASCADE"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_hundred_thousand_bills_are_read_in_constant_memory(
     database_url: str, power: Provider, swept_up: None

@@ -43,7 +43,9 @@ def open_tasks(session: Session, booking_ids: Sequence[UUID], cause: MoveCause, 
     if not booking_ids:
         return 0
     bookings = session.execute(
-        select(Booking.id, Booking.facility_id, Booking.service_id).where(Booking.id.in_(booking_ids))
+        select(Booking.id, Booking.facility_id, Booking.service_id)
+        .where(Booking.id.in_(booking_ids))
+        .order_by(Booking.id)  # who booked first is offered a place first
     ).all()
     opened = session.scalars(
         insert(MoveTask)

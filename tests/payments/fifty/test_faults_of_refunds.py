@@ -144,6 +144,21 @@ def test_28_a_refund_that_fails_days_after_its_success_is_the_citizens_again(
     assert told(an, bought.id)["timeline"][-1]["step"] == "refund_failed"
 
 
+def test_28_a_refund_that_fails_late_is_heard_of_by_its_movement_when_no_webhook_comes(
+    paid: Callable[..., Paid], work: Work, later: Later
+) -> None:
+    paid("pm_card_refundFail").refund(AMOUNT_VND)
+    work()
+    assert rows("SELECT state FROM refund") == [("succeeded",)]
+
+    later(timedelta(days=3))
+    for _time in range(2):
+        payments.flows.read_movements()
+
+    assert rows("SELECT state, failure FROM refund") == [("failed", "expired_or_canceled_card")]
+    assert payments.flows.compare_with_gateway() == 0
+
+
 def test_29_two_equal_partial_refunds_that_are_both_meant_are_both_made(
     an: Person, paid: Callable[..., Paid], outside: Outside, work: Work
 ) -> None:
