@@ -32,7 +32,7 @@ PROVIDER = {
         "customer_code": {"pattern": "^PA[0-9]{6}$", "example": "PA000001", "label_vi": "Mã", "label_en": "Code"},
         "proofs": ["holder_name"],
     },
-    "payable": {"selection": "any"},
+    "payable": {"selection": "any", "exactness": "exact"},
     "cut_off": "17:00",
     "source": "tests",
 }

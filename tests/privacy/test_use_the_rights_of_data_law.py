@@ -250,6 +250,7 @@ def test_a_citizen_takes_everything_along_and_every_room_contributes(an):
     elsewhere = {f"{room}.{part}" for room in ("education", "tourism", "health") for part in told[room]}
     assert empty - elsewhere == {
         "utilities.accounts", "utilities.automatic_payments", "utilities.planned_payments",
+        "utilities.provider_applications",
         "payments.refunds", "payments.cards",
     }  # fmt: skip
     assert "secret" not in answer.text
