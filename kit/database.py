@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from enum import StrEnum
@@ -63,6 +63,17 @@ class Record(Base):
 def new_id() -> UUID:
     """A fresh UUIDv7."""
     return uuid_utils.compat.uuid7()
+
+
+def guard(table: Any, statements: Sequence[str]) -> None:  # noqa: ANN401 - SQLAlchemy types `__table__` loosely
+    """Have triggers made with a table, after all tables of its schema; where it is not made, they are not either."""
+
+    def make(_target: Any, connection: Any, *, tables: Collection[Any], **_options: Any) -> None:  # noqa: ANN401
+        if table in tables:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    event.listen(Base.metadata, "after_create", make)
 
 
 def sqlalchemy_url(url: str) -> URL:

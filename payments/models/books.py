@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, event, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kit.database import Base, Record
+from kit.database import Base, Record, guard
 
 
 class JournalKind(StrEnum):
@@ -144,13 +143,4 @@ CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table
     ),
 )
 
-
-def _guard(_target: Any, connection: Any, *, tables: Collection[Any], **_options: Any) -> None:  # noqa: ANN401
-    """SQLAlchemy tells which tables were made: a schema of some rooms only may have no journal."""
-    if Journal.__table__ in tables:
-        for statement in GUARDS:
-            connection.exec_driver_sql(statement)
-
-
-# The tables of a schema are made in the order of their references; `seal` and `daily_root` have none.
-event.listen(Base.metadata, "after_create", _guard)
+guard(Journal.__table__, GUARDS)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, event, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kit.database import Base, Record
+from kit.database import Record, guard
 from payments.models.machines import DiscrepancyState
 
 
@@ -89,11 +87,4 @@ CREATE TRIGGER discrepancy_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 """,
 )
 
-
-def _guard(_target: Any, connection: Any, *, tables: Collection[Any], **_options: Any) -> None:  # noqa: ANN401
-    if DiscrepancyEvent.__table__ in tables:
-        for statement in GUARDS:
-            connection.exec_driver_sql(statement)
-
-
-event.listen(Base.metadata, "after_create", _guard)
+guard(DiscrepancyEvent.__table__, GUARDS)

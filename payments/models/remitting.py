@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, event, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kit.database import Base, Record
+from kit.database import Base, Record, guard
 
 
 class PayeeTerms(Record):
@@ -137,10 +137,4 @@ CREATE TRIGGER remittance_line_append_only BEFORE UPDATE OR DELETE OR TRUNCATE O
 """,
 )
 
-
-def _guard(_target: Any, connection: Any, **_options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
-    for statement in GUARDS:
-        connection.exec_driver_sql(statement)
-
-
-event.listen(Base.metadata, "after_create", _guard)
+guard(Remittance.__table__, GUARDS)

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, event, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kit.database import Record
+from kit.database import Record, guard
 
 
 class ProviderStage(StrEnum):
@@ -171,10 +171,4 @@ CREATE TRIGGER provider_move_append_only BEFORE UPDATE OR DELETE ON provider_mov
 """,
 )
 
-
-def _guard(_target: Any, connection: Any, **_options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
-    for statement in GUARDS:
-        connection.exec_driver_sql(statement)
-
-
-event.listen(ProviderMove.__table__, "after_create", _guard)
+guard(ProviderMove.__table__, GUARDS)

@@ -1,11 +1,15 @@
 """The clock, starting over, and the pages for people."""
 
+import hmac
+import json
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
 import requests
 
 from sandbox import Server
+from sandbox.providers import signing_key
 from tests.sandbox.sandbox_clients import Gateway, Order, intent_params, paid
 
 
@@ -117,12 +121,22 @@ def test_the_control_page_shows_the_state_of_everything(
 ) -> None:
     intent = paid(gateway)
     fault = order(target="webhook", action="late", match={"event_type": "charge.succeeded"})
-    requests.post(
+    told = {"payment_ref": "p1", "bill_no": "HD001", "amount_vnd": 425_000, "paid_at": "2026-11-21T08:00:00+07:00"}
+    body = json.dumps(told).encode()
+    signature = b64encode(hmac.digest(signing_key("power"), b"m1.1." + body, "sha256")).decode()
+    posted = requests.post(
         f"{world.url}/providers/power/postings",
-        headers={"Authorization": "Bearer sandbox-power"},
+        headers={
+            "Authorization": "Bearer sandbox-power",
+            "Content-Type": "application/json",
+            "webhook-id": "m1",
+            "webhook-timestamp": "1",
+            "webhook-signature": f"v1,{signature}",
+        },
         timeout=5,
-        json={"payment_ref": "p1", "bill_no": "HD001", "amount_vnd": 425_000, "paid_at": "2026-11-21T08:00:00+07:00"},
+        data=body,
     )
+    assert posted.ok, posted.text
 
     page = requests.get(f"{world.url}/control?lang=vi", timeout=5).text
 
