@@ -5,15 +5,18 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kit import embedded
 from kit.embedded import ends_with_parent
 from tests.people import Outside
 from tests.templates import KEYS, ROOT
@@ -109,6 +112,18 @@ class Demo:
             self.process.send_signal(signal.SIGINT)
         rest, _ = self.process.communicate(timeout=60)
         return self.process.returncode, rest
+
+
+@contextmanager
+def folder_for_demo() -> Iterator[Path]:
+    """Where a demo may keep its files, which do not exist yet; nothing of them is left afterwards."""
+    parent = Path(tempfile.mkdtemp(prefix="demo-"))
+    parent.chmod(0o755)  # the database's account must get in
+    try:
+        yield parent / "var"
+    finally:
+        embedded.remove(parent / "var" / "postgres")
+        shutil.rmtree(parent)
 
 
 @contextmanager

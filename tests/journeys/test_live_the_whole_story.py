@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from kit import embedded
-from tests.demos import DEMO, Demo, running_demo, wait_until
+from tests.demos import DEMO, Demo, folder_for_demo, running_demo, wait_until
 from tests.templates import KEYS, Templates
 
 pytestmark = pytest.mark.timeout(600)
@@ -34,10 +31,7 @@ STEPS = (
 @pytest.fixture
 def var(templates: Templates, programs: Path | None) -> Iterator[Path]:
     """The folder of a demo whose province is loaded already; another test sees one start from nothing."""
-    parent = Path(tempfile.mkdtemp(prefix="journey-"))
-    parent.chmod(0o755)  # the database's account must get in
-    var = parent / "var"
-    try:
+    with folder_for_demo() as var:
         if programs is None:  # a demo has the wheel's, and could not read what others have written
             (var / "secrets").mkdir(parents=True, mode=0o700)
             for name, key in KEYS.items():
@@ -45,9 +39,6 @@ def var(templates: Templates, programs: Path | None) -> Iterator[Path]:
                 (var / "secrets" / name.lower()).chmod(0o600)
             templates.copy_province(var / "postgres")
         yield var
-    finally:
-        embedded.remove(var / "postgres")
-        shutil.rmtree(parent)
 
 
 def test_the_whole_story_can_be_lived_as_often_as_one_likes(var: Path, figure: Callable[[str], None]) -> None:

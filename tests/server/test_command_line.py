@@ -43,17 +43,15 @@ class Said(NamedTuple):
     stderr: str
 
 
+def run(*arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+    """Python where nothing is configured, with something on its standard input."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, input=told, capture_output=True, text=True, cwd=ROOT, env={}, check=False)
+
+
 def citizen(*calls: tuple[str, ...]) -> dict[tuple[str, ...], Said]:
     """What each call says where nothing is configured: neither a database nor the way to one."""
-    ended = subprocess.run(
-        [sys.executable, "-c", TERMINAL],
-        input=json.dumps(calls),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={},
-        check=False,
-    )
+    ended = run("-c", TERMINAL, told=json.dumps(calls))
     assert (ended.returncode, ended.stderr) == (0, "")
     return {call: Said(*said) for call, said in zip(calls, json.loads(ended.stdout), strict=True)}
 
@@ -88,14 +86,7 @@ def test_settings_that_are_missing_are_named_in_one_line() -> None:
 
 
 def test_it_is_a_command_of_its_own() -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "server.cli", "run", "--help"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={},
-        check=False,
-    )
+    said = run("-m", "server.cli", "run", "--help")
 
     assert (said.returncode, said.stderr) == (0, "")
     assert said.stdout.startswith("Usage: ")

@@ -4,11 +4,9 @@ import fcntl
 import http.client
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -16,8 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
-from kit import embedded
-from tests.demos import DEMO, Demo, get, running_demo, wait_until
+from tests.demos import DEMO, Demo, folder_for_demo, get, running_demo, wait_until
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -28,14 +25,8 @@ pytestmark = [
 @pytest.fixture
 def demo() -> Iterator[Demo]:
     """One of a new folder: it has to make its keys, its database and everything in it."""
-    parent = Path(tempfile.mkdtemp(prefix="demo-"))
-    parent.chmod(0o755)  # the database's account must get in
-    try:
-        with running_demo(parent / "var") as demo:
-            yield demo
-    finally:
-        embedded.remove(parent / "var" / "postgres")
-        shutil.rmtree(parent)
+    with folder_for_demo() as var, running_demo(var) as demo:
+        yield demo
 
 
 def test_from_nothing_all_comes_up_what_runs_comes_back_when_it_is_killed_and_ends_with_ctrl_c(demo: Demo) -> None:

@@ -36,7 +36,7 @@ from services.health.operations.directory import bookable_now, get_service, list
 from services.health.operations.holds import list_nearest
 from services.health.operations.leaving import end_bookings, release
 from services.health.operations.moves import close_task_for, close_task_of, displaced, is_displaced, open_tasks
-from services.health.operations.patients import Told, Who, check_age, lock_patient, unseal
+from services.health.operations.patients import Told, check_age, lock_patient, unseal
 from services.health.operations.reconfirming import reconfirm_by
 from services.health.operations.reminders import plan_reminders
 from services.health.operations.seats import Columns, Window, claim_slot, lock_slots, told_in_words
@@ -266,8 +266,7 @@ def _check_in_time(session: Session, booking: Booking) -> None:
 def _check_patient(session: Session, booking: Booking, day: date) -> None:
     """The rule of who may book holds on the new day, too: a birthday may lie between."""
     told = unseal(sealed.find_key(session, booking.citizen_id), booking.id, booking.patient_sealed)
-    who = Who(booking.patient_id, booking.patient_no, booking.member_id, told.name, told.birth_date)
-    check_age(get_service(session, booking.service_id), who, day)
+    check_age(get_service(session, booking.service_id), told.who(booking), day)
 
 
 def _targets(session: Session, booking: Booking, slot_id: UUID | None, window: Window | None) -> Sequence[UUID]:

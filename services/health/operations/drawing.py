@@ -18,7 +18,7 @@ from services.health.errors import AlreadyBooked, PatientBusy, PractitionerBusy
 from services.health.events import DrawLost, PlaceOffered
 from services.health.models import Draw, DrawOutcome, DrawRequest, DrawState, Offer, Slot, SlotState
 from services.health.operations import rush
-from services.health.operations.patients import Who, lock_patient, seal_told, unseal
+from services.health.operations.patients import lock_patient, seal_told, unseal
 from services.health.operations.schedules import write_slots
 from services.health.operations.seats import claim_from, lock_slots, write_claim
 
@@ -140,7 +140,7 @@ def _hold_first(session: Session, request: DrawRequest, candidates: Sequence[UUI
     """The held booking of the first place this person can come to."""
     key = sealed.find_key(session, request.citizen_id)
     told = unseal(key, request.id, request.patient_sealed)
-    who = Who(request.patient_id, request.patient_no, request.member_id, told.name, told.birth_date)
+    who = told.who(request)
     for slot_id in candidates:
         hold_id = new_id()
         try:

@@ -28,7 +28,7 @@ from services.health.models import (
     SlotState,
 )
 from services.health.operations import rush
-from services.health.operations.patients import Who, lock_patient, seal_told, unseal
+from services.health.operations.patients import lock_patient, seal_told, unseal
 from services.health.operations.seats import claim_from, give_back, lock_slots, write_claim
 from services.health.operations.timeline import change_state
 
@@ -219,7 +219,7 @@ def _hold_nearest(session: Session, old: Booking) -> UUID | None:
     ).all()
     key = sealed.find_key(session, old.citizen_id)
     told = unseal(key, old.id, old.patient_sealed)
-    who = Who(old.patient_id, old.patient_no, old.member_id, told.name, told.birth_date)
+    who = told.who(old)
     for slot_id in candidates:
         hold_id = new_id()
         try:

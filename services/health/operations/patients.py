@@ -19,7 +19,15 @@ from kit.database import new_id
 from kit.vault import DataKey
 from persons.models import IdentityField
 from services.health.errors import BirthDateMissing, NotEligible
-from services.health.models import Patient, PatientKey, PriorityGroup, Service
+from services.health.models import (
+    Booking,
+    DrawRequest,
+    Patient,
+    PatientKey,
+    PriorityGroup,
+    Service,
+    WaitlistEntry,
+)
 
 _INSURANCE_DIGITS = 10
 _UNDER, _FROM = 6, 75
@@ -47,6 +55,10 @@ class Told:
 
     name: str | None
     birth_date: date | None
+
+    def who(self, row: Booking | WaitlistEntry | DrawRequest) -> Who:
+        """The patient of the row that was unsealed."""
+        return Who(row.patient_id, row.patient_no, row.member_id, self.name, self.birth_date)
 
 
 def resolve_patients(session: Session, citizen_id: UUID, members: Sequence[UUID | None]) -> list[Who]:

@@ -29,7 +29,6 @@ from services.health.models import DayPart, Offer, Slot, SlotState, WaitlistEntr
 from services.health.models.waiting import MOST_OFFERS
 from services.health.operations.directory import get_service
 from services.health.operations.patients import (
-    Who,
     check_age,
     lock_patient,
     resolve_patients,
@@ -242,7 +241,7 @@ def _offer(session: Session, entry: WaitlistEntry, slot: Any, now: datetime) -> 
     key = sealed.find_key(session, entry.citizen_id)
     hold_id = new_id()
     told = unseal(key, entry.id, entry.patient_sealed)
-    who = Who(entry.patient_id, entry.patient_no, entry.member_id, told.name, told.birth_date)
+    who = told.who(entry)
     try:
         check_age(get_service(session, entry.service_id), who, slot.day)
     except (BirthDateMissing, NotEligible):
