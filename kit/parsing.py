@@ -23,8 +23,6 @@ MOST_FLAWS = 100  # named in one answer
 _INT64 = range(-(2**63), 2**63)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INT64 = 20  # characters; Python refuses to parse numbers of thousands of digits, so look before parsing
-# Nothing here ever goes back: a string without an end must not be searched for it again from every quote in it.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 # What marshmallow's sentences begin with -> (code, Vietnamese, English).
 _SENTENCES = (
@@ -76,27 +74,19 @@ def read_json(raw: bytes) -> Any:  # noqa: ANN401 - JSON
     Raises MalformedRequest for broken syntax, bytes that are not UTF-8, NaN, duplicate keys, nesting beyond 32,
     integers beyond 64 bits, NUL and lone surrogates.
     """
-    _check_depth(raw)
     try:
         document = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_int64
         )
     except (UnicodeDecodeError, json.JSONDecodeError):
         _malformed("", "syntax", "Nội dung không phải JSON UTF-8 hợp lệ.", "The body is not valid UTF-8 JSON.")
-    return _check_strings(document, "")
+    except RecursionError:  # the parser counts the levels itself, far beyond ours
+        _refuse_depth()
+    return _check_strings(document, "", MAX_DEPTH)
 
 
-def _check_depth(raw: bytes) -> None:
-    # Before parsing: a parser recurses, and a deep document would exhaust its stack.
-    depth = 0
-    for token in _STRING_OR_BRACKET.finditer(raw):
-        first = raw[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                _malformed("", "depth", "JSON lồng nhau quá sâu.", f"The JSON is nested deeper than {MAX_DEPTH}.")
-        elif first in b"]}":
-            depth -= 1
+def _refuse_depth() -> NoReturn:
+    _malformed("", "depth", "JSON lồng nhau quá sâu.", f"The JSON is nested deeper than {MAX_DEPTH}.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -116,17 +106,22 @@ def _int64(digits: str) -> int:
     _malformed("", "integer_too_big", "Số nguyên vượt quá 64 bit.", "An integer is beyond 64 bits.")
 
 
-def _check_strings(value: Any, pointer: str) -> Any:  # noqa: ANN401 - JSON
+def _check_strings(value: Any, pointer: str, levels: int) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, str):
         return check_text(value, pointer)
+    if not isinstance(value, list | dict):
+        return value
+    if not levels:
+        _refuse_depth()
     if isinstance(value, list):
-        return [_check_strings(item, f"{pointer}/{place}") for place, item in enumerate(value)]
-    if isinstance(value, dict):
-        # Two spellings of one key may become the same key in NFC.
-        return _unique(
-            [(check_text(key, pointer), _check_strings(item, _below(pointer, key))) for key, item in value.items()]
-        )
-    return value
+        return [_check_strings(item, f"{pointer}/{place}", levels - 1) for place, item in enumerate(value)]
+    # Two spellings of one key may become the same key in NFC.
+    return _unique(
+        [
+            (check_text(key, pointer), _check_strings(item, _below(pointer, key), levels - 1))
+            for key, item in value.items()
+        ]
+    )
 
 
 def _below(pointer: str, name: object) -> str:

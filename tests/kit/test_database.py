@@ -100,7 +100,7 @@ def test_a_statement_that_takes_too_long_is_ended(own_engine: Callable[..., Engi
     with pytest.raises(OperationalError), transaction() as session:
         session.execute(text("SELECT pg_sleep(30)"))
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 @pytest.mark.parametrize("pooled", [False, True])

@@ -113,7 +113,7 @@ def test_the_sdk_does_not_sleep_and_try_again_by_itself(stranger: Stranger, stat
 
     assert delayed.value.retry_after == 20
     assert len(stranger.calls) == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_a_retry_after_may_be_a_date(stranger: Stranger) -> None:

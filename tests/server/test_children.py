@@ -120,7 +120,7 @@ def test_a_second_request_does_not_wait_for_a_stubborn_child(tmp_path: Path, sig
     os.kill(os.getpid(), signal.SIGINT)
     child.stop(signals)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert not is_alive(pid)
 
 
