@@ -32,7 +32,7 @@ demo-journey: .venv/run.ok ## Pay a bill over HTTP, on the demo that runs or on 
 	@$(VENV_PYTHON) -c 'import sys; from server.demo import run_journey; sys.exit(run_journey())'
 
 test: .venv/test.ok ## Run the tests (LONG=1: the long ones, too; PG=system: on the installed PostgreSQL; ARGS="…": more for pytest)
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(if $(LONG),,-m "not long") $(PG_OPTION_$(PG)) $(ARGS)
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(if $(LONG),,-m "not long") $(PG_OPTION_$(PG)) $(ARGS)
 
 check: check-code check-api ## Run every check that is not a test (-j2: both halves at once)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import psycopg
@@ -17,6 +17,8 @@ from flask.testing import FlaskClient
 from psycopg import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import payments.gateway
 from auth.assurance import PayingLimits
@@ -65,19 +67,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pg", choices=("wheel", "system"), default="wheel")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files, and keep a file, or what shares a house, in one process.
+class _Together(LoadScopeScheduling):
+    """Keeps a file, or what shares a house, in one process; what is long and alone goes wherever there is time."""
 
-    The others stay in the order that chance has given them.
-    """
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePosixPath(nodeid.partition("::")[0])
+        if file.name in _APART:
+            return nodeid
+        return str(file.parent if file.parent.name in _TOGETHER else file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """How tests are shared out when there are several processes."""
+    return _Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the others stay in the order that chance has given them."""
     place = {_HERE / name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
-    for item in items:
-        if item.path.name in _APART:
-            group = f"{item.path.stem} {item.name}"
-        else:
-            group = item.path.parent.name if item.path.parent.name in _TOGETHER else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
