@@ -6,23 +6,19 @@ from sqlalchemy import text
 
 from kit.database import transaction
 
-_COLUMNS = """
-    SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    WHERE c.relnamespace = CAST(current_schema() AS regnamespace) AND c.relkind IN ('r', 'p')
-      AND a.attnum > 0 AND NOT a.attisdropped
-    ORDER BY 1, 2"""
+_TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind IN ('r', 'p') ORDER BY 1"""
 
 
 def places_of(*values: str) -> list[str]:
     """Every "table.column" in which one of the values stands, as text, inside JSON, or as bytes."""
+    # A bytea is shown as hexadecimal digits, as pg_dump writes it. JSON is written without \\u escapes.
+    forms = [f"%{form}%" for value in values for form in (value, value.encode().hex())]
     found = []
     with transaction() as session:
-        for table, column in session.execute(text(_COLUMNS)).all():
-            for value in values:
-                # A bytea is shown as hexadecimal digits, as pg_dump writes it. JSON is written without \u escapes.
-                query = f"""SELECT 1 FROM "{table}" WHERE "{column}"::text ILIKE :value
-                            OR "{column}"::text ILIKE :hex LIMIT 1"""
-                if session.execute(text(query), {"value": f"%{value}%", "hex": f"%{value.encode().hex()}%"}).first():
-                    found.append(f"{table}.{column}")
-                    break
+        for table in session.scalars(text(_TABLES)).all():
+            columns = f"""SELECT DISTINCT c.key FROM "{table}" t, jsonb_each_text(to_jsonb(t)) c
+                          WHERE c.value ILIKE ANY (:forms) ORDER BY 1"""
+            found += [f"{table}.{column}" for column in session.scalars(text(columns), {"forms": forms})]
     return found

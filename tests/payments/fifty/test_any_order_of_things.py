@@ -64,13 +64,13 @@ _FAULTS = (
 # What may never be untrue, between any two steps: no sum without its counterpart, and nothing booked that the gateway
 # has not done.
 _OURS = """
-SELECT (SELECT coalesce(sum(amount_vnd), 0) FROM journal_entry) AS everything,
-       (SELECT coalesce(sum(captured_vnd), 0) FROM payment) AS captured,
-       (SELECT coalesce(sum(e.amount_vnd), 0) FROM journal j JOIN journal_entry e ON e.journal_id = j.id
-        WHERE j.kind = 'captured' AND e.account = '1110') AS booked,
-       (SELECT coalesce(sum(amount_vnd), 0) FROM refund WHERE state = 'succeeded') AS returned,
-       (SELECT coalesce(sum(amount_vnd), 0) FROM journal_entry WHERE account IN ('1110', '1120', '5110')) AS assets,
-       (SELECT coalesce(-sum(amount_vnd), 0) FROM journal_entry WHERE account IN ('2110', '2120', '2130')) AS claims
+SELECT * FROM (SELECT coalesce(sum(e.amount_vnd), 0) AS everything,
+    coalesce(sum(e.amount_vnd) FILTER (WHERE j.kind = 'captured' AND e.account = '1110'), 0) AS booked,
+    coalesce(sum(e.amount_vnd) FILTER (WHERE e.account IN ('1110', '1120', '5110')), 0) AS assets,
+    coalesce(-sum(e.amount_vnd) FILTER (WHERE e.account IN ('2110', '2120', '2130')), 0) AS claims
+  FROM journal j JOIN journal_entry e ON e.journal_id = j.id) AS books,
+  (SELECT coalesce(sum(captured_vnd), 0) AS captured FROM payment) AS payments,
+  (SELECT coalesce(sum(amount_vnd), 0) AS returned FROM refund WHERE state = 'succeeded') AS refunds
 """
 
 
