@@ -13,12 +13,13 @@ from flask.testing import FlaskClient
 
 import payments.operations
 import services.utilities.flows
-from kit import clock, egress, vault
+from kit import clock, egress, sealed
 from kit.database import new_id, transaction
 from services.utilities import providers
 from services.utilities.errors import NotInTest
+from services.utilities.models import Provider
 from services.utilities.onboarding_schemas import APPLICATION_EXAMPLE
-from services.utilities.operations import endpoints, trials
+from services.utilities.operations import trials
 from services.utilities.operations.pulling import Answer
 from tests.payments.stories import rows
 from tests.people import Caller, Outside, Person, StaffMember, Work, all_at_once
@@ -231,5 +232,7 @@ def test_a_company_that_is_called_is_called_at_its_own_address_signed_and_once(
 def _show_key(provider_id: str, found: providers.Endpoint) -> None:
     """The company's system and we agree on what the sandbox's stand-in knows."""
     shown = orjson.dumps({"key": found.key, "secret": found.secret}).decode()
-    sealed = vault.seal_briefly(endpoints._SEALED_AS, UUID(provider_id), shown)
-    rows("UPDATE provider SET endpoint_sealed = :sealed WHERE id = :id RETURNING id", sealed=sealed, id=provider_id)
+    credentials = sealed.seal_in(Provider.endpoint_sealed, UUID(provider_id), shown)
+    rows(
+        "UPDATE provider SET endpoint_sealed = :sealed WHERE id = :id RETURNING id", sealed=credentials, id=provider_id
+    )

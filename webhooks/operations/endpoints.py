@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from kit import clock, egress, vault
+from kit import clock, egress, sealed
 from kit.database import new_id
 from kit.errors import NotFound, PreconditionFailed
 from kit.pages import Page, page
@@ -29,7 +29,6 @@ from webhooks.models import (
 MOST_ENDPOINTS = 5
 # Both secrets sign meanwhile, so a company can change over without a gap.
 OVERLAP = timedelta(hours=24)
-_SEALED_AS = "webhook secret"
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def list_secrets(session: Session, endpoint_id: UUID) -> list[str]:
         )
         .order_by(WebhookSecret.id.desc())
     )
-    return [vault.unseal_briefly(_SEALED_AS, row.id, row.sealed) for row in rows]
+    return [sealed.unseal_in(WebhookSecret.sealed, row.id, row.sealed) for row in rows]
 
 
 def has_been_heard(session: Session, provider_id: UUID) -> bool:
@@ -166,7 +165,7 @@ def _add_secret(session: Session, endpoint_id: UUID) -> str:
         WebhookSecret(
             id=secret_id,
             endpoint_id=endpoint_id,
-            sealed=vault.seal_briefly(_SEALED_AS, secret_id, secret),
+            sealed=sealed.seal_in(WebhookSecret.sealed, secret_id, secret),
             created_at=clock.now(),
         )
     )
