@@ -84,6 +84,9 @@ def _renewal_of(column: Column[Any]) -> Renewal:
 
 def _seal_anew(session: Session, column: Column[Any], after: UUID | None) -> Renewed:
     (key,) = column.table.primary_key
+    kind = column.type
+    if not isinstance(kind, SealedText | SealedForRow):
+        raise TypeError(f"{column} is not sealed")
     mark = vault.current_mark()
     stored = type_coerce(column, LargeBinary)
     query = select(key, stored).where(column.is_not(None), func.substring(stored, 1, len(mark)) != mark)
@@ -92,13 +95,13 @@ def _seal_anew(session: Session, column: Column[Any], after: UUID | None) -> Ren
     rows = session.execute(query.order_by(key).limit(BATCH)).all()
     lost = []
     for row_id, before in rows:
-        is_for_row = isinstance(column.type, SealedForRow)
+        is_for_row = isinstance(kind, SealedForRow)
         try:
-            value = vault.unseal_briefly(column.type.purpose, row_id if is_for_row else NO_ROW, before)
+            value = vault.unseal_briefly(kind.purpose, row_id if is_for_row else NO_ROW, before)
         except Unreadable:
             lost.append(row_id)
             continue
-        fresh = vault.seal_briefly(column.type.purpose, row_id, value) if is_for_row else value
+        fresh = vault.seal_briefly(kind.purpose, row_id, value) if is_for_row else value
         # Who has written another value meanwhile has sealed it by the present key.
         session.execute(update(column.table).where(key == row_id, stored == before).values({column: fresh}))
     return _told([row[0] for row in rows], lost)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import delete
 
 import webhooks.operations.endpoints
 from kit import clock, egress, renewal, sealed, vault
@@ -109,7 +110,7 @@ def _secrets(power: Provider, count: int) -> list[UUID]:
         made = webhooks.operations.create_endpoint(
             session, power.id, url=HOOKS, kinds=[EventKind.PAYMENT_POSTED]
         ).endpoint
-        session.execute(WebhookSecret.__table__.delete())
+        session.execute(delete(WebhookSecret))
         ids = sorted(uuid4() for _ in range(count))
         for each in ids:
             value = sealed.seal_in(WebhookSecret.sealed, each, f"whsec_{each}")
