@@ -54,7 +54,7 @@ from payments.operations.discrepancies import (
     raise_by_hand,
     version_of,
 )
-from payments.operations.disputes import apply_dispute, list_disputes
+from payments.operations.disputes import apply_dispute, list_disputes, list_open_disputes, list_unheard_disputes
 from payments.operations.history import OPEN_STATES, Actor, Step, list_news, remind_overdue
 from payments.operations.matching import (
     Row,
@@ -274,6 +274,7 @@ __all__ = [
     "list_forms",
     "list_items",
     "list_news",
+    "list_open_disputes",
     "list_payee_refunds",
     "list_payees",
     "list_payments",
@@ -284,6 +285,7 @@ __all__ = [
     "list_roots",
     "list_runs",
     "list_unfinished",
+    "list_unheard_disputes",
     "list_unheard_failures",
     "list_unposted",
     "list_unremitted_days",
