@@ -14,7 +14,7 @@ from kit.errors import InvalidRequest, MalformedRequest, NotFound, PreconditionF
 from kit.pages import Page, PageQuery
 from kit.web import Blueprint, etag_of, language, require_match, tag
 from webhooks import operations, signing
-from webhooks.errors import EndpointDisabled, TooManyEndpoints, WebhookAddressRefused
+from webhooks.errors import EndpointDisabled, LogBegunAnew, TooManyEndpoints, WebhookAddressRefused
 from webhooks.models import EndpointState, EventKind, WebhookEndpoint
 from webhooks.schemas import (
     DeliveryPageSchema,
@@ -133,7 +133,8 @@ class OneEndpoint(MethodView):
     def patch(self, asked: dict[str, Any], endpoint_id: UUID) -> dict[str, Any]:
         """Change an address, what it hears, or whether it is called.
 
-        What happens while it is disabled is not sent later; it stands in the log of events.
+        What happens while it is disabled is not sent later; it stands in the log of events. A delivery that should have
+        been tried again meanwhile has failed: send it with replayWebhookDelivery.
         """
         changes = dict(asked)
         if "state" in changes:
@@ -251,13 +252,14 @@ class Events(MethodView):
 
     @blueprint.arguments(PageQuery(), location="query")
     @blueprint.response(200, EventPageSchema, example={"items": [_EVENT], "next": "eyJhIjoxfQ.c2ln"})
-    @blueprint.raises(MalformedRequest)
+    @blueprint.raises(MalformedRequest, LogBegunAnew)
     @blueprint.doc(operationId="listProviderEvents")
     def get(self, asked: dict[str, Any]) -> Page:
         """Read the log of events.
 
         The oldest first, each once, kept for ninety days. Every page has `next`, the last one too: keep it, and ask
-        again from there for what has happened since. Whoever reads the log needs no webhooks to miss nothing.
+        again from there for what has happened since. Whoever reads the log needs no webhooks to miss nothing. An event
+        shows once nothing that began before it can still come, mostly within a second.
         """
         with transaction() as session:
             return operations.list_events(session, current_provider(), **asked)

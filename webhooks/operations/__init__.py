@@ -1,6 +1,6 @@
 """All SQL and rules of webhooks out."""
 
-from webhooks.operations.calls import LADDER, DueCall, find_due_call, record_attempt
+from webhooks.operations.calls import LADDER, DueCall, find_due_call, give_up_when_disabled, record_attempt
 from webhooks.operations.endpoints import (
     MOST_ENDPOINTS,
     OVERLAP,
@@ -35,6 +35,7 @@ __all__ = [
     "forget_old_events",
     "get_delivery",
     "get_endpoint",
+    "give_up_when_disabled",
     "has_been_heard",
     "list_deliveries",
     "list_endpoints",

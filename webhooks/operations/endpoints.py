@@ -18,7 +18,6 @@ from kit.pages import Page, page
 from webhooks import signing
 from webhooks.errors import TooManyEndpoints, WebhookAddressRefused
 from webhooks.models import (
-    DeliveryState,
     EndpointState,
     EventKind,
     WebhookDelivery,
@@ -145,18 +144,24 @@ def has_been_heard(session: Session, provider_id: UUID) -> bool:
     heard = (
         select(WebhookDelivery.id)
         .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
-        .where(WebhookEndpoint.provider_id == provider_id, WebhookDelivery.state == DeliveryState.DELIVERED)
+        .where(WebhookEndpoint.provider_id == provider_id, WebhookDelivery.delivered_at.is_not(None))
     )
     return session.execute(heard.limit(1)).first() is not None
 
 
-def disable(session: Session, endpoint_id: UUID, reason: str) -> None:
-    """Call an address no more, for that reason."""
-    session.execute(
+def disable(session: Session, endpoint_id: UUID, url: str, reason: str) -> bool:
+    """Call an address no more, for that reason; False, and nothing is changed, when it is not `url` any more."""
+    disabled = session.execute(
         update(WebhookEndpoint)
-        .where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.state == EndpointState.ACTIVE)
+        .where(
+            WebhookEndpoint.id == endpoint_id,
+            WebhookEndpoint.url == url,
+            WebhookEndpoint.state == EndpointState.ACTIVE,
+        )
         .values(state=EndpointState.DISABLED, reason=reason, version=WebhookEndpoint.version + 1)
+        .returning(WebhookEndpoint.id)
     )
+    return disabled.one_or_none() is not None
 
 
 def _add_secret(session: Session, endpoint_id: UUID) -> str:
