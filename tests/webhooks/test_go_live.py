@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,8 @@ import payments.operations
 import services.utilities.flows
 from kit import clock, egress, sealed
 from kit.database import new_id, transaction
+from kit.events import TryLater
+from server.settings import Settings
 from services.utilities import providers
 from services.utilities.errors import NotInTest
 from services.utilities.models import Provider
@@ -63,6 +65,13 @@ class Company:
 
     def system(self) -> Caller:
         return Caller(self.http, self.token(self.client()).json["access_token"])
+
+
+@pytest.fixture(autouse=True)
+def as_before(settings: Settings) -> Iterator[None]:
+    """What a test says of addresses ends with it."""
+    yield
+    egress.configure(allowed=settings.sandbox_url)
 
 
 @pytest.fixture
@@ -227,6 +236,26 @@ def test_a_company_that_is_called_is_called_at_its_own_address_signed_and_once(
     assert (failures, again) == ([], [])
     assert (seen["state"], seen["receipt_no"], seen["attempts"]) == ("posted", posting["receipt_no"], 2)
     assert system.get(POSTINGS).json["code"] == "posting_by_push"
+
+
+def test_a_system_in_testing_that_never_answers_is_not_called_for_ever(
+    client: Callable[[], FlaskClient], staff: Callable[..., StaffMember], work: Work
+) -> None:
+    egress.configure(resolve=lambda _host, _port: ["93.184.215.14"])
+    company = Company(
+        client(), staff("clinic"), staff("province", "operator"), posting_mode="push", endpoint_url="https://pc.vn/x"
+    )
+    system = company.system()
+    system.ask("PUT", "/v1/utilities/provider-bills", json=BILL)
+    trial = system.post(TRIALS, json={"bill_no": BILL["bill_no"]}).json
+    egress.configure(resolve=lambda _host, _port: ["10.0.0.8"])
+
+    waits = [failure for _ in range(12) for failure in work()]
+
+    seen = system.get(f"{TRIALS}/{trial['id']}").json
+    assert [each.seconds for each in waits if isinstance(each, TryLater)] == [5 * 2**n for n in range(9)]
+    assert (len(waits), seen["state"], seen["attempts"]) == (9, "pending", 10)
+    assert rows("SELECT id FROM procrastinate_jobs WHERE status <> 'succeeded'") == []
 
 
 def _show_key(provider_id: str, found: providers.Endpoint) -> None:
