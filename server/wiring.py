@@ -285,7 +285,7 @@ PERIODIC = {
 def wire() -> None:
     """Register everything above with the queue; safe to call twice."""
     persons.holdings.declare(HOLDINGS)
-    services.utilities.operations.onboarding.declare_check("webhook_delivered", webhooks.operations.has_been_heard)
+    services.utilities.operations.onboarding.declare_check("webhook_delivered", webhooks.operations.list_heard)
     for event, listeners in LISTENERS.items():
         for listener in listeners:
             events.listen(event, listener)

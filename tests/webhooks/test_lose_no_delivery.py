@@ -80,9 +80,9 @@ def test_an_address_that_was_heard_once_stays_heard_when_a_replay_fails(
     work()
 
     with transaction() as session:
-        heard = operations.has_been_heard(session, provider_id)
+        heard = operations.list_heard(session, [provider_id, uuid4()])
 
-    assert (_delivery(company, endpoint)["state"], heard) == ("failed", True)
+    assert (_delivery(company, endpoint)["state"], heard) == ("failed", {provider_id})
 
 
 def test_a_cursor_of_a_log_that_was_restored_elsewhere_is_refused_and_nothing_is_hidden(

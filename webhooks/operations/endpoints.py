@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kit import clock, egress, sealed
@@ -139,14 +139,13 @@ def list_secrets(session: Session, endpoint_id: UUID) -> list[str]:
     return [sealed.unseal_in(WebhookSecret.sealed, row.id, row.sealed) for row in rows]
 
 
-def has_been_heard(session: Session, provider_id: UUID) -> bool:
-    """Whether an address of a company has ever answered that it got what it was told."""
-    heard = (
-        select(WebhookDelivery.id)
-        .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
-        .where(WebhookEndpoint.provider_id == provider_id, WebhookDelivery.delivered_at.is_not(None))
+def list_heard(session: Session, provider_ids: Collection[UUID]) -> set[UUID]:
+    """Of these companies those of which an address has ever answered that it got what it was told."""
+    delivered = exists().where(
+        WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.delivered_at.is_not(None)
     )
-    return session.execute(heard.limit(1)).first() is not None
+    heard = select(WebhookEndpoint.provider_id).where(WebhookEndpoint.provider_id.in_(provider_ids), delivered)
+    return set(session.scalars(heard))
 
 
 def disable(session: Session, endpoint_id: UUID, url: str, reason: str) -> bool:
