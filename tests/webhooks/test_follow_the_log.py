@@ -42,6 +42,11 @@ class Reader(Caller):
                 return
 
 
+def _end(*, is_kept: bool) -> None:
+    if not is_kept:
+        raise GivenUp
+
+
 def write(provider_id: UUID, count: int, before_the_end: Sequence[Event | Barrier] = (), *, is_kept: bool) -> list[str]:
     """So many events in one transaction, which commits, or is rolled back, once all has been waited for."""
     try:
@@ -52,8 +57,7 @@ def write(provider_id: UUID, count: int, before_the_end: Sequence[Event | Barrie
             ]
             for each in before_the_end:
                 each.wait(_PATIENCE)
-            if not is_kept:
-                raise GivenUp
+            _end(is_kept=is_kept)
     except GivenUp:
         return []
     return [str(event_id) for event_id in told]
