@@ -86,8 +86,9 @@ class Endpoints(MethodView):
 
         Each call is a POST as Standard Webhooks describes it: `webhook-id`, `webhook-timestamp` and `webhook-signature`
         with `v1` (HMAC-SHA256 by the secret) and `v1a` (Ed25519 by the public key) over id, timestamp and body, joined
-        by dots. The body is thin: ask for what it speaks of. Answer 2xx within 15 s; anything else is tried again, ten
-        times over about 75 hours, and 410 disables the address. Calls may come twice and in any order: go by the id.
+        by dots. The body is {"type", "timestamp", "data"}, `data` as in listProviderEvents, and thin: ask for what it
+        speaks of. Answer 2xx within 15 s; anything else is tried again, ten times over about 75 hours, and 410 disables
+        the address. Calls may come twice and in any order: go by the id.
         """
         kinds = [EventKind(kind) for kind in asked["kinds"]]
         with transaction() as session:
