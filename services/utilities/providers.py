@@ -106,7 +106,7 @@ def check_address(url: str) -> None:
     """
     if "?" in url:
         raise egress.AddressRefused("malformed")  # what is asked for is a path behind it
-    egress.check(_address_of(url, _LONGEST_PATH))
+    egress.check(f"{url.rstrip('/')}/{_LONGEST_PATH}")
 
 
 def check_bill(slug: str, bill_no: str, at: Endpoint | None = None) -> BillCheck:
@@ -226,7 +226,7 @@ def _ask(slug: str, what: str, body: dict[str, Any] | None, at: Endpoint | None)
         # Of the same question the same id, whatever else has changed: an id that comes twice is one intention.
         call_id = hashlib.sha256(what.encode() + b"\n" + raw).hexdigest()[:32]
         headers |= signed_calls.headers_of(endpoint.secret, call_id, clock.now(), raw)
-    method, url = "GET" if body is None else "POST", _address_of(endpoint.url, what)
+    method, url = "GET" if body is None else "POST", f"{endpoint.url.rstrip('/')}/{what}"
     try:
         if endpoint.is_named_by_them:
             seconds = float(sum(_TIMEOUT_SECONDS))
@@ -238,10 +238,6 @@ def _ask(slug: str, what: str, body: dict[str, Any] | None, at: Endpoint | None)
         raise ProviderUnreachable(exc.reason) from exc
     except (requests.RequestException, ValueError, RecursionError) as exc:
         raise ProviderUnreachable(type(exc).__name__) from exc
-
-
-def _address_of(url: str, what: str) -> str:
-    return f"{url.rstrip('/')}/{what}"
 
 
 def _find_endpoint(slug: str) -> Endpoint:
