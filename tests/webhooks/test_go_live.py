@@ -210,6 +210,18 @@ def test_a_company_that_is_turned_away_in_testing_is_shut_out(company: Company) 
     assert company.hoa.get(POSTINGS).status_code == 403
 
 
+def test_who_applied_and_has_left_the_company_sees_it_no_more(company: Company) -> None:
+    citizen = company.hoa.as_citizen()
+    path = f"/v1/utilities/provider-applications/{company.id}"
+    before = (citizen.get(path).status_code, len(citizen.get("/v1/utilities/provider-applications").json["items"]))
+
+    rows("UPDATE membership SET ended_at = now() WHERE citizen_id = :id RETURNING id", id=company.hoa.id)
+
+    assert before == (200, 1)
+    assert citizen.get(path).status_code == 404
+    assert citizen.get("/v1/utilities/provider-applications").json["items"] == []
+
+
 def test_a_company_that_is_called_is_called_at_its_own_address_signed_and_once(
     client: Callable[[], FlaskClient], staff: Callable[..., StaffMember], outside: Outside, work: Work
 ) -> None:

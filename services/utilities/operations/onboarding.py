@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 import auth.operations
 import payments.operations
-from auth.organisation_models import Mode, OrganisationState, StaffRole
+from auth.organisation_models import Membership, Mode, Organisation, OrganisationState, StaffRole
 from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
@@ -101,17 +101,16 @@ def apply(session: Session, citizen_id: UUID, told: Mapping[str, Any]) -> UUID:
 
 
 def list_own(session: Session, citizen_id: UUID) -> list[Onboarding]:
-    """What a citizen has applied for, the newest first; the last hundred."""
-    query = select(Provider).where(Provider.applied_by == citizen_id).order_by(Provider.id.desc()).limit(100)
+    """What a citizen has applied for, the newest first; the last hundred. From testing on only while they are of it."""
+    query = select(Provider).where(_is_own(citizen_id)).order_by(Provider.id.desc()).limit(100)
     return _show(session, session.scalars(query).all())
 
 
 def get_own(session: Session, provider_id: UUID, citizen_id: UUID) -> Onboarding:
-    """One company a citizen has applied for. Raises NotFound."""
-    found = get(session, provider_id)
-    if found.provider.applied_by != citizen_id:
+    """One company a citizen has applied for, as `list_own` has them. Raises NotFound."""
+    if session.scalar(select(Provider.id).where(Provider.id == provider_id, _is_own(citizen_id))) is None:
         raise NotFound
-    return found
+    return get(session, provider_id)
 
 
 def withdraw(session: Session, provider_id: UUID, citizen_id: UUID) -> None:
@@ -143,6 +142,18 @@ def get(session: Session, provider_id: UUID) -> Onboarding:
 def checklist(session: Session, provider_id: UUID) -> Mapping[str, bool]:
     """What a company has to show before it goes live, and whether it has. Raises NotFound."""
     return get(session, provider_id).checklist
+
+
+def _is_own(citizen_id: UUID) -> ColumnElement[bool]:
+    """Whoever applied and has left the company since is a stranger to its settings and to what becomes of it."""
+    of = Organisation.provider_id == Provider.id
+    member = exists().where(
+        of,
+        Membership.organisation_id == Organisation.id,
+        Membership.citizen_id == citizen_id,
+        Membership.ended_at.is_(None),
+    )
+    return and_(Provider.applied_by == citizen_id, or_(~exists().where(of), member))
 
 
 def _show(session: Session, providers: Sequence[Provider]) -> list[Onboarding]:
