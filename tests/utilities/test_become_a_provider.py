@@ -110,7 +110,7 @@ def test_a_move_is_made_once_whoever_is_faster(clean: None) -> None:
 def test_what_has_moved_is_never_written_anew(clean: None) -> None:
     _put(S.APPLIED)
 
-    for change in ("UPDATE provider_move SET reason = 'x'", "DELETE FROM provider_move"):
+    for change in ("UPDATE provider_move SET reason = 'x'", "DELETE FROM provider_move", "TRUNCATE provider_move"):
         with pytest.raises(DBAPIError, match="never changed"), transaction() as session:
             session.execute(text(change))
 
