@@ -70,6 +70,23 @@ def test_what_was_due_to_an_address_that_is_disabled_has_failed_and_can_be_sent_
     assert _delivery(company, endpoint)["state"] == "delivered"
 
 
+def test_of_two_calls_of_one_delivery_the_one_that_was_heard_counts(
+    provider_id: UUID, company: Machine, endpoint: dict[str, Any]
+) -> None:
+    _happen(provider_id)
+    due = DeliveryDue(UUID(_delivery(company, endpoint)["id"]), 1)
+
+    waits = []
+    # The second worker took the job over from the first, which was only slow.
+    for status in (200, 503, 410):
+        with transaction() as session:
+            waits.append(operations.record_attempt(session, due, endpoint["url"], status=status, error=None, took_ms=1))
+
+    found = _delivery(company, endpoint)
+    assert (waits, found["state"], found["attempts"], found["next_at"]) == ([None] * 3, "delivered", 3, None)
+    assert company.get(f"{ENDPOINTS}/{endpoint['id']}").json["state"] == "active"
+
+
 def test_an_address_that_was_heard_once_stays_heard_when_a_replay_fails(
     provider_id: UUID, company: Machine, endpoint: dict[str, Any], receiver: Receiver, work: Work
 ) -> None:

@@ -99,6 +99,8 @@ def record_attempt(
     if status is not None and 200 <= status < 300:  # noqa: PLR2004 - what HTTP calls success
         delivery.state, delivery.delivered_at, delivery.next_at = DeliveryState.DELIVERED, now, None
         return None
+    if delivery.state is not DeliveryState.DUE:
+        return None  # heard, or given up, by another call of the same round
     is_over = status == _GONE or error in {"not_public", "not_a_name"}
     if is_over and disable(session, delivery.endpoint_id, url, "gone" if status == _GONE else "address_refused"):
         delivery.state, delivery.next_at = DeliveryState.FAILED, None
