@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
+from kit.sealed import SealedForRow
 
 TRIES = 5  # answers per challenge that are compared at all
 
@@ -67,7 +68,7 @@ class PhoneChallenge(Record):
         Index("ix_phone_challenge_created_at", "created_at"),  # by which old ones are forgotten
     )
 
-    phone_sealed: Mapped[bytes]
+    phone_sealed: Mapped[bytes] = mapped_column(SealedForRow("phone challenge"))
     language: Mapped[Language]
     expires_at: Mapped[datetime]
     tries_left: Mapped[int] = mapped_column(default=TRIES)

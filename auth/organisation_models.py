@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.database import Base, Record
+from kit.sealed import SealedForRow
 
 MOST_CREDENTIALS = 2  # the one in use, and the one that takes its place
 
@@ -165,7 +166,7 @@ class Invitation(Record):
 
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
     phone_index: Mapped[bytes | None] = mapped_column(LargeBinary)
-    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_sealed: Mapped[bytes | None] = mapped_column(SealedForRow("invitation"))
     roles: Mapped[list[Any]]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LONGEST_URL: Final = 2000
 _LONGEST_HOST: Final = 253
 _PORT: Final = 443
+_LOOKUP_SECONDS: Final = 5.0
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PATH: Final = re.compile(r"[!-~]*")  # visible ASCII: what is not must be percent-encoded
 # Names that mean a host nearby, by RFC 6761, 6762, 7686, 8375 and 9476, or by habit.
@@ -27,11 +29,13 @@ _NEARBY: Final = frozenset({
     "localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa", "onion", "alt", "test",
     "invalid", "example",
 })  # fmt: skip
-# What `is_global` of some Python releases lets through, and prefixes in which other addresses are wrapped.
+# What `is_global` of some Python releases lets through, the one address by which a large cloud serves its own machines,
+# and prefixes in which other addresses are wrapped.
 _NEVER: Final = tuple(
     ipaddress.ip_network(each)
     for each in (
-        "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4",
+        "0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15",
+        "240.0.0.0/4",
         "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",
         "3fff::/20", "5f00::/16", "fec0::/10",
     )
@@ -91,7 +95,8 @@ def configure(*, resolve: Resolve = _ask_the_system, allowed: str | None = None,
 def check(url: str) -> Target:
     """Where a call to `url` would go, once nothing speaks against it. Opens no connection.
 
-    Raises AddressRefused with malformed, not_https, not_a_name, port, not_public or unknown_host.
+    A name that is not answered within five seconds is an unknown_host. Raises AddressRefused with malformed, not_https,
+    not_a_name, port, not_public or unknown_host.
     """
     rules = _rules["now"]
     if len(url) > _LONGEST_URL or not _PATH.fullmatch(url) or "\\" in url:
@@ -197,8 +202,18 @@ def _public_name(host: str) -> str:
 
 
 def _resolve(resolve: Resolve, host: str) -> str:
+    asked: Future[Sequence[str]] = Future()
+
+    def ask() -> None:
+        try:
+            asked.set_result(resolve(host, _PORT))
+        except Exception as exc:  # noqa: BLE001 - it is raised where the answer is waited for
+            asked.set_exception(exc)
+
+    # The name server may be theirs, and the system waits for it for half a minute: whoever asks holds a transaction.
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        addresses = resolve(host, _PORT)
+        addresses = asked.result(_LOOKUP_SECONDS)
     except (OSError, UnicodeError):
         raise AddressRefused("unknown_host") from None
     if not addresses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -16,24 +17,23 @@ from sqlalchemy import (
     delete,
     select,
     text,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from kit import clock, vault
 from kit.database import Base
 from kit.vault import DataKey, Unreadable, WrappedKey
 
-_BATCH = 500
-_NO_ROW = UUID(int=0)
+NO_ROW = UUID(int=0)  # in whose place the values of a SealedText are sealed
 
 
 class SealedText(TypeDecorator[str]):
-    """A column of text that stands sealed in the table: for secrets of others that live for minutes, of no person.
+    """A column of text that stands sealed in the table: for secrets of no person, such as those of the gateway.
 
-    Sealed by the master key for one `purpose`, so a value of one kind opens in no column of another.
+    Sealed by the master key for one `purpose`, so a value of one kind opens in no column of another. `kit.renewal`
+    finds it by this type, and seals it anew for another master key.
     """
 
     impl = LargeBinary
@@ -45,11 +45,35 @@ class SealedText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - SQLAlchemy's
         """The text as it is stored."""
-        return None if value is None else vault.seal_briefly(self.purpose, _NO_ROW, value)
+        return None if value is None else vault.seal_briefly(self.purpose, NO_ROW, value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
         """The text again."""
-        return None if value is None else vault.unseal_briefly(self.purpose, _NO_ROW, value)
+        return None if value is None else vault.unseal_briefly(self.purpose, NO_ROW, value)
+
+
+class SealedForRow(TypeDecorator[bytes]):
+    """A column of what `seal_in` has sealed by the master key, each value for its own row: it opens in no other.
+
+    `kit.renewal` finds it by this type, and seals it anew for another master key.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__()
+        self.purpose = purpose
+
+
+def seal_in(column: InstrumentedAttribute[Any], row_id: UUID, value: str) -> bytes:
+    """A value as it may stand in a column of type SealedForRow, in the row of that id and no other."""
+    return vault.seal_briefly(column.type.purpose, row_id, value)
+
+
+def unseal_in(column: InstrumentedAttribute[Any], row_id: UUID, sealed: bytes) -> str:
+    """What `seal_in` sealed for the same column and row. Raises Unreadable for anything else."""
+    return vault.unseal_briefly(column.type.purpose, row_id, sealed)
 
 
 class VaultKey(Base):
@@ -236,22 +260,3 @@ def remove(session: Session, owner_id: UUID, fields: Iterable[str]) -> None:
 def destroy(session: Session, owner_id: UUID) -> None:
     """Destroy a person's key, and with it whatever was sealed by it, here and in any table."""
     session.execute(delete(VaultKey).where(VaultKey.owner_id == owner_id))
-
-
-def rewrap(session: Session) -> int:
-    """Wrap the keys of up to 500 persons anew that an older master key holds; returns how many there were."""
-    rows = session.execute(
-        select(VaultKey.owner_id, VaultKey.master_id, VaultKey.wrapped)
-        .where(VaultKey.master_id != vault.current_master_id())
-        .order_by(VaultKey.owner_id)
-        .limit(_BATCH)
-        .with_for_update()
-    ).all()
-    for row in rows:
-        fresh = vault.wrap(vault.unwrap(row.owner_id, WrappedKey(row.master_id, row.wrapped)))
-        session.execute(
-            update(VaultKey)
-            .where(VaultKey.owner_id == row.owner_id)
-            .values(master_id=fresh.master_id, wrapped=fresh.wrapped)
-        )
-    return len(rows)

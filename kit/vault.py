@@ -77,6 +77,11 @@ def current_master_id() -> str:
     return _keys["own"].current
 
 
+def current_mark() -> bytes:
+    """What every value begins with that `seal_briefly` seals now."""
+    return bytes.fromhex(_keys["own"].current)
+
+
 def new_key(owner_id: UUID) -> tuple[DataKey, WrappedKey]:
     """A fresh random key for a person, and the form in which it may be stored."""
     key = DataKey(owner_id, secrets.token_bytes(KEY_BYTES))
@@ -96,7 +101,10 @@ def unwrap(owner_id: UUID, wrapped: WrappedKey) -> DataKey:
 
 
 def seal_briefly(purpose: str, row_id: UUID, value: str) -> bytes:
-    """Seal a value that belongs to no person yet, for one row; the master key's id stands before it."""
+    """Seal a value that belongs to no person, for one row; the master key's id stands before it.
+
+    Only for columns of `kit.sealed`, whose types are how `kit.renewal` finds what another master key has to seal anew.
+    """
     own = _keys["own"]
     key = _derived(own.masters[own.current], purpose)
     return bytes.fromhex(own.current) + _seal(key, _place(row_id, purpose), value.encode())
@@ -126,7 +134,7 @@ def _master(master_id: str) -> bytes:
 
 
 def _derived(master: bytes, purpose: str) -> bytes:
-    # Under a key of its own, what lives for days and is of no person can be told apart from wrapped keys for good.
+    # Under a key of its own, what is of no person can be told apart from wrapped keys for good.
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"briefly\0" + purpose.encode()).derive(master)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from auth import phones
 from kit.database import transaction
+from kit.renewal import Renewal, Renewed, list_renewals
 from persons import operations
 from persons.guard import STATED
 from persons.models import AccessPurpose, AccessRole, IdentityField
@@ -18,15 +21,32 @@ def commands() -> None:
 
 @commands.command("rewrap-keys")
 def rewrap_keys() -> None:
-    """Wrap every citizen's key with the first key of VAULT_KEY; afterwards the others may go."""
-    done = 0
+    """Seal all that VAULT_KEY seals with its first key; once that says `renewed 0`, the others may go.
+
+    The keys of citizens, and the secrets of webhooks, providers, payments, invitations and codes. Each batch is
+    committed by itself: after a crash begin again. Fails when there is something that no key of VAULT_KEY opens.
+    """
+    total, lost = 0, 0
+    for each in list_renewals():
+        for batch in _batches(each):
+            total += batch.count
+            lost += len(batch.lost)
+            for row_id in batch.lost:
+                click.echo(f"{each.name}: no key opens that of {row_id}", err=True)
+    click.echo(f"renewed {total}")
+    if lost:
+        raise click.ClickException(f"{lost} cannot be opened: put the key that sealed them back into VAULT_KEY")
+
+
+def _batches(renewal_of: Renewal) -> Iterator[Renewed]:
+    after = None
     while True:
         with transaction() as session:
-            batch = operations.rewrap_keys(session)
-        done += batch
-        if batch == 0:
-            break
-    click.echo(f"rewrapped {done} keys")
+            batch = renewal_of.renew(session, after)
+        yield batch
+        if batch.after is None:
+            return
+        after = batch.after
 
 
 @commands.command("find")

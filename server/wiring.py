@@ -263,6 +263,7 @@ PERIODIC = {
     "7 * * * *": payments.flows.sign_yesterday,
     "3-59/5 * * * *": services.utilities.flows.close_books,
     "27 * * * *": payments.flows.match_movements,
+    "47 * * * *": payments.flows.sweep_disputes,
     "37 * * * *": services.utilities.flows.compare_with_providers,
     "*/5 * * * * 50": services.utilities.flows.apply_changes,
     "* * * * * */10": sweep_holds,
@@ -284,7 +285,7 @@ PERIODIC = {
 def wire() -> None:
     """Register everything above with the queue; safe to call twice."""
     persons.holdings.declare(HOLDINGS)
-    services.utilities.operations.onboarding.declare_check("webhook_delivered", webhooks.operations.has_been_heard)
+    services.utilities.operations.onboarding.declare_check("webhook_delivered", webhooks.operations.list_heard)
     for event, listeners in LISTENERS.items():
         for listener in listeners:
             events.listen(event, listener)

@@ -27,6 +27,17 @@ class TooManyEndpoints(DomainError):
     vi = "Đã có năm địa chỉ nhận thông báo. Vui lòng xóa bớt một địa chỉ trước."
 
 
+class LogBegunAnew(DomainError):
+    """This cursor is of a log that was lost; it went on from a backup.
+
+    Read it once more without a cursor: each event has the `id` that it had, so act on those you do not know.
+    """
+
+    status = 410
+    vi = "Con trỏ này thuộc về nhật ký đã mất; nhật ký được khôi phục từ bản sao lưu. Vui lòng đọc lại từ đầu."
+    next_action = "begin_without_cursor"
+
+
 class EndpointDisabled(DomainError):
     """This address is disabled. Enable it, then send again."""
 

@@ -22,13 +22,15 @@ def deliver(event: DeliveryDue) -> None:
     """
     with transaction() as session:
         due = operations.find_due_call(session, event)
+        if due is None:
+            operations.give_up_when_disabled(session, event)
     if due is None:
         return
     began = time.monotonic()
     status, error = _call(due)
     took_ms = round((time.monotonic() - began) * 1000)
     with transaction() as session:
-        wait = operations.record_attempt(session, event, status=status, error=error, took_ms=took_ms)
+        wait = operations.record_attempt(session, event, due.url, status=status, error=error, took_ms=took_ms)
     if wait is not None:
         logs.logger.info("webhook_unheard", code=error or str(status))
         raise TryLater(wait)

@@ -17,13 +17,12 @@ from webhooks.models import EventKind
 
 # A comparison may find thousands: it names so many, and says how many there are.
 _NAMED = 100
-_STEPS = {
-    DiscrepancyAction.OPENED: EventKind.DISCREPANCY_OPENED,
-    DiscrepancyAction.REOPENED: EventKind.DISCREPANCY_OPENED,
-    DiscrepancyAction.NOTED: EventKind.DISCREPANCY_ANSWERED,
-    DiscrepancyAction.APPROVED: EventKind.DISCREPANCY_RESOLVED,
-    DiscrepancyAction.AUTO_CLOSED: EventKind.DISCREPANCY_RESOLVED,
-}
+# What is told of which steps, and whose are left out: what the company has said itself it need not be told.
+_STEPS = (
+    (EventKind.DISCREPANCY_ANSWERED, (DiscrepancyAction.NOTED,), Side.PROVIDER),
+    (EventKind.DISCREPANCY_OPENED, (DiscrepancyAction.OPENED, DiscrepancyAction.REOPENED), None),
+    (EventKind.DISCREPANCY_RESOLVED, (DiscrepancyAction.APPROVED, DiscrepancyAction.AUTO_CLOSED), None),
+)
 
 
 def log_captured(session: Session, event: PaymentCaptured) -> None:
@@ -48,15 +47,11 @@ def log_returned(session: Session, event: BillsReturned) -> None:
 
 def log_differences(session: Session, event: DifferencesMoved) -> None:
     """What one transaction has done to a company's differences, in one event of each kind, however many they are."""
-    told: dict[EventKind, list[Any]] = {}
-    for step in payments.operations.list_news(session, event.payee_id, event.written_by):
-        # What the company has said itself it need not be told.
-        if step.action in _STEPS and not (step.action is DiscrepancyAction.NOTED and step.side is Side.PROVIDER):
-            told.setdefault(_STEPS[step.action], []).append(step)
-    for kind, steps in sorted(told.items()):
-        ids = dict.fromkeys(str(step.discrepancy_id) for step in steps)
-        data = {"discrepancy_ids": list(ids)[:_NAMED], "count": len(ids)}
-        operations.record_event(session, event.payee_id, kind, steps[0].id, data)
+    for kind, actions, but_by in _STEPS:
+        news = payments.operations.find_news(session, event.payee_id, event.written_by, actions, but_by, _NAMED)
+        if news is not None:
+            data = {"discrepancy_ids": [str(each) for each in news.discrepancy_ids], "count": news.count}
+            operations.record_event(session, event.payee_id, kind, news.first_step_id, data)
 
 
 def log_remittance_published(session: Session, event: RemittancePublished) -> None:

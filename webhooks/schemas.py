@@ -87,9 +87,17 @@ class EventSchema(ma.Schema):
     id = ma.fields.UUID(required=True, metadata={"description": "The same as `webhook-id`: go by it to act once."})
     kind = Choice(EventKind, required=True, metadata=_KIND)
     subject_id = ma.fields.UUID(
-        required=True, metadata={"description": "The payment, the remittance, or the first step."}
+        required=True,
+        metadata={"description": "The payment, the remittance, the first step in the log of differences, or a test."},
     )
-    data = ma.fields.Dict(required=True, metadata={"description": "The same as `data` of the webhook."})
+    data = ma.fields.Dict(
+        required=True,
+        metadata={
+            "description": "The same as `data` of the webhook. payment.*: payment_id, amount_vnd (what of it is "
+            "yours). discrepancy.*: discrepancy_ids (a hundred at most), count. remittance.*: remittance_id, "
+            "business_day, revision, payable_vnd. endpoint.tested: endpoint_id."
+        },
+    )
     happened_at = Instant(required=True)
 
 

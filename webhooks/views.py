@@ -14,7 +14,7 @@ from kit.errors import InvalidRequest, MalformedRequest, NotFound, PreconditionF
 from kit.pages import Page, PageQuery
 from kit.web import Blueprint, etag_of, language, require_match, tag
 from webhooks import operations, signing
-from webhooks.errors import EndpointDisabled, TooManyEndpoints, WebhookAddressRefused
+from webhooks.errors import EndpointDisabled, LogBegunAnew, TooManyEndpoints, WebhookAddressRefused
 from webhooks.models import EndpointState, EventKind, WebhookEndpoint
 from webhooks.schemas import (
     DeliveryPageSchema,
@@ -86,8 +86,9 @@ class Endpoints(MethodView):
 
         Each call is a POST as Standard Webhooks describes it: `webhook-id`, `webhook-timestamp` and `webhook-signature`
         with `v1` (HMAC-SHA256 by the secret) and `v1a` (Ed25519 by the public key) over id, timestamp and body, joined
-        by dots. The body is thin: ask for what it speaks of. Answer 2xx within 15 s; anything else is tried again, ten
-        times over about 75 hours, and 410 disables the address. Calls may come twice and in any order: go by the id.
+        by dots. The body is {"type", "timestamp", "data"}, `data` as in listProviderEvents, and thin: ask for what it
+        speaks of. Answer 2xx within 15 s; anything else is tried again, ten times over about 75 hours, and 410 disables
+        the address. Calls may come twice and in any order: go by the id.
         """
         kinds = [EventKind(kind) for kind in asked["kinds"]]
         with transaction() as session:
@@ -133,7 +134,8 @@ class OneEndpoint(MethodView):
     def patch(self, asked: dict[str, Any], endpoint_id: UUID) -> dict[str, Any]:
         """Change an address, what it hears, or whether it is called.
 
-        What happens while it is disabled is not sent later; it stands in the log of events.
+        What happens while it is disabled is not sent later; it stands in the log of events. A delivery that should have
+        been tried again meanwhile has failed: send it with replayWebhookDelivery.
         """
         changes = dict(asked)
         if "state" in changes:
@@ -251,13 +253,14 @@ class Events(MethodView):
 
     @blueprint.arguments(PageQuery(), location="query")
     @blueprint.response(200, EventPageSchema, example={"items": [_EVENT], "next": "eyJhIjoxfQ.c2ln"})
-    @blueprint.raises(MalformedRequest)
+    @blueprint.raises(MalformedRequest, LogBegunAnew)
     @blueprint.doc(operationId="listProviderEvents")
     def get(self, asked: dict[str, Any]) -> Page:
         """Read the log of events.
 
         The oldest first, each once, kept for ninety days. Every page has `next`, the last one too: keep it, and ask
-        again from there for what has happened since. Whoever reads the log needs no webhooks to miss nothing.
+        again from there for what has happened since. Whoever reads the log needs no webhooks to miss nothing. An event
+        shows once nothing that began before it can still come, mostly within a second.
         """
         with transaction() as session:
             return operations.list_events(session, current_provider(), **asked)

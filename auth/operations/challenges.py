@@ -17,13 +17,12 @@ from auth.models import Language, PhoneChallenge
 from auth.operations import budgets
 from auth.operations.citizens import welcome_citizen
 from auth.operations.sessions import SignIn, start_session
-from kit import clock, events, idempotency, vault
+from kit import clock, events, idempotency, sealed
 from kit.database import new_id
 from kit.errors import NotFound
 from kit.idempotency import Outcome, RequestKey
 
 LIFETIME = timedelta(minutes=10)
-_PURPOSE = "phone challenge"  # what a number waiting for its proof is sealed for
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def start_challenge(
         challenge_id = new_id()
         challenge = PhoneChallenge(
             id=challenge_id,
-            phone_sealed=vault.seal_briefly(_PURPOSE, challenge_id, phone),
+            phone_sealed=sealed.seal_in(PhoneChallenge.phone_sealed, challenge_id, phone),
             language=language,
             created_at=now,
             expires_at=now + LIFETIME,
@@ -79,7 +78,7 @@ def get_code_to_send(session: Session, challenge_id: UUID) -> CodeToSend:
     """What to send, to whom, in which language; raises NotFound. The same at every call."""
     challenge = get_challenge(session, challenge_id)
     return CodeToSend(
-        phone=vault.unseal_briefly(_PURPOSE, challenge.id, challenge.phone_sealed),
+        phone=sealed.unseal_in(PhoneChallenge.phone_sealed, challenge.id, challenge.phone_sealed),
         code=derivation.code_of(challenge.id),
         language=challenge.language,
         expires_at=challenge.expires_at,
@@ -124,7 +123,7 @@ def prove_phone(
     if tried is None:
         get_challenge(session, challenge_id)
         return ChallengeOver()
-    phone = vault.unseal_briefly(_PURPOSE, challenge_id, tried.phone_sealed)
+    phone = sealed.unseal_in(PhoneChallenge.phone_sealed, challenge_id, tried.phone_sealed)
     guess = budgets.shares_of_guess(phone, address)
     refused = budgets.spend(session, guess)
     if refused is not None:

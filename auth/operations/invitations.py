@@ -37,7 +37,6 @@ _KEPT = timedelta(days=90)
 _DAY = timedelta(days=1)
 _MOST_SHOWN = 100
 _OPEN = "open"
-_PURPOSE = "invitation"  # what an invited number is sealed for
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def invite_member(
             created_at=now,
             organisation_id=organisation_id,
             phone_index=index,
-            phone_sealed=vault.seal_briefly(_PURPOSE, invitation_id, phone),
+            phone_sealed=sealed.seal_in(Invitation.phone_sealed, invitation_id, phone),
             roles=sorted(set(roles)),
             expires_at=now + LIFETIME,
             version=1,
@@ -215,7 +214,7 @@ def phone_of(invitation: Invitation) -> str | None:
     """The invited number (E.164) while the invitation is open; it may stand in no log and no URL."""
     if invitation.phone_sealed is None:
         return None
-    return vault.unseal_briefly(_PURPOSE, invitation.id, invitation.phone_sealed)
+    return sealed.unseal_in(Invitation.phone_sealed, invitation.id, invitation.phone_sealed)
 
 
 def masked_phone_of(invitation: Invitation) -> str | None:

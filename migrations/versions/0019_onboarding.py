@@ -19,6 +19,10 @@ END $$
 CREATE TRIGGER provider_move_append_only BEFORE UPDATE OR DELETE ON provider_move
   FOR EACH ROW EXECUTE FUNCTION provider_move_is_append_only()
 """,
+    """
+CREATE TRIGGER provider_move_kept BEFORE TRUNCATE ON provider_move
+  FOR EACH STATEMENT EXECUTE FUNCTION provider_move_is_append_only()
+""",
 )
 STAGES = ('applied', 'in_review', 'testing', 'live', 'suspended', 'rejected', 'closed')
 

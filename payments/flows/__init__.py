@@ -2,6 +2,7 @@
 
 from payments.flows.banking import read_bank_file
 from payments.flows.cards import add_card, forget_card, sweep_cards
+from payments.flows.disputing import sweep_disputes
 from payments.flows.money import (
     cancel,
     cancel_by_citizen,
@@ -47,5 +48,6 @@ __all__ = [
     "submit",
     "sweep",
     "sweep_cards",
+    "sweep_disputes",
     "sweep_refunds",
 ]

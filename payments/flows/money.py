@@ -21,6 +21,7 @@ from payments import gateway, operations
 from payments.errors import PaymentNotCancellable
 from payments.events import GatewayEventReceived, HoldUnwanted, PaymentDoubtful, RefundRequested
 from payments.flows.cards import fetch_setup
+from payments.flows.disputing import fetch_dispute
 from payments.models import ENDED, MoneyState, Payment
 from payments.operations import Told
 
@@ -220,7 +221,7 @@ def handle_gateway_event(event: GatewayEventReceived) -> None:
         return
     try:
         if told.type.startswith("charge.dispute."):
-            _fetch_dispute(told.object_id)
+            fetch_dispute(told.object_id or "")
         elif "refund" in told.type and (told.object_id or "").startswith("re_"):
             fetch_refund(told.object_id)
         elif told.type.startswith("setup_intent."):
@@ -254,12 +255,6 @@ def fetch_refund(gateway_id: str | None) -> None:
         return
     with transaction() as session:
         operations.apply_refund(session, refund.refund_id, refund)
-
-
-def _fetch_dispute(gateway_id: str | None) -> None:
-    dispute = gateway.retrieve_dispute(gateway_id or "")
-    with transaction() as session:
-        operations.apply_dispute(session, dispute)
 
 
 def give_back(event: RefundRequested) -> None:

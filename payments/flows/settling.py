@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 from kit import clock, logs
 from kit.database import transaction
 from payments import gateway, operations
+from payments.flows.disputing import hear_of_disputes
 from payments.flows.money import fetch_refund
 from payments.gateway import Movement
 
@@ -27,6 +28,7 @@ def read_movements() -> None:
         movements = list(gateway.list_movements(since=since))
         transfers = list(gateway.list_transfers(since=since - operations.PAYOUTS_READ_AGAIN))
         _hear_of_failed_refunds(movements)
+        hear_of_disputes(movements)
     except gateway.OutcomeUnknown:
         logs.logger.warning("gateway_movements_unread")
         return

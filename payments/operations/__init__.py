@@ -54,8 +54,8 @@ from payments.operations.discrepancies import (
     raise_by_hand,
     version_of,
 )
-from payments.operations.disputes import apply_dispute, list_disputes
-from payments.operations.history import OPEN_STATES, Actor, Step, list_news, remind_overdue
+from payments.operations.disputes import apply_dispute, list_disputes, list_open_disputes, list_unheard_disputes
+from payments.operations.history import OPEN_STATES, Actor, News, Step, find_news, remind_overdue
 from payments.operations.matching import (
     Row,
     ToldRows,
@@ -192,6 +192,7 @@ __all__ = [
     "Decision",
     "Discussed",
     "Flaw",
+    "News",
     "Order",
     "Place",
     "Row",
@@ -242,6 +243,7 @@ __all__ = [
     "find_kept",
     "find_layout",
     "find_missing_in_bank",
+    "find_news",
     "find_settled",
     "find_state",
     "find_unsigned_days",
@@ -273,7 +275,7 @@ __all__ = [
     "list_drafts",
     "list_forms",
     "list_items",
-    "list_news",
+    "list_open_disputes",
     "list_payee_refunds",
     "list_payees",
     "list_payments",
@@ -284,6 +286,7 @@ __all__ = [
     "list_roots",
     "list_runs",
     "list_unfinished",
+    "list_unheard_disputes",
     "list_unheard_failures",
     "list_unposted",
     "list_unremitted_days",

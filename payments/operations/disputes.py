@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from kit import clock, logs
 from kit.database import new_id
 from payments import ledger
-from payments.gateway import Contested
+from payments.gateway import Contested, Movement
 from payments.models import (
     DISPUTE_FROM,
     DISPUTE_OPEN,
+    BalanceTransaction,
     Dispute,
     DisputeState as D,
     JournalKind,
@@ -75,6 +76,37 @@ def apply_dispute(session: Session, told: Contested) -> None:
 def list_disputes(session: Session, payment_id: UUID) -> Sequence[Dispute]:
     """The disputes of a payment, the oldest first."""
     return session.execute(select(Dispute).where(Dispute.payment_id == payment_id).order_by(Dispute.id)).scalars().all()
+
+
+def list_unheard_disputes(session: Session, movements: Iterable[Movement]) -> list[str]:
+    """The gateway's ids of disputes whose money has moved by these movements, which nobody has told us of.
+
+    Not of movements that were read before: what is not ours would be asked about for days.
+    """
+    moved = [each for each in movements if each.type == "adjustment" and each.category.startswith("dispute")]
+    if not moved:
+        return []
+    read = set(
+        session.scalars(select(BalanceTransaction.id).where(BalanceTransaction.id.in_([each.id for each in moved])))
+    )
+    states = dict(
+        session.execute(
+            select(Dispute.gateway_id, Dispute.state).where(Dispute.gateway_id.in_([each.source for each in moved]))
+        ).all()
+    )
+    unheard = [
+        each.source
+        for each in moved
+        if each.source is not None
+        and each.id not in read
+        and (each.source not in states or (each.amount_vnd > 0 and states[each.source] is not D.WON))
+    ]
+    return list(dict.fromkeys(unheard))
+
+
+def list_open_disputes(session: Session) -> Sequence[str]:
+    """The gateway's ids of the disputes that the bank has not decided yet, as far as we have heard."""
+    return session.scalars(select(Dispute.gateway_id).where(Dispute.state.in_(DISPUTE_OPEN))).all()
 
 
 def _open(session: Session, payment: Payment, told: Contested) -> UUID:

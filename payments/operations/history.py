@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import distinct, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
@@ -61,6 +61,15 @@ class Step:
     reason: str | None
 
 
+@dataclass(frozen=True)
+class News:
+    """Steps of one kind that a transaction has written: the first, of how many differences, and some of these."""
+
+    first_step_id: UUID
+    count: int
+    discrepancy_ids: Sequence[UUID]
+
+
 def write_step(
     session: Session,
     found: Discrepancy,
@@ -104,12 +113,31 @@ def announce(session: Session, payee_id: UUID | None) -> None:
         told.add(payee_id)
 
 
-def list_news(session: Session, payee_id: UUID, written_by: int) -> Sequence[Row[UUID, UUID, DiscrepancyAction, Side]]:
-    """What one transaction wrote of a payee's differences, in order: rows of id, discrepancy_id, action and side."""
-    query = select(
-        DiscrepancyEvent.id, DiscrepancyEvent.discrepancy_id, DiscrepancyEvent.action, DiscrepancyEvent.side
-    ).where(DiscrepancyEvent.written_by == written_by, DiscrepancyEvent.payee_id == payee_id)
-    return session.execute(query.order_by(DiscrepancyEvent.id)).all()
+def find_news(  # noqa: PLR0917 - steps of whom, of which transaction and kind, and how many are named
+    session: Session,
+    payee_id: UUID,
+    written_by: int,
+    actions: Collection[DiscrepancyAction],
+    but_by: Side | None,
+    most: int,
+) -> News | None:
+    """What one transaction wrote of a payee's differences by these actions, but not what `but_by` did, or None.
+
+    However many they are: a file of another day makes a difference of each of its lines.
+    """
+    of = [
+        DiscrepancyEvent.written_by == written_by,
+        DiscrepancyEvent.payee_id == payee_id,
+        DiscrepancyEvent.action.in_(actions),
+    ]
+    if but_by is not None:
+        of.append(DiscrepancyEvent.side != but_by)
+    first = select(DiscrepancyEvent.id, DiscrepancyEvent.discrepancy_id).where(*of).order_by(DiscrepancyEvent.id)
+    steps = session.execute(first.limit(most)).all()
+    if not steps:
+        return None
+    count = session.scalar(select(func.count(distinct(DiscrepancyEvent.discrepancy_id))).where(*of))
+    return News(steps[0].id, count or 0, list(dict.fromkeys(step.discrepancy_id for step in steps)))
 
 
 def list_steps(session: Session, discrepancy_id: UUID, *, for_payee: bool) -> list[Step]:

@@ -24,6 +24,8 @@ def _step(source: str, step: str, item: str = "CAST(NULL AS uuid)", payment: str
     )
 
 
+# What has confirmed a payment, or could have, is of no use to anybody once it is over.
+_FORGET = ", redirect_url = NULL, client_secret = NULL"
 # What has to be true of an intent before it may move a payment.
 _SAME_INTENT = "coalesce(intent_id, :intent) = :intent AND amount_vnd = :amount"
 
@@ -79,7 +81,7 @@ ASK = _move(
 END = {
     state: _move(
         state,
-        ", reason = :reason, intent_id = coalesce(intent_id, CAST(:intent AS text))",
+        f", reason = :reason, intent_id = coalesce(intent_id, CAST(:intent AS text)){_FORGET}",
         "",
         _LET_GO,
         reason=":reason",
@@ -98,7 +100,7 @@ WITH owed AS (
   SELECT CAST(coalesce(sum(amount_vnd), 0) AS bigint) AS vnd FROM payment_item WHERE payment_id = :id AND live),
 moved AS (
   UPDATE payment SET state = 'captured', state_since = :now, version = version + 1, captured_vnd = :received,
-    reason = NULL, intent_id = :intent, charge_id = :charge
+    reason = NULL, intent_id = :intent, charge_id = :charge{_FORGET}
   FROM owed WHERE payment.id = :id AND state IN ({_quoted(REACHED_FROM[MoneyState.CAPTURED])}) AND {_SAME_INTENT}
     AND :received BETWEEN greatest(owed.vnd, 1) AND amount_vnd
   RETURNING payment.id, payment.citizen_id, payment.holder_id, owed.vnd AS owed_vnd),

@@ -12,7 +12,7 @@ from persons.operations.household import (
     remove_member,
     verify_member,
 )
-from persons.operations.identity import Identity, change_identity, find_citizen, get_identity, rewrap_keys
+from persons.operations.identity import Identity, change_identity, find_citizen, get_identity
 from persons.operations.joining import join_citizens
 from persons.operations.mandates import (
     LONGEST,
@@ -77,7 +77,6 @@ __all__ = [
     "remove_member",
     "request_export",
     "revoke_mandate",
-    "rewrap_keys",
     "verify_member",
     "withdraw_consent",
 ]

@@ -60,8 +60,3 @@ def change_identity(session: Session, identity: Identity, values: Mapping[str, s
 def find_citizen(session: Session, field: IdentityField, value: str) -> UUID | None:
     """The citizen who has proved that this number is theirs; a typed-in one finds nobody."""
     return sealed.find_owner(session, field, value)
-
-
-def rewrap_keys(session: Session) -> int:
-    """Wrap some citizens' keys with the present master key; returns how many, 0 when all are."""
-    return sealed.rewrap(session)

@@ -168,12 +168,16 @@ class ProviderNotReady(DomainError):
 class PostingAddressRefused(DomainError):
     """This address cannot be called.
 
-    It must be https, a domain name that is public, on port 443; `reason` tells what is not. It is checked again before
-    every call.
+    It must be https, a domain name that is public, on port 443, without a query: what we ask for is put behind it.
+    `reason` tells what is not: malformed, not_https, not_a_name, port, not_public or unknown_host. It is checked again
+    before every call.
     """
 
     status = 422
-    vi = "Không gọi được địa chỉ này. Cần https, tên miền công khai, cổng 443; reason cho biết điểm chưa đúng."
+    vi = (
+        "Không gọi được địa chỉ này. Cần https, tên miền công khai, cổng 443, không có phần truy vấn;"
+        " reason cho biết điểm chưa đúng."
+    )
     next_action = "change_url"
 
 

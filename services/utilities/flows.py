@@ -39,6 +39,7 @@ from services.utilities.operations.pulling import Answer, Answered
 # How long a citizen's money is held while a provider cannot be asked whether the bill is still owed.
 _HOLD_AT_MOST = timedelta(minutes=10)
 _ASK_AGAIN_SECONDS = 5
+_TRIAL_CALLS = 10
 _POST_AGAIN_AFTER = timedelta(minutes=5)
 # The sweep comes every five minutes: one that meets a silent provider must make way for the next.
 _LONGEST_SWEEP_SECONDS = 240.0
@@ -162,7 +163,10 @@ def answer_postings(provider_id: UUID, answers: Iterable[Answer], *, is_test: bo
 
 
 def post_trial(event: TrialPostingDue) -> None:
-    """Have a provider in testing post a test bill over its own address, as a real payment would be."""
+    """Have a provider in testing post a test bill over its own address, as a real payment would be.
+
+    One that does not answer is called ten times within an hour; then the trial stays as it is.
+    """
     with transaction() as session:
         begun = trials.begin_call(session, event.trial_id)
     if begun is None:
@@ -172,7 +176,9 @@ def post_trial(event: TrialPostingDue) -> None:
         answer = _post(event.trial_id, work, calls_before)
     except providers.ProviderUnreachable as exc:
         logs.logger.warning("provider_unreachable", provider=work.slug, error=str(exc))
-        raise TryLater(_ASK_AGAIN_SECONDS) from exc
+        if calls_before + 1 >= _TRIAL_CALLS:
+            return  # nobody has paid it: whoever tries may try again
+        raise TryLater(_ASK_AGAIN_SECONDS * 2**calls_before) from exc
     with transaction() as session:
         trials.record_answer(session, event.trial_id, answer)
 

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kit.database import Base, Record
+from kit.sealed import SealedForRow
 from services.utilities.onboarding_models import PostingMode, ProviderStage
 
 
@@ -53,7 +54,7 @@ class Provider(Record):
     answers_within_minutes: Mapped[int] = mapped_column(default=1440, server_default=text("1440"))
     # Where its system is, and what we show it; without an address the settings of the house say so.
     endpoint_url: Mapped[str | None]
-    endpoint_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    endpoint_sealed: Mapped[bytes | None] = mapped_column(SealedForRow("provider endpoint"))
 
 
 class TariffRow(Base):

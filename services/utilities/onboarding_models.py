@@ -169,6 +169,10 @@ END $$
 CREATE TRIGGER provider_move_append_only BEFORE UPDATE OR DELETE ON provider_move
   FOR EACH ROW EXECUTE FUNCTION provider_move_is_append_only()
 """,
+    """
+CREATE TRIGGER provider_move_kept BEFORE TRUNCATE ON provider_move
+  FOR EACH STATEMENT EXECUTE FUNCTION provider_move_is_append_only()
+""",
 )
 
 guard(ProviderMove.__table__, GUARDS)

@@ -91,7 +91,11 @@ class SettingsSchema(ma.Schema):
     endpoint_url = Line(
         2000,
         allow_none=True,
-        metadata={"description": "Where we call: https, a public domain name, port 443.", "example": "https://pc.vn/x"},
+        metadata={
+            "description": "Where we call: https, a public domain name, port 443, no query. We put behind it "
+            "/bills/check, /postings, /postings/query and /statements/2026-11-20.",
+            "example": "https://pc.vn/citizen",
+        },
     )
 
 
@@ -154,7 +158,10 @@ class OnboardingSchema(SettingsSchema):
         keys=ma.fields.String(),
         values=ma.fields.Boolean(),
         required=True,
-        metadata={"description": "What has to be shown before it goes live, and whether it has been."},
+        metadata={
+            "description": "What has to be shown before it goes live, and whether it has been: bills_imported, "
+            "posting_answered, statement_compared, webhook_delivered."
+        },
     )
 
     @ma.pre_dump
@@ -233,9 +240,12 @@ class ProviderChangeSchema(ma.Schema):
     id = ma.fields.UUID(required=True)
     created_at = Instant(required=True)
     provider_id = ma.fields.UUID(required=True)
-    wanted = ma.fields.Dict(required=True, metadata={"description": "The new values by field."})
-    before = ma.fields.Dict(
-        required=True, allow_none=True, metadata={"description": "What they took the place of, once they hold."}
+    wanted = ma.fields.Nested(WantedSettingsSchema, required=True, metadata={"description": "The new values."})
+    before = ma.fields.Nested(
+        WantedSettingsSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What they took the place of, once they hold."},
     )
     valid_from = ma.fields.Date(required=True, metadata=_TODAY)
     state = Choice(ChangeState, required=True)

@@ -69,13 +69,15 @@ class Posted:
 class Endpoint:
     """Where a provider's system is, and what we show it: a bearer key, and a secret (whsec_…) that signs.
 
-    An address that a company has named itself is checked anew before every call.
+    An address that a company has named itself is checked anew before every call. One whose key and secret nobody can
+    read any more is never called: a call without them would be a stranger's.
     """
 
     url: str
     key: str | None
     secret: str | None
     is_named_by_them: bool = False
+    is_locked: bool = False
 
 
 class _Connections:
@@ -95,6 +97,16 @@ def connect(endpoints: Mapping[str, Mapping[str, str]], *, sandbox: str | None) 
     _connections.endpoints, _connections.sandbox = endpoints, sandbox
     _connections.http = requests.Session()
     _connections.http.trust_env = False  # no proxy, no .netrc: keys go where the settings say
+
+
+def check_address(url: str) -> None:
+    """Whether a company's own address can be called, with all that is put behind it. Opens no connection.
+
+    Raises egress.AddressRefused.
+    """
+    if "?" in url:
+        raise egress.AddressRefused("malformed")  # what is asked for is a path behind it
+    egress.check(f"{url.rstrip('/')}/{_LONGEST_PATH}")
 
 
 def check_bill(slug: str, bill_no: str, at: Endpoint | None = None) -> BillCheck:
@@ -167,6 +179,7 @@ def read_statement(slug: str, day: date, at: Endpoint | None = None) -> list[Pos
     return lines
 
 
+_LONGEST_PATH = f"statements/{date.max.isoformat()}"
 _STATUSES = frozenset({"open", "paid", "withdrawn"})
 # Only these end the matter. A bare 404 may come from a gate in between that has never heard of the provider.
 REASONS = frozenset({"already_paid", "amount_differs", "withdrawn", "unknown_bill"})
@@ -203,6 +216,8 @@ def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  
 
 def _ask(slug: str, what: str, body: dict[str, Any] | None, at: Endpoint | None) -> tuple[int, Any]:
     endpoint = at or _find_endpoint(slug)
+    if endpoint.is_locked:
+        raise ProviderUnreachable("credentials unreadable")
     raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if endpoint.key:

@@ -56,6 +56,7 @@ NOT_PUBLIC = (
     "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1",
     "::ffff:93.184.215.14", "::7f00:1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "100::1", "2001::1", "2001:db8::1",
     "2002:7f00:1::", "3fff::1", "5f00::1", "fc00::1", "fd12:3456::1", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1",
+    "168.63.129.16", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "::ffff:a9fe:a9fe", "fd00:ec2::254", "100.100.100.200",
     "not an address", "",
 )  # fmt: skip
 
@@ -66,6 +67,19 @@ def as_before() -> Iterator[None]:
     egress.configure(resolve=lambda _host, _port: [PUBLIC])
     yield
     egress.configure()
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Where somebody tried to connect to; nobody gets there."""
+    tried: list[object] = []
+
+    def note(_socket: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", note)
+    return tried
 
 
 def refusal(url: str) -> str:
@@ -105,6 +119,16 @@ def test_a_name_that_leads_to_an_address_of_nobodys_is_refused(address: str) -> 
 
     assert refusal("https://cong-ty.vn/") == "not_public"
     assert not egress.is_public(address)
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_no_connection_is_opened_to_an_address_of_nobodys(address: str, connections: list[object]) -> None:
+    egress.configure(resolve=lambda _host, _port: [address])
+
+    with pytest.raises(AddressRefused, match="not_public"):
+        egress.post("https://cong-ty.vn/", b"{}", {})
+
+    assert connections == []
 
 
 @pytest.mark.parametrize("addresses", [[PUBLIC, "10.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC_6, "::1"]])
@@ -151,6 +175,37 @@ def test_what_was_public_once_is_checked_again_before_it_is_called() -> None:
         egress.post("https://cong-ty.vn/", b"{}", {})
 
 
+def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_for_once(
+    connections: list[object],
+) -> None:
+    answers = [["127.0.0.1"], [PUBLIC]]
+    egress.configure(resolve=lambda _host, _port: answers.pop())
+
+    with pytest.raises(NotDelivered, match="connection"):
+        egress.post("https://cong-ty.vn/", b"{}", {})
+
+    assert connections == [(PUBLIC, 443)]
+    assert answers == [["127.0.0.1"]], "what the name says a moment later does not matter"
+
+
+def test_a_name_server_that_never_answers_is_not_waited_for(
+    connections: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def wait(_host: str, _port: int) -> list[str]:
+        over.wait(30)
+        return [PUBLIC]
+
+    monkeypatch.setattr(egress, "_LOOKUP_SECONDS", 0.01)
+    egress.configure(resolve=wait)
+    try:
+        assert refusal("https://cong-ty.vn/") == "unknown_host"
+    finally:
+        over.set()
+    assert connections == []
+
+
 @contextmanager
 def listening(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     """A receiver of this test on a free port; yields its origin and what it has got."""
@@ -168,7 +223,7 @@ def listening(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tupl
             """Tests are quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", got

@@ -65,6 +65,24 @@ def test_who_reads_the_database_cannot_confirm_in_the_citizens_place(
     assert places_of(by_address, by_address.rpartition("/")[2], by_app, by_app.partition("_secret_")[2]) == []
 
 
+def test_what_confirms_a_payment_is_forgotten_when_it_is_over(
+    an: Person, bill: Bill, outside: Outside, work: Work
+) -> None:
+    secret = pay(an, bill, card=None).json["next_action"]["client_secret"]
+    cancelled = pay(an, owe(an, outside), card=SECURE).json["id"]
+    kept = rows("SELECT redirect_url IS NULL, client_secret IS NULL FROM payment ORDER BY id")
+
+    confirm_in_app(outside, secret)
+    _tell(an, outside)
+    work()
+    an.post(f"/v1/payments/{cancelled}/cancellation")
+
+    assert kept == [(True, False), (False, False)]
+    assert rows("SELECT state, redirect_url, client_secret FROM payment ORDER BY id") == [
+        ("captured", None, None), ("cancelled", None, None),
+    ]  # fmt: skip
+
+
 def test_confirming_at_the_bank_completes_the_payment(an: Person, bill: Bill, outside: Outside, work: Work) -> None:
     waiting = pay(an, bill, card=SECURE).json
 

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 import services.utilities.flows
-from kit import clock, egress
+from kit import clock, database, egress
 from kit.database import transaction
 from services.utilities.cli import commands
 from services.utilities.errors import ProviderNotReady, StageMoveIllegal
@@ -110,7 +110,7 @@ def test_a_move_is_made_once_whoever_is_faster(clean: None) -> None:
 def test_what_has_moved_is_never_written_anew(clean: None) -> None:
     _put(S.APPLIED)
 
-    for change in ("UPDATE provider_move SET reason = 'x'", "DELETE FROM provider_move"):
+    for change in ("UPDATE provider_move SET reason = 'x'", "DELETE FROM provider_move", "TRUNCATE provider_move"):
         with pytest.raises(DBAPIError, match="never changed"), transaction() as session:
             session.execute(text(change))
 
@@ -134,6 +134,25 @@ def test_who_applies_sees_every_move_and_may_not_make_them(hoa: StaffMember, ope
     ]  # fmt: skip
     assert [step["actor_id"] for step in seen["moves"]] == [str(hoa.id), str(operator.id), str(operator.id)]
     assert _apply(hoa.as_citizen()).status_code == 201, "the name is free again"
+
+
+def test_many_applications_cost_the_database_no_more_statements_than_one(hoa: StaffMember) -> None:
+    citizen, engine = hoa.as_citizen(), database._sessions.kw["bind"]
+    seen: list[int] = []
+
+    def count(*_args: object) -> None:
+        seen[-1] += 1
+
+    for number in range(3):
+        _apply(citizen, slug=f"nuoc-{number}")
+        seen.append(0)
+        event.listen(engine, "before_cursor_execute", count)
+        listed = citizen.get(APPLICATIONS).json["items"]
+        event.remove(engine, "before_cursor_execute", count)
+        assert [len(item["moves"]) for item in listed] == [1] * (number + 1)
+        assert {tuple(item["checklist"].values()) for item in listed} == {(False,) * 4}
+
+    assert len(set(seen)) == 1, seen
 
 
 @pytest.mark.parametrize("to", ["rejected", "suspended", "closed"])

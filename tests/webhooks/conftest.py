@@ -48,7 +48,7 @@ def receiver(settings: Settings, clean: None) -> Iterator[Receiver]:
             """Tests are quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     here.url = f"http://127.0.0.1:{server.server_port}/hooks"
     egress.configure(allowed=here.url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,15 @@ from flask.testing import FlaskClient
 
 import payments.operations
 import services.utilities.flows
-from kit import clock, egress, vault
+from kit import clock, egress, sealed
 from kit.database import new_id, transaction
+from kit.events import TryLater
+from server.settings import Settings
 from services.utilities import providers
 from services.utilities.errors import NotInTest
+from services.utilities.models import Provider
 from services.utilities.onboarding_schemas import APPLICATION_EXAMPLE
-from services.utilities.operations import endpoints, trials
+from services.utilities.operations import trials
 from services.utilities.operations.pulling import Answer
 from tests.payments.stories import rows
 from tests.people import Caller, Outside, Person, StaffMember, Work, all_at_once
@@ -62,6 +65,13 @@ class Company:
 
     def system(self) -> Caller:
         return Caller(self.http, self.token(self.client()).json["access_token"])
+
+
+@pytest.fixture(autouse=True)
+def as_before(settings: Settings) -> Iterator[None]:
+    """What a test says of addresses ends with it."""
+    yield
+    egress.configure(allowed=settings.sandbox_url)
 
 
 @pytest.fixture
@@ -200,6 +210,18 @@ def test_a_company_that_is_turned_away_in_testing_is_shut_out(company: Company) 
     assert company.hoa.get(POSTINGS).status_code == 403
 
 
+def test_who_applied_and_has_left_the_company_sees_it_no_more(company: Company) -> None:
+    citizen = company.hoa.as_citizen()
+    path = f"/v1/utilities/provider-applications/{company.id}"
+    before = (citizen.get(path).status_code, len(citizen.get("/v1/utilities/provider-applications").json["items"]))
+
+    rows("UPDATE membership SET ended_at = now() WHERE citizen_id = :id RETURNING id", id=company.hoa.id)
+
+    assert before == (200, 1)
+    assert citizen.get(path).status_code == 404
+    assert citizen.get("/v1/utilities/provider-applications").json["items"] == []
+
+
 def test_a_company_that_is_called_is_called_at_its_own_address_signed_and_once(
     client: Callable[[], FlaskClient], staff: Callable[..., StaffMember], outside: Outside, work: Work
 ) -> None:
@@ -228,8 +250,30 @@ def test_a_company_that_is_called_is_called_at_its_own_address_signed_and_once(
     assert system.get(POSTINGS).json["code"] == "posting_by_push"
 
 
+def test_a_system_in_testing_that_never_answers_is_not_called_for_ever(
+    client: Callable[[], FlaskClient], staff: Callable[..., StaffMember], work: Work
+) -> None:
+    egress.configure(resolve=lambda _host, _port: ["93.184.215.14"])
+    company = Company(
+        client(), staff("clinic"), staff("province", "operator"), posting_mode="push", endpoint_url="https://pc.vn/x"
+    )
+    system = company.system()
+    system.ask("PUT", "/v1/utilities/provider-bills", json=BILL)
+    trial = system.post(TRIALS, json={"bill_no": BILL["bill_no"]}).json
+    egress.configure(resolve=lambda _host, _port: ["10.0.0.8"])
+
+    waits = [failure for _ in range(12) for failure in work()]
+
+    seen = system.get(f"{TRIALS}/{trial['id']}").json
+    assert [each.seconds for each in waits if isinstance(each, TryLater)] == [5 * 2**n for n in range(9)]
+    assert (len(waits), seen["state"], seen["attempts"]) == (9, "pending", 10)
+    assert rows("SELECT id FROM procrastinate_jobs WHERE status <> 'succeeded'") == []
+
+
 def _show_key(provider_id: str, found: providers.Endpoint) -> None:
     """The company's system and we agree on what the sandbox's stand-in knows."""
     shown = orjson.dumps({"key": found.key, "secret": found.secret}).decode()
-    sealed = vault.seal_briefly(endpoints._SEALED_AS, UUID(provider_id), shown)
-    rows("UPDATE provider SET endpoint_sealed = :sealed WHERE id = :id RETURNING id", sealed=sealed, id=provider_id)
+    credentials = sealed.seal_in(Provider.endpoint_sealed, UUID(provider_id), shown)
+    rows(
+        "UPDATE provider SET endpoint_sealed = :sealed WHERE id = :id RETURNING id", sealed=credentials, id=provider_id
+    )

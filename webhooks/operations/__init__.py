@@ -1,6 +1,6 @@
 """All SQL and rules of webhooks out."""
 
-from webhooks.operations.calls import LADDER, DueCall, find_due_call, record_attempt
+from webhooks.operations.calls import LADDER, DueCall, find_due_call, give_up_when_disabled, record_attempt
 from webhooks.operations.endpoints import (
     MOST_ENDPOINTS,
     OVERLAP,
@@ -8,8 +8,8 @@ from webhooks.operations.endpoints import (
     change_endpoint,
     create_endpoint,
     get_endpoint,
-    has_been_heard,
     list_endpoints,
+    list_heard,
     remove_endpoint,
     rotate_secret,
 )
@@ -35,10 +35,11 @@ __all__ = [
     "forget_old_events",
     "get_delivery",
     "get_endpoint",
-    "has_been_heard",
+    "give_up_when_disabled",
     "list_deliveries",
     "list_endpoints",
     "list_events",
+    "list_heard",
     "record_attempt",
     "record_event",
     "remove_endpoint",

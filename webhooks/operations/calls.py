@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from kit import clock
@@ -65,12 +65,28 @@ def find_due_call(session: Session, event: DeliveryDue) -> DueCall | None:
     return DueCall(delivery.id, endpoint.url, happened.id, orjson.dumps(body), list_secrets(session, endpoint.id))
 
 
-def record_attempt(
-    session: Session, event: DeliveryDue, *, status: int | None, error: str | None, took_ms: int
-) -> int | None:
-    """Write down what came of a call; gives the seconds until the next one, None when there is none.
+def give_up_when_disabled(session: Session, event: DeliveryDue) -> None:
+    """A delivery that is due to an address nobody calls any more has failed, in sight of who may replay it."""
+    disabled = select(WebhookEndpoint.id).where(WebhookEndpoint.state == EndpointState.DISABLED)
+    session.execute(
+        update(WebhookDelivery)
+        .where(
+            WebhookDelivery.id == event.delivery_id,
+            WebhookDelivery.round == event.round,
+            WebhookDelivery.state == DeliveryState.DUE,
+            WebhookDelivery.endpoint_id.in_(disabled),
+        )
+        .values(state=DeliveryState.FAILED, next_at=None)
+    )
 
-    Any 2xx is heard. 410 disables the address at once, and so does an address that may not be called any more.
+
+def record_attempt(
+    session: Session, event: DeliveryDue, url: str, *, status: int | None, error: str | None, took_ms: int
+) -> int | None:
+    """Write down what came of a call to `url`; gives the seconds until the next one, None when there is none.
+
+    Any 2xx is heard. 410 disables the address at once, and so does an address that may not be called any more; one that
+    the company has put in its place meanwhile is called next.
     """
     now = clock.now()
     session.add(WebhookAttempt(delivery_id=event.delivery_id, status=status, error=error, took_ms=took_ms))
@@ -83,8 +99,10 @@ def record_attempt(
     if status is not None and 200 <= status < 300:  # noqa: PLR2004 - what HTTP calls success
         delivery.state, delivery.delivered_at, delivery.next_at = DeliveryState.DELIVERED, now, None
         return None
-    if status == _GONE or error in {"not_public", "not_a_name"}:
-        disable(session, delivery.endpoint_id, "gone" if status == _GONE else "address_refused")
+    if delivery.state is not DeliveryState.DUE:
+        return None  # heard, or given up, by another call of the same round
+    is_over = status == _GONE or error in {"not_public", "not_a_name"}
+    if is_over and disable(session, delivery.endpoint_id, url, "gone" if status == _GONE else "address_refused"):
         delivery.state, delivery.next_at = DeliveryState.FAILED, None
         return None
     if delivery.attempts >= len(LADDER):

@@ -8,17 +8,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from kit import clock, egress, vault
+from kit import clock, egress, sealed
 from kit.database import new_id
 from kit.errors import NotFound, PreconditionFailed
 from kit.pages import Page, page
 from webhooks import signing
 from webhooks.errors import TooManyEndpoints, WebhookAddressRefused
 from webhooks.models import (
-    DeliveryState,
     EndpointState,
     EventKind,
     WebhookDelivery,
@@ -29,7 +28,6 @@ from webhooks.models import (
 MOST_ENDPOINTS = 5
 # Both secrets sign meanwhile, so a company can change over without a gap.
 OVERLAP = timedelta(hours=24)
-_SEALED_AS = "webhook secret"
 
 
 @dataclass(frozen=True)
@@ -138,26 +136,31 @@ def list_secrets(session: Session, endpoint_id: UUID) -> list[str]:
         )
         .order_by(WebhookSecret.id.desc())
     )
-    return [vault.unseal_briefly(_SEALED_AS, row.id, row.sealed) for row in rows]
+    return [sealed.unseal_in(WebhookSecret.sealed, row.id, row.sealed) for row in rows]
 
 
-def has_been_heard(session: Session, provider_id: UUID) -> bool:
-    """Whether an address of a company has ever answered that it got what it was told."""
-    heard = (
-        select(WebhookDelivery.id)
-        .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
-        .where(WebhookEndpoint.provider_id == provider_id, WebhookDelivery.state == DeliveryState.DELIVERED)
+def list_heard(session: Session, provider_ids: Collection[UUID]) -> set[UUID]:
+    """Of these companies those of which an address has ever answered that it got what it was told."""
+    delivered = exists().where(
+        WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.delivered_at.is_not(None)
     )
-    return session.execute(heard.limit(1)).first() is not None
+    heard = select(WebhookEndpoint.provider_id).where(WebhookEndpoint.provider_id.in_(provider_ids), delivered)
+    return set(session.scalars(heard))
 
 
-def disable(session: Session, endpoint_id: UUID, reason: str) -> None:
-    """Call an address no more, for that reason."""
-    session.execute(
+def disable(session: Session, endpoint_id: UUID, url: str, reason: str) -> bool:
+    """Call an address no more, for that reason; False, and nothing is changed, when it is not `url` any more."""
+    disabled = session.execute(
         update(WebhookEndpoint)
-        .where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.state == EndpointState.ACTIVE)
+        .where(
+            WebhookEndpoint.id == endpoint_id,
+            WebhookEndpoint.url == url,
+            WebhookEndpoint.state == EndpointState.ACTIVE,
+        )
         .values(state=EndpointState.DISABLED, reason=reason, version=WebhookEndpoint.version + 1)
+        .returning(WebhookEndpoint.id)
     )
+    return disabled.one_or_none() is not None
 
 
 def _add_secret(session: Session, endpoint_id: UUID) -> str:
@@ -166,7 +169,7 @@ def _add_secret(session: Session, endpoint_id: UUID) -> str:
         WebhookSecret(
             id=secret_id,
             endpoint_id=endpoint_id,
-            sealed=vault.seal_briefly(_SEALED_AS, secret_id, secret),
+            sealed=sealed.seal_in(WebhookSecret.sealed, secret_id, secret),
             created_at=clock.now(),
         )
     )

@@ -15,8 +15,8 @@ from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
 from kit.events import emit
-from kit.pages import Page, page
-from webhooks.errors import EndpointDisabled
+from kit.pages import Page, page, read_cursor
+from webhooks.errors import EndpointDisabled, LogBegunAnew
 from webhooks.events import DeliveryDue
 from webhooks.models import (
     DeliveryState,
@@ -81,9 +81,15 @@ def send_test(session: Session, endpoint: WebhookEndpoint) -> WebhookDelivery:
 def list_events(session: Session, provider_id: UUID, *, limit: int, cursor: str | None) -> Page:
     """A page of a company's log, the oldest first; what a later transaction may still precede is not shown yet.
 
-    So a reader who keeps the last cursor sees every event once, in one order, whatever commits when.
+    So a reader who keeps the last cursor sees every event once, in one order, whatever commits when. Raises
+    LogBegunAnew for a cursor ahead of this database: it was restored elsewhere, and counts its transactions anew.
     """
+    question = ("events", provider_id)
     settled = cast(text("pg_snapshot_xmin(pg_current_snapshot())::text"), BigInteger)
+    if cursor is not None:
+        reached, _event_id = read_cursor(cursor, question, [int, UUID])
+        if reached >= (session.scalar(select(settled)) or 0):
+            raise LogBegunAnew
     wanted = select(
         WebhookEvent.id,
         WebhookEvent.kind,
@@ -99,7 +105,7 @@ def list_events(session: Session, provider_id: UUID, *, limit: int, cursor: str 
         by=order,
         limit=limit,
         cursor=cursor,
-        question=("events", provider_id),
+        question=question,
         descending=False,
         endless=True,
     )

@@ -12,13 +12,13 @@ import orjson
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from kit import signed_calls, vault
+from kit import sealed, signed_calls
+from kit.vault import Unreadable
 from services.utilities.models import Provider
 from services.utilities.onboarding_models import PostingMode, ProviderStage
 from services.utilities.providers import Endpoint
 
 _DAY = 1440  # minutes: what everybody has
-_SEALED_AS = "provider endpoint"
 # Their money is on its way: what was begun goes on while a provider is suspended.
 _CALLED = (ProviderStage.LIVE, ProviderStage.SUSPENDED)
 
@@ -32,19 +32,27 @@ class Called:
     endpoint: Endpoint | None
 
 
-def open_endpoint(provider_id: UUID, url: str | None, sealed: bytes | None) -> Endpoint | None:
-    """A provider's own address with what we show it there; None where the settings of the house say it."""
+def open_endpoint(provider_id: UUID, url: str | None, credentials: bytes | None) -> Endpoint | None:
+    """A provider's own address with what we show it there; None where the settings of the house say it.
+
+    Credentials that cannot be opened make this provider unreachable, and no other.
+    """
     if url is None:
         return None
-    shown = orjson.loads(vault.unseal_briefly(_SEALED_AS, provider_id, sealed)) if sealed else {}
-    return Endpoint(url, shown.get("key"), shown.get("secret"), is_named_by_them=True)
+    if credentials is None:
+        return Endpoint(url, None, None, is_named_by_them=True)
+    try:
+        shown = orjson.loads(sealed.unseal_in(Provider.endpoint_sealed, provider_id, credentials))
+    except Unreadable:
+        return Endpoint(url, None, None, is_named_by_them=True, is_locked=True)
+    return Endpoint(url, shown["key"], shown["secret"], is_named_by_them=True)
 
 
 def renew_credentials(session: Session, provider_id: UUID) -> Mapping[str, str]:
     """A new key and a new secret for our calls of a provider: told now and never again. The old ones end at once."""
     shown = {"key": secrets.token_urlsafe(32), "secret": signed_calls.new_secret()}
-    sealed = vault.seal_briefly(_SEALED_AS, provider_id, orjson.dumps(shown).decode())
-    session.execute(update(Provider).where(Provider.id == provider_id).values(endpoint_sealed=sealed))
+    credentials = sealed.seal_in(Provider.endpoint_sealed, provider_id, orjson.dumps(shown).decode())
+    session.execute(update(Provider).where(Provider.id == provider_id).values(endpoint_sealed=credentials))
     return shown
 
 

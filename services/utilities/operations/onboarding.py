@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 import auth.operations
 import payments.operations
-from auth.organisation_models import Mode, OrganisationState, StaffRole
+from auth.organisation_models import Membership, Mode, Organisation, OrganisationState, StaffRole
 from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
@@ -36,8 +36,20 @@ from services.utilities.operations.settings_of import check_settings
 
 MOST_APPLICATIONS = 3
 _SOURCE = "application"
-_Check = Callable[[Session, UUID], bool]
+_Check = Callable[[Session, Collection[UUID]], Collection[UUID]]
 _declared: dict[str, _Check] = {}
+_SHOWN = {
+    "bills_imported": exists().where(Bill.provider_id == Provider.id),
+    "posting_answered": exists().where(
+        TrialPosting.provider_id == Provider.id, TrialPosting.state == TrialState.POSTED
+    ),
+    "statement_compared": exists().where(
+        TrialComparison.provider_id == Provider.id,
+        TrialComparison.matched > 0,
+        TrialComparison.ours_open == 0,
+        TrialComparison.theirs_open == 0,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,10 @@ class Onboarding:
 
 
 def declare_check(name: str, holds: _Check) -> None:
-    """Let a room above say what else has to hold before a company goes live: (session, provider's id) -> whether."""
+    """Let a room above say what else has to hold before a company goes live.
+
+    Of the ids of providers that `holds` is asked about it gives those for whom it does.
+    """
     _declared[name] = holds
 
 
@@ -86,17 +101,16 @@ def apply(session: Session, citizen_id: UUID, told: Mapping[str, Any]) -> UUID:
 
 
 def list_own(session: Session, citizen_id: UUID) -> list[Onboarding]:
-    """What a citizen has applied for, the newest first; the last hundred."""
-    query = select(Provider).where(Provider.applied_by == citizen_id).order_by(Provider.id.desc()).limit(100)
-    return [get(session, provider.id) for provider in session.scalars(query).all()]
+    """What a citizen has applied for, the newest first; the last hundred. From testing on only while they are of it."""
+    query = select(Provider).where(_is_own(citizen_id)).order_by(Provider.id.desc()).limit(100)
+    return _show(session, session.scalars(query).all())
 
 
 def get_own(session: Session, provider_id: UUID, citizen_id: UUID) -> Onboarding:
-    """One company a citizen has applied for. Raises NotFound."""
-    found = get(session, provider_id)
-    if found.provider.applied_by != citizen_id:
+    """One company a citizen has applied for, as `list_own` has them. Raises NotFound."""
+    if session.scalar(select(Provider.id).where(Provider.id == provider_id, _is_own(citizen_id))) is None:
         raise NotFound
-    return found
+    return get(session, provider_id)
 
 
 def withdraw(session: Session, provider_id: UUID, citizen_id: UUID) -> None:
@@ -122,28 +136,40 @@ def get(session: Session, provider_id: UUID) -> Onboarding:
     )
     if provider is None:
         raise NotFound
-    moves = select(ProviderMove).where(ProviderMove.provider_id == provider_id).order_by(ProviderMove.id)
-    return Onboarding(provider, session.scalars(moves.limit(200)).all(), checklist(session, provider_id))
+    return _show(session, [provider])[0]
 
 
 def checklist(session: Session, provider_id: UUID) -> Mapping[str, bool]:
-    """What a company has to show before it goes live, and whether it has."""
-    shown = {
-        "bills_imported": exists().where(Bill.provider_id == provider_id),
-        "posting_answered": exists().where(
-            TrialPosting.provider_id == provider_id, TrialPosting.state == TrialState.POSTED
-        ),
-        "statement_compared": exists().where(
-            TrialComparison.provider_id == provider_id,
-            TrialComparison.matched > 0,
-            TrialComparison.ours_open == 0,
-            TrialComparison.theirs_open == 0,
-        ),
-    }
-    row = session.execute(select(*(held.label(name) for name, held in shown.items()))).one()
-    return {name: bool(getattr(row, name)) for name in shown} | {
-        name: holds(session, provider_id) for name, holds in _declared.items()
-    }
+    """What a company has to show before it goes live, and whether it has. Raises NotFound."""
+    return get(session, provider_id).checklist
+
+
+def _is_own(citizen_id: UUID) -> ColumnElement[bool]:
+    """Whoever applied and has left the company since is a stranger to its settings and to what becomes of it."""
+    of = Organisation.provider_id == Provider.id
+    member = exists().where(
+        of,
+        Membership.organisation_id == Organisation.id,
+        Membership.citizen_id == citizen_id,
+        Membership.ended_at.is_(None),
+    )
+    return and_(Provider.applied_by == citizen_id, or_(~exists().where(of), member))
+
+
+def _show(session: Session, providers: Sequence[Provider]) -> list[Onboarding]:
+    """Companies with their moves and checklists, in as many statements for a hundred as for one."""
+    ids = [provider.id for provider in providers]
+    moves: dict[UUID, list[ProviderMove]] = {each: [] for each in ids}
+    made = select(ProviderMove).where(ProviderMove.provider_id.in_(ids)).order_by(ProviderMove.id)
+    for each in session.scalars(made.limit(200 * len(ids))):
+        moves[each.provider_id].append(each)
+    shown = select(Provider.id, *(held.label(name) for name, held in _SHOWN.items())).where(Provider.id.in_(ids))
+    lists = {row.id: {name: bool(getattr(row, name)) for name in _SHOWN} for row in session.execute(shown)}
+    for name, holds in _declared.items():
+        those = holds(session, ids)
+        for each_id in ids:
+            lists[each_id][name] = each_id in those
+    return [Onboarding(provider, moves[provider.id], lists[provider.id]) for provider in providers]
 
 
 def move(

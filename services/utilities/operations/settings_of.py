@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from kit import egress
 from payments.models import Way
+from services.utilities import providers
 from services.utilities.errors import CodePatternUnusable, LayoutUnusable, PostingAddressRefused
 from services.utilities.models import Provider
 from services.utilities.operations import settlement
@@ -38,7 +39,7 @@ def check_settings(told: Mapping[str, Any]) -> None:
     _check_pattern(told["code_pattern"], told["code_example"])
     if told.get("endpoint_url"):
         try:
-            egress.check(told["endpoint_url"])
+            providers.check_address(told["endpoint_url"])
         except egress.AddressRefused as refused:
             raise PostingAddressRefused(reason=refused.reason) from refused
     try:

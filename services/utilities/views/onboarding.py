@@ -56,7 +56,7 @@ class ProviderApplications(MethodView):
     def get(self) -> dict[str, Any]:
         """List the companies I have applied for (đơn đăng ký của tôi), the newest first.
 
-        Each with every move it has made, and why.
+        Each with every move it has made, and why. From testing on only while you are a member of it.
         """
         with transaction() as session:
             return {"items": onboarding.list_own(session, current_citizen())}

@@ -101,7 +101,8 @@ class ProviderTrials(MethodView):
         """Have one of our test bills posted as if it had been paid (thử gạch nợ).
 
         While your company is in testing. With `posting_mode` push your system is called within seconds, signed; with
-        pull you find it in `listProviderPostings` and answer it there. No money moves.
+        pull you find it in `listProviderPostings` and answer it there. No money moves. A system that does not answer
+        is called ten times within an hour; then add another trial.
         """
         with transaction() as session:
             outcome = once(
