@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -19,7 +18,8 @@ from kit.events import TryLater
 from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState, Way
-from services.utilities import bill_file, operations, providers
+from payments.operations import ToldRows
+from services.utilities import bill_file, operations, providers, statement_file
 from services.utilities.errors import BillBeingPaid, StatementUnreadable
 from services.utilities.events import ImportRequested, StatementReceived, TrialPostingDue
 from services.utilities.models import ImportState
@@ -35,6 +35,7 @@ from services.utilities.operations import (
     trials,
 )
 from services.utilities.operations.pulling import Answer, Answered
+from services.utilities.statement_file import Layout
 
 # How long a citizen's money is held while a provider cannot be asked whether the bill is still owed.
 _HOLD_AT_MOST = timedelta(minutes=10)
@@ -132,20 +133,30 @@ def sweep_postings(*, longest_seconds: float = _LONGEST_SWEEP_SECONDS) -> None:
 def compare_with_providers(day: date | None = None) -> None:
     """Read each provider's own ledger of a business day, of yesterday's where none is named, and have it compared.
 
-    A provider that does not answer, or has no statement to read, is asked again the next time; one that has sent its
-    statement itself is not asked.
+    A provider that does not answer is asked again the next time, also of the days before that it has not told of; one
+    that has sent its statement itself is not asked. What cannot be read is a difference of its day until it can.
     """
     day = day or clock.today() - timedelta(days=1)
     with transaction() as session:
-        pulls = settlement.list_pulls(session, day)
-    for pull in pulls:
+        wanted = [(day, pull) for pull in settlement.list_pulls(session, day)]
+        wanted += settlement.list_missed(session, day)
+    silent: set[UUID] = set()
+    for of, pull in wanted:
+        if pull.provider_id in silent:
+            continue
         try:
             lines = [line for each in pull.days for line in providers.read_statement(pull.slug, each, pull.endpoint)]
+        except providers.StatementBroken as exc:
+            logs.logger.warning("provider_statement_broken", provider=pull.slug, reason=exc.reason)
+            with transaction() as session:
+                settlement.note_rejected(session, pull.provider_id, Way.PROVIDER, of, exc.reason)
+            continue
         except providers.ProviderUnreachable as exc:
             logs.logger.warning("provider_unreachable", provider=pull.slug, error=str(exc))
+            silent.add(pull.provider_id)
             continue
         with transaction() as session:
-            settlement.keep_pulled(session, pull, day, lines)
+            settlement.keep_pulled(session, pull, of, lines)
 
 
 def answer_postings(provider_id: UUID, answers: Iterable[Answer], *, is_test: bool) -> list[Answered]:
@@ -280,14 +291,16 @@ def close_books() -> None:
             payments.operations.finalise_due(session, payee_id)
 
 
-@contextmanager
-def rejections_noted(provider_id: UUID, way: Way, day: date) -> Iterator[None]:
-    """A file of a provider that is refused inside is written down as a difference, so that both sides see it.
+def read_statement(  # noqa: PLR0917 - a file, whose it is, what it tells of, and how it is written
+    provider_id: UUID, way: Way, day: date, kind: str, raw: bytes, layout: Layout
+) -> ToldRows:
+    """Read a provider's file with no transaction open: a large one takes a minute.
 
-    A provider in testing reads the refusal in its answer alone.
+    One that is refused as a whole (StatementUnreadable) is written down as a difference, so that both sides see it; a
+    provider in testing reads the refusal in its answer alone.
     """
     try:
-        yield
+        return statement_file.read(kind, raw, layout)
     except StatementUnreadable as refusal:
         with transaction() as session:
             if not trials.is_in_test(session, provider_id):

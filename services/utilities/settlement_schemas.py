@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import marshmallow as ma
@@ -15,6 +16,7 @@ from payments.schemas.settling import (
     large_sum,
 )
 
+_EARLIEST, _LATEST = date(2020, 1, 1), date(2100, 1, 1)
 _TOLD = [Way.PROVIDER.value, Way.ADVICE.value]
 STATEMENT_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e91",
@@ -49,7 +51,9 @@ class StatementQuery(ma.Schema):
     """Which day is told of, and by whom."""
 
     business_day = ma.fields.Date(
-        required=True, metadata={"description": "By your own cut-off.", "example": "2026-11-20"}
+        required=True,
+        validate=ma.validate.Range(min=_EARLIEST, max=_LATEST),
+        metadata={"description": "By your own cut-off; 400 days back at most.", "example": "2026-11-20"},
     )
     way = ma.fields.String(
         load_default=Way.PROVIDER.value,

@@ -68,7 +68,8 @@ def read(kind: str, raw: bytes, layout: Layout) -> ToldRows:
 
     Raises StatementUnreadable for a file that cannot be read as a whole: then nothing of it is kept.
     """
-    rows, errors = [], []
+    rows: list[Row] = []
+    errors: list[dict[str, Any]] = []
     for number, cells in _READERS[kind](raw, layout):
         if len(rows) + len(errors) == _MOST_LINES:
             raise StatementUnreadable(reason="too_many_lines")
