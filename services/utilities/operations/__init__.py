@@ -48,6 +48,7 @@ from services.utilities.operations.bills import (
     tell_when_settled,
 )
 from services.utilities.operations.directory import (
+    check_admitted,
     find_rules,
     get_provider,
     list_providers,
@@ -88,6 +89,7 @@ __all__ = [
     "Started",
     "Work",
     "begin",
+    "check_admitted",
     "close_bill",
     "drop_bills",
     "end_automatic",
