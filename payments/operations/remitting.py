@@ -233,9 +233,12 @@ def draft(session: Session, payee_id: UUID, day: date) -> Remittance | None:
 def prove(session: Session, remittance_id: UUID) -> Remittance | None:
     """Tie a draft to the sealed books: the last signed root, and where the payee's chain stands.
 
-    None while its control totals are not the ledger's: then something has come in meanwhile, and is to be drafted
-    first.
+    None for what is no draft any more: of two who publish it one is first. And while its control totals are not the
+    ledger's: then something has come in meanwhile, and is to be drafted first.
     """
+    is_draft = (Remittance.id == remittance_id, Remittance.state == RemittanceState.DRAFT)
+    if session.scalar(select(Remittance.id).where(*is_draft).with_for_update()) is None:
+        return None
     found = _read(session, remittance_id)
     window = {"payee": found.payee_id, "opens": found.opens_at, "closes": found.closes_at, "day": found.business_day}
     if difference := session.scalar(_CONTROL, window):

@@ -48,21 +48,40 @@ _MOST_MISSED = 31
 def publish(session: Session, remittance_id: UUID) -> bool:
     """Publish a draft: its control totals are the ledger's, its files are written once to sign them.
 
-    False when something has been booked for the day meanwhile; it is to be drafted first.
+    False when somebody else has published it, or something has been booked for the day meanwhile; it is to be drafted
+    first.
     """
     found = payments.operations.prove(session, remittance_id)
     if found is None:
         return False
+    found.payee_name = session.scalar(select(Provider.name_vi).where(Provider.id == found.payee_id))
+    session.flush()
     files = {}
     for kind in remittance.MEDIA:
-        digest = remittance.digest(write_file(session, found, kind))
-        files[kind] = {"sha256": digest.hex(), "signature": proof.sign_file(digest).hex()}
+        digest = remittance.digest(_write(session, found, kind))
+        files[kind] = {
+            "sha256": digest.hex(),
+            "signature": proof.sign_file(digest).hex(),
+            "public_key": proof.public_key().hex(),
+        }
     payments.operations.publish(session, remittance_id, files)
     return True
 
 
 def write_file(session: Session, found: Remittance, kind: str) -> Iterator[bytes]:
-    """A remittance as a file in pieces; nothing in it depends on when, or how often, it is written."""
+    """A published remittance as a file in pieces; nothing in it depends on when, or how often, it is written.
+
+    Raises AssertionError in the end unless it is to the byte what was signed: then it must not be handed out.
+    """
+    hashed = hashlib.sha256()
+    for piece in _write(session, found, kind):
+        hashed.update(piece)
+        yield piece
+    if hashed.hexdigest() != (found.files or {})[kind]["sha256"]:
+        raise AssertionError(f"the {kind} file of remittance {found.id} is not what was signed")
+
+
+def _write(session: Session, found: Remittance, kind: str) -> Iterator[bytes]:
     return remittance.write(kind, _head(session, found), _lines(session, found))
 
 
@@ -234,11 +253,11 @@ def match_posted(session: Session, provider_id: UUID, first: date, last: date) -
 
 
 def _head(session: Session, found: Remittance) -> dict[str, Any]:
-    slug, name = session.execute(select(Provider.slug, Provider.name_vi).where(Provider.id == found.payee_id)).one()
+    slug = session.execute(select(Provider.slug).where(Provider.id == found.payee_id)).scalar_one()
     own = ("lines", "posted_vnd", "returned_vnd", "clawed_back_vnd", "adjusted_vnd", "commission_vnd")
     return {
         "provider": slug,
-        "provider_name": name,
+        "provider_name": found.payee_name,
         "business_day": found.business_day.isoformat(),
         "revision": found.revision,
         "number": found.number,

@@ -151,8 +151,9 @@ class RemittanceFile(MethodView):
         answer = Response(written.pieces, content_type=remittance.MEDIA[kind])
         answer.content_length = written.size
         answer.call_on_close(written.close)
-        answer.headers["Signature"] = (found.files or {})[kind]["signature"]
-        answer.headers["Signature-Key-Id"] = proof.key_id(proof.public_key())
+        signed = (found.files or {})[kind]
+        answer.headers["Signature"] = signed["signature"]
+        answer.headers["Signature-Key-Id"] = proof.key_id(bytes.fromhex(signed["public_key"]))
         answer.headers["Content-Disposition"] = f'attachment; filename="{found.reference}.{kind}"'
         return answer
 
