@@ -28,7 +28,6 @@ from services.utilities.operations import (
     BILL_CHANGED,
     BILL_PAID_ELSEWHERE,
     BILL_WITHDRAWN,
-    Batch,
     Work,
     changing,
     settlement,
@@ -190,11 +189,14 @@ def post_trial(event: TrialPostingDue) -> None:
 
 def apply_changes() -> None:
     """Let approved changes of providers hold whose day has come, each in a transaction of its own."""
-    with transaction() as session:
-        due = changing.list_due(session)
-    for change_id in due:
+
+    def apply(change_id: UUID) -> None:
         with transaction() as session:
             changing.apply_due(session, change_id)
+
+    with transaction() as session:
+        due = changing.list_due(session)
+    _each(due, apply)
 
 
 def plan_payments(*, at_once: int = 500) -> None:
@@ -257,7 +259,7 @@ def read_file(  # noqa: PLR0917 - a file, where it comes from and how far it has
     with transaction() as session:
         rules = operations.find_rules(session, provider_id)
     try:
-        for batch in _batches(bill_file.read_lines(pieces, kind, rules), after_line):
+        for batch in operations.batches(bill_file.read_lines(pieces, kind, rules), after_line):
             with transaction() as session:
                 if not operations.save_batch(session, import_id, provider_id, after_line=after_line, batch=batch):
                     return
@@ -275,20 +277,36 @@ def close_books() -> None:
     """Draft, publish and finalise what is due to providers, each in a transaction of its own; safe to repeat."""
     with transaction() as session:
         payees = payments.operations.list_payees(session)
-    for payee_id in payees:
+    _each(payees, _close_books_of)
+
+
+def _close_books_of(payee_id: UUID) -> None:
+    with transaction() as session:
+        days = payments.operations.list_unremitted_days(session, payee_id)
+    for day in days:
         with transaction() as session:
-            days = payments.operations.list_unremitted_days(session, payee_id)
-        for day in days:
-            with transaction() as session:
-                payments.operations.draft(session, payee_id, day)
+            payments.operations.draft(session, payee_id, day)
+    with transaction() as session:
+        drafts = payments.operations.list_drafts(session, payee_id)
+    for remittance_id in drafts:
         with transaction() as session:
-            drafts = payments.operations.list_drafts(session, payee_id)
-        for remittance_id in drafts:
-            with transaction() as session:
-                if not settlement.publish(session, remittance_id):
-                    logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
-        with transaction() as session:
-            payments.operations.finalise_due(session, payee_id)
+            if not settlement.publish(session, remittance_id):
+                logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
+    with transaction() as session:
+        payments.operations.finalise_due(session, payee_id)
+
+
+def _each(ids: Iterable[UUID], work: Callable[[UUID], None]) -> None:
+    """Do it for every one, whatever is wrong with another; raises the first failure in the end."""
+    failures: list[Exception] = []
+    for each in ids:
+        try:
+            work(each)
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with one must not keep the others waiting
+            logs.logger.error("left_undone", task=work.__name__, exc_info=exc)
+            failures.append(exc)
+    if failures:
+        raise failures[0]
 
 
 def read_statement(  # noqa: PLR0917 - a file, whose it is, what it tells of, and how it is written
@@ -368,21 +386,6 @@ def _write_down(
     if is_repeated:
         subject = settlement.subject_of(operations.get_provider(session, item.slug).id, item.bill_no)
         payments.operations.close_discrepancies(session, subject)
-
-
-def _batches(
-    lines: Iterator[tuple[int, bill_file.BillRow | bill_file.LineRefused]], after_line: int
-) -> Iterator[Batch]:
-    batch = Batch()
-    for line, read in lines:
-        if line <= after_line:
-            continue
-        batch.add(line, read)
-        if len(batch) >= operations.BATCH:
-            yield batch
-            batch = Batch()
-    if len(batch):
-        yield batch
 
 
 def _pieces(import_id: UUID) -> Iterator[bytes]:
