@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from benchmarks.house import family
 
 _EVERY_SECONDS = 0.02
 _MIB = 1024
 
 
 class Watch:
-    """Samples, while its block runs, what each of some processes holds together with all below it.
+    """Samples, while its block runs, what each of some groups of processes holds; a group may change meanwhile.
 
     `peaks` has the most of each in MiB, `together` the most of all at one time. What is counted is the PSS of the
     kernel: of a page that n processes share each holds one nth, so that the sum counts it once.
     """
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
-        self._pids = dict(pids)
+    def __init__(self, groups: Mapping[str, Callable[[], Iterable[int]]]) -> None:
+        self._groups = groups
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._sample)
         self._error: Exception | None = None
         self.peaks: Counter[str] = Counter()
         self.together = 0.0
-        self.samples = 0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -46,10 +43,9 @@ class Watch:
     def _sample(self) -> None:
         try:
             while True:
-                held = {name: sum(map(_pss, family(pid))) / _MIB for name, pid in self._pids.items()}
+                held = {name: sum(map(_pss, pids())) / _MIB for name, pids in self._groups.items()}
                 self.peaks |= Counter(held)
                 self.together = max(self.together, sum(held.values()))
-                self.samples += 1
                 if self._end.wait(_EVERY_SECONDS):
                     return
         except Exception as exc:  # noqa: BLE001 - whoever measures is told
