@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-import payments.proof
 from benchmarks.house import family
 from benchmarks.memory import Watch
 from kit import database, embedded, logs
@@ -97,7 +96,6 @@ class Month:
 def books() -> Iterator[embedded.EmbeddedServer]:
     """A server of its own, with its usual safety; what the house would log as errors are the planted faults."""
     logs.configure(key=secrets.token_bytes(32), level="CRITICAL")
-    payments.proof.use_key(secrets.token_bytes(32))
     folder = Path(tempfile.mkdtemp(prefix="citizen-reconciliation-"))
     try:
         with embedded.start(folder / "postgres") as server:

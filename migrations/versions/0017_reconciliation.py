@@ -13,8 +13,11 @@ down_revision = '0016'
 GUARDS = (
     """
 CREATE OR REPLACE FUNCTION remittance_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE later text[] := CASE OLD.state WHEN 'final' THEN '{paid_line_id,confirmed_on}' ELSE '{state,final_at}' END;
+DECLARE later text[] := '{paid_line_id,confirmed_on}';
 BEGIN
+  IF OLD.state = 'published' THEN
+    later := later || '{state,final_at}'::text[];
+  END IF;
   IF OLD.state <> 'draft' AND (TG_OP = 'DELETE' OR NEW.state = 'draft'
       OR to_jsonb(NEW) - later IS DISTINCT FROM to_jsonb(OLD) - later) THEN
     RAISE EXCEPTION 'a published remittance is never changed: publish a revision' USING ERRCODE = 'restrict_violation';

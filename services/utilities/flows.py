@@ -24,15 +24,7 @@ from services.utilities.errors import BillBeingPaid, StatementUnreadable
 from services.utilities.events import ImportRequested, StatementReceived, TrialPostingDue
 from services.utilities.models import ImportState
 from services.utilities.onboarding_models import PostingMode
-from services.utilities.operations import (
-    BILL_CHANGED,
-    BILL_PAID_ELSEWHERE,
-    BILL_WITHDRAWN,
-    Work,
-    changing,
-    settlement,
-    trials,
-)
+from services.utilities.operations import Work, changing, settlement, trials
 from services.utilities.operations.pulling import Answer, Answered
 from services.utilities.statement_file import Layout
 
@@ -344,10 +336,10 @@ def _why_not(work: Work) -> tuple[str, int] | None:
         return None  # it is never called: what it has sent of its bills is what counts, and it may still refuse
     check = providers.check_bill(work.slug, work.bill_no, work.endpoint)
     if check.status == "paid":
-        return BILL_PAID_ELSEWHERE, 0
+        return operations.BILL_PAID_ELSEWHERE, 0
     if check.status != "open":
-        return BILL_WITHDRAWN, 0
-    return None if check.amount_vnd == work.amount_vnd else (BILL_CHANGED, check.amount_vnd)
+        return operations.BILL_WITHDRAWN, 0
+    return None if check.amount_vnd == work.amount_vnd else (operations.BILL_CHANGED, check.amount_vnd)
 
 
 def _wait_or_let_go(payment_id: UUID, cause: providers.ProviderUnreachable) -> None:

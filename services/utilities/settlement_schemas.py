@@ -65,9 +65,17 @@ class StatementQuery(ma.Schema):
 class StatementErrorSchema(ma.Schema):
     """A line that was refused."""
 
-    line = ma.fields.Integer(required=True)
-    code = ma.fields.String(required=True)
-    field = ma.fields.String(allow_none=True)
+    line = ma.fields.Integer(
+        required=True, metadata={"description": "As an editor counts, from 1; in JSON the place in the list, from 1."}
+    )
+    code = ma.fields.String(
+        required=True,
+        metadata={
+            "description": "not_an_amount, missing, number_for_text (a spreadsheet has made a number of a code), "
+            "not_text, too_long or formula; there may be more one day."
+        },
+    )
+    field = ma.fields.String(allow_none=True, metadata={"description": "The heading of the cell."})
 
 
 class StatementSchema(ma.Schema):
@@ -79,14 +87,18 @@ class StatementSchema(ma.Schema):
     business_day = ma.fields.Date(required=True)
     revision = ma.fields.Integer(required=True)
     current = ma.fields.Boolean(required=True, metadata={"description": "Whether it is the revision that holds."})
-    format = ma.fields.String(required=True)
-    read = ma.fields.Integer(required=True)
+    format = ma.fields.String(
+        required=True, metadata={"description": "csv, xlsx, json; pull where we have read your ledger ourselves."}
+    )
+    read = ma.fields.Integer(required=True, metadata={"description": "Lines: those accepted and those refused."})
     accepted = ma.fields.Integer(required=True)
     refused = ma.fields.Integer(required=True)
     amount_vnd = large_sum(description="Sum of the accepted lines.")
     added = ma.fields.Integer(required=True, metadata={"description": "Lines that the revision before did not have."})
     removed = ma.fields.Integer(required=True, metadata={"description": "Lines that only the revision before had."})
-    errors = ma.fields.List(ma.fields.Nested(StatementErrorSchema), required=True)
+    errors = ma.fields.List(
+        ma.fields.Nested(StatementErrorSchema), required=True, metadata={"description": "The first thousand."}
+    )
 
 
 class LayoutQuery(ma.Schema):

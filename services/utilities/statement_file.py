@@ -144,7 +144,7 @@ def _named(rows: Iterator[tuple[int, Sequence[Any]]], layout: Layout) -> Iterato
     places = _place(heading, layout)
     for number, cells in rows:
         # Sheets have been seen with a million rows that hold a colour and nothing else.
-        if cells.count(None) < len(cells) and any(cell not in {None, ""} for cell in cells):
+        if cells.count(None) < len(cells) and any(str(cell).strip() for cell in cells if cell is not None):
             # A line that is wider than its heading has a separator too many: nobody knows which cell is which.
             too_wide = len(cells) > len(heading) and any(cells[len(heading) :])
             yield number, {} if too_wide else {n: cells[p] if p < len(cells) else None for n, p in places.items()}
