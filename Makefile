@@ -63,7 +63,6 @@ fix: .venv/test.ok ## Apply what the tools can repair, and write openapi.yaml an
 
 bench: .venv/run.ok ## Measure
 	$(VENV_PYTHON) -m benchmarks $(ARGS)
-	$(VENV_PYTHON) -m benchmarks.reconciliation
 
 lock: .venv/uv.ok ## Compile requirements/*.txt from pyproject.toml and requirements/*.in (UPGRADE=1: newest versions)
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt

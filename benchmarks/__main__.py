@@ -1,4 +1,4 @@
-"""Measure: `python -m benchmarks [sign-in] [payments] [finalising] [reads] [imports] [clinics] [profile]`."""
+"""Measure: `python -m benchmarks [sign-in] [payments] [finalising] [reads] [imports] [clinics] [reconciliation] …`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import bills, clinics, finalising, payments, pgbench, reads, sign_in
+from benchmarks import bills, clinics, finalising, payments, pgbench, reads, reconciliation, sign_in
 from benchmarks.finalising import Finalised
 from benchmarks.house import ROOT, WEB_THREADS, WEB_WORKERS, House
 from benchmarks.load import Measured, percentile
@@ -23,7 +23,9 @@ from benchmarks.pgbench import Baseline
 from benchmarks.statements import InProcess, Script, read_script
 from kit import database, embedded
 
-_USUAL = ("sign-in", "payments", "finalising", "reads", "imports", "clinics")
+_IN_THE_HOUSE = ("sign-in", "payments", "finalising", "reads", "imports", "clinics")
+_USUAL = (*_IN_THE_HOUSE, "reconciliation")
+_PAYMENTS = 1_000  # over HTTP
 _WARM_UP = 10  # payments of each app that do not count
 _READ = 8  # payments made to read their SQL: enough that every statement is prepared
 _PROFILED = 20
@@ -34,7 +36,12 @@ def main() -> int:
     """Run what was asked for and print tables."""
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     options.add_argument("parts", nargs="*", help=f"of {', '.join(_USUAL)}, profile")
-    options.add_argument("--payments", type=int, default=1_000, help="how many payments over HTTP")
+    options.add_argument(
+        "--payments",
+        type=int,
+        help=f"how many payments over HTTP (1,000), or of the month ({reconciliation.PAYMENTS:,}; 700 or more)",
+    )
+    options.add_argument("--rows", type=int, default=reconciliation.ROWS, help="of the ledger, and of the statement")
     options.add_argument("--clients", type=int, default=8, help="how many apps at once")
     options.add_argument("--reads", type=int, default=250, help="requests of each app for each read")
     options.add_argument("--sign-ins", type=int, default=50, help="how many citizens sign in")
@@ -45,19 +52,27 @@ def main() -> int:
     asked.parts = set(asked.parts or _USUAL)
     # A proxy of the machine must not carry what is meant for 127.0.0.1.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
-    folder = Path(tempfile.mkdtemp(prefix="citizen-bench-"))
-    try:
-        with House(folder) as house:
-            _measure(house, asked)
-    finally:
-        embedded.remove(folder / "postgres")
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    _say(f"{_machine()}\n{_load()}")
+    closes = True
+    if asked.parts & {*_IN_THE_HOUSE, "profile"}:
+        folder = Path(tempfile.mkdtemp(prefix="citizen-bench-"))
+        try:
+            with House(folder) as house:
+                _measure(house, asked)
+        finally:
+            embedded.remove(folder / "postgres")
+            shutil.rmtree(folder, ignore_errors=True)
+    if "reconciliation" in asked.parts:
+        with reconciliation.books() as server:
+            _tell_matched(reconciliation.match(server, asked.rows))
+            closes = _tell_month(reconciliation.close_month(server, asked.payments or reconciliation.PAYMENTS))
+    _say(f"\n{_load()} at the end")
+    return 0 if closes else 1
 
 
 def _measure(house: House, asked: argparse.Namespace) -> None:
-    _say(f"{_machine()}\n{_load()}; web {WEB_WORKERS} processes x {WEB_THREADS} threads, 1 worker, sandbox at no delay")
-    each = -(-asked.payments // asked.clients)
+    _say(f"web {WEB_WORKERS} processes x {WEB_THREADS} threads, 1 worker, sandbox at no delay")
+    each = -(-(asked.payments or _PAYMENTS) // asked.clients)
     file = house.folder / "bills.csv"
     bills.write_file(file, asked.clients, _WARM_UP + each + _READ + _PROFILED)
     shutil.copy(file, house.sample / f"bills_{bills.SLUG}.csv")
@@ -75,7 +90,6 @@ def _measure(house: House, asked: argparse.Namespace) -> None:
     if "clinics" in asked.parts:
         _tell_reads(clinics.poll(house))
         _tell_rush(clinics.rush(house))
-    _say(f"\n{_load()} at the end")
 
 
 def _measure_households(house: House, asked: argparse.Namespace, each: int) -> None:
@@ -224,6 +238,32 @@ def _tell_imports(house: House, count: int) -> None:
         ("  and read by the worker", f"{seconds:.1f}", f"{count / seconds:.0f}", f"{house.peak_mib('worker'):.0f}")
     )
     _table(f"A file of {count} bills, {size:.1f} MB", ("", "seconds", "bills/s", "peak MiB"), rows)
+
+
+def _tell_matched(matched: reconciliation.Matched) -> None:
+    run, most, held = matched.run, reconciliation.MOST_SECONDS, reconciliation.MOST_MIB
+    in_time, in_memory = ("under" if it else "NOT under" for it in (matched.seconds < most, matched.database < held))
+    _table(
+        f"{run.ours:,} rows of the ledger against {run.theirs:,} lines of a statement, {os.cpu_count()} cores",
+        ("", ""),
+        [
+            ("seconds", f"{matched.seconds:.1f}, {in_time} {most}"),
+            ("rows/s", f"{matched.rate:,.0f}"),
+            ("matched", f"{run.matched:,}"),
+            ("the database, all its processes: MiB at most", f"{matched.database:.0f}, {in_memory} {held}"),
+            ("our process, with all it has loaded before: MiB at most", f"{matched.ours:.0f}"),
+            ("both at one time: MiB at most", f"{matched.together:.0f}"),
+        ],
+    )
+
+
+def _tell_month(month: reconciliation.Month) -> bool:
+    """False when the month does not close."""
+    verdict = "all found, named and closed" if not month.flaws else "THE MONTH DOES NOT CLOSE"
+    _table(f"A month with {month.faults} planted faults: {verdict}", ("", "seconds"), month.steps)
+    for flaw in month.flaws:
+        _say(flaw)
+    return not month.flaws
 
 
 def _tell_profile(profile: object) -> None:

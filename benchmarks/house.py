@@ -137,8 +137,7 @@ class House:
 
     def peak_mib(self, name: str) -> float:
         """The most memory one process of that part has held at once, in MiB."""
-        tree = _family(self.pids[name], dict(_parents()))
-        return max(_peak_kib(pid) for pid in tree) / 1024
+        return max(_peak_kib(pid) for pid in family(self.pids[name])) / 1024
 
     def _await(self, name: str, port: int, path: str) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -172,6 +171,11 @@ def _parents() -> Iterator[tuple[int, int]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _stat(int(entry.name))):
             yield int(entry.name), int(fields[1])
+
+
+def family(pid: int) -> set[int]:
+    """A process and all that have come from it, as they are now."""
+    return _family(pid, dict(_parents()))
 
 
 def _family(pid: int, parents: Mapping[int, int]) -> set[int]:

@@ -20,7 +20,7 @@ ALLOWED = frozenset({
     "timestamp", "level", "event", "logger", "request_id", "trace_id", "method", "route", "operation", "status", "ms",
     "actor", "code", "error", "where", "task", "job", "attempts", "state", "payment_id", "count", "provider", "url",
     "process", "seconds", "version", "promise", "refund_id", "card_id", "event_type", "reason",
-    "kind",
+    "kind", "remittance_id",
 })  # fmt: skip
 _OURS = "citizen"
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(_OURS)

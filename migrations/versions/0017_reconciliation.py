@@ -8,17 +8,36 @@ from sqlalchemy.dialects import postgresql
 revision = '0017'
 down_revision = '0016'
 
-# A final remittance may still be tied to the bank's line and the payee's own advice, and to nothing else.
+# What is published stays as it is signed, and gets no line more. It becomes final; then it may still be tied to the
+# bank's line and the payee's own advice, and to nothing else.
 GUARDS = (
     """
 CREATE OR REPLACE FUNCTION remittance_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE later text[] := '{paid_line_id,confirmed_on}';
 BEGIN
-  IF OLD.state = 'final' AND (TG_OP = 'DELETE' OR to_jsonb(NEW) - '{paid_line_id,confirmed_on}'::text[]
-      IS DISTINCT FROM to_jsonb(OLD) - '{paid_line_id,confirmed_on}'::text[]) THEN
-    RAISE EXCEPTION 'a final remittance is never changed: publish a revision' USING ERRCODE = 'restrict_violation';
+  IF OLD.state = 'published' THEN
+    later := later || '{state,final_at}'::text[];
+  END IF;
+  IF OLD.state <> 'draft' AND (TG_OP = 'DELETE' OR NEW.state = 'draft'
+      OR to_jsonb(NEW) - later IS DISTINCT FROM to_jsonb(OLD) - later) THEN
+    RAISE EXCEPTION 'a published remittance is never changed: publish a revision' USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$
+""",
+    """
+CREATE OR REPLACE FUNCTION remittance_line_is_drafted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM (SELECT DISTINCT remittance_id FROM added) a JOIN remittance r ON r.id = a.remittance_id
+      WHERE r.state <> 'draft') THEN
+    RAISE EXCEPTION 'a line is added to a draft alone: publish a revision' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $$
+""",
+    """
+CREATE TRIGGER remittance_line_drafted AFTER INSERT ON remittance_line REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION remittance_line_is_drafted()
 """,
     """
 CREATE TRIGGER remittance_append_only BEFORE UPDATE OR DELETE ON remittance
@@ -138,6 +157,7 @@ def upgrade() -> None:
     sa.Column('carried_in_vnd', sa.BigInteger(), nullable=False),
     sa.Column('payable_vnd', sa.BigInteger(), nullable=False),
     sa.Column('carried_out_vnd', sa.BigInteger(), nullable=False),
+    sa.Column('payee_name', sa.Text(), nullable=True),
     sa.Column('proof', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
     sa.Column('files', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
     sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),

@@ -74,17 +74,22 @@ class ToldRows:
     errors: Sequence[dict[str, Any]]
 
 
+def hold_day(session: Session, payee_id: UUID, way: Way, day: date) -> Statement | None:
+    """What a payee has told of a day so far, if anything; nobody else tells of it until the commit."""
+    name = f"statement {payee_id} {way} {day}"
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+    of_day = (Statement.payee_id == payee_id, Statement.way == way, Statement.business_day == day)
+    return session.execute(select(Statement).where(*of_day, Statement.current)).scalar_one_or_none()
+
+
 def take_in_rows(session: Session, payee_id: UUID, way: Way, day: date, told: ToldRows) -> UUID:
     """Keep what a payee tells of a day, as a revision of what it told before; returns the statement's id.
 
     The same lines under another name or in another order are the file that is known. Every line is staged before any
     comparison; refused lines are kept with their numbers and stop nothing.
     """
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"statement {payee_id} {way} {day}"}
-    )
+    before = hold_day(session, payee_id, way, day)
     of_day = (Statement.payee_id == payee_id, Statement.way == way, Statement.business_day == day)
-    before = session.execute(select(Statement).where(*of_day, Statement.current)).scalar_one_or_none()
     content = _content_hash(told)
     if before is not None and before.content_hash == content:
         return before.id

@@ -74,9 +74,8 @@ _LINES = text("""
 SELECT r.revision, l.place, l.kind, l.payment_id, l.item_id, l.booked_at, l.amount_vnd, l.commission_vnd,
   i.receipt_no, i.subject_id
 FROM remittance r JOIN remittance_line l ON l.remittance_id = r.id LEFT JOIN payment_item i ON i.id = l.item_id
-WHERE r.payee_id = :payee AND r.business_day = :day AND r.revision <= :revision
-  AND (r.revision, l.place) > (:after_revision, :after_place)
-ORDER BY r.revision, l.place LIMIT :limit
+WHERE r.payee_id = :payee AND r.business_day = :day AND r.revision = :revision AND l.place > :after
+ORDER BY l.place LIMIT :limit
 """)
 # Of the items of a remittance that is paid: payments of which every posted item has been paid to its payee.
 _SETTLED = text("""
@@ -233,9 +232,12 @@ def draft(session: Session, payee_id: UUID, day: date) -> Remittance | None:
 def prove(session: Session, remittance_id: UUID) -> Remittance | None:
     """Tie a draft to the sealed books: the last signed root, and where the payee's chain stands.
 
-    None while its control totals are not the ledger's: then something has come in meanwhile, and is to be drafted
-    first.
+    None for what is no draft any more: of two who publish it one is first. And while its control totals are not the
+    ledger's: then something has come in meanwhile, and is to be drafted first.
     """
+    is_draft = (Remittance.id == remittance_id, Remittance.state == RemittanceState.DRAFT)
+    if session.scalar(select(Remittance.id).where(*is_draft).with_for_update()) is None:
+        return None
     found = _read(session, remittance_id)
     window = {"payee": found.payee_id, "opens": found.opens_at, "closes": found.closes_at, "day": found.business_day}
     if difference := session.scalar(_CONTROL, window):
@@ -369,11 +371,13 @@ def sums_declared(session: Session, remittance: Remittance) -> dict[str, int]:
 
 def read_lines(session: Session, remittance: Remittance) -> Iterator[Row[Any]]:
     """The lines of a day up to and with one revision, in their order, a few thousand at a time."""
-    of = {"payee": remittance.payee_id, "day": remittance.business_day, "revision": remittance.revision}
-    place = {"after_revision": 0, "after_place": 0}
-    while rows := session.execute(_LINES, {**of, **place, "limit": _READ_AT_ONCE}).all():
-        yield from rows
-        place = {"after_revision": rows[-1].revision, "after_place": rows[-1].place}
+    of = {"payee": remittance.payee_id, "day": remittance.business_day, "limit": _READ_AT_ONCE}
+    # One revision after the other: within one the index has the lines in their order, whatever their number.
+    for revision in range(1, remittance.revision + 1):
+        after = 0
+        while rows := session.execute(_LINES, {**of, "revision": revision, "after": after}).all():
+            yield from rows
+            after = rows[-1].place
 
 
 def _read(session: Session, remittance_id: UUID) -> Remittance:

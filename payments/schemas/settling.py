@@ -13,7 +13,7 @@ from payments.models import RemittanceState, Way
 
 _LARGEST_SUM = 10**15
 CODE = "[a-z0-9][a-z0-9-]{1,39}"
-_SIGNED = {"sha256": "8d1f" * 16, "signature": "ab" * 64}
+_SIGNED = {"sha256": "8d1f" * 16, "signature": "ab" * 64, "public_key": "5c" * 32}
 REMITTANCE_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e90",
     "business_day": "2026-11-20",
@@ -100,6 +100,9 @@ class SignedFileSchema(ma.Schema):
     signature = ma.fields.String(
         required=True,
         metadata={"description": "ed25519 over `remittance file`, a zero byte and the digest; hex."},
+    )
+    public_key = ma.fields.String(
+        required=True, metadata={"description": "ed25519, hex: the key it was signed with, whatever key signs today."}
     )
 
 

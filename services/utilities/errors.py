@@ -108,6 +108,12 @@ class DayNotOver(DomainError):
     vi = "Ngày làm việc này chưa kết thúc. Hãy gửi sao kê sau giờ chốt sổ của đơn vị."
 
 
+class DayTooOld(DomainError):
+    """This business day is more than 400 days back. Say what differs with `reportDiscrepancy`."""
+
+    vi = "Ngày làm việc này đã qua hơn 400 ngày. Hãy báo chênh lệch bằng `reportDiscrepancy`."
+
+
 class LayoutUnusable(DomainError):
     """No file can be read by this layout. Each heading stands for one thing, and for no more."""
 
@@ -132,6 +138,12 @@ class ProviderNotLive(DomainError):
 
     vi = "Đơn vị này hiện không nhận thanh toán tại đây. Vui lòng trả bằng cách khác hoặc thử lại sau."
     next_action = "pay_elsewhere"
+
+
+class ProviderNotAdmitted(DomainError):
+    """This company is not let in yet, or is closed, and sends nothing here. `stage` is where it stands."""
+
+    vi = "Đơn vị chưa được tiếp nhận hoặc đã ngừng, nên chưa thể gửi dữ liệu. stage cho biết trạng thái hiện tại."
 
 
 class NotInTest(DomainError):

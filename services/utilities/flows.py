@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -19,22 +18,15 @@ from kit.events import TryLater
 from kit.failpoints import reach
 from payments.events import PaymentAuthorised, PaymentCaptured
 from payments.models import MoneyState, Way
-from services.utilities import bill_file, operations, providers
+from payments.operations import ToldRows
+from services.utilities import bill_file, operations, providers, statement_file
 from services.utilities.errors import BillBeingPaid, StatementUnreadable
 from services.utilities.events import ImportRequested, StatementReceived, TrialPostingDue
 from services.utilities.models import ImportState
 from services.utilities.onboarding_models import PostingMode
-from services.utilities.operations import (
-    BILL_CHANGED,
-    BILL_PAID_ELSEWHERE,
-    BILL_WITHDRAWN,
-    Batch,
-    Work,
-    changing,
-    settlement,
-    trials,
-)
+from services.utilities.operations import Work, changing, settlement, trials
 from services.utilities.operations.pulling import Answer, Answered
+from services.utilities.statement_file import Layout
 
 # How long a citizen's money is held while a provider cannot be asked whether the bill is still owed.
 _HOLD_AT_MOST = timedelta(minutes=10)
@@ -133,20 +125,30 @@ def sweep_postings(*, longest_seconds: float = _LONGEST_SWEEP_SECONDS) -> None:
 def compare_with_providers(day: date | None = None) -> None:
     """Read each provider's own ledger of a business day, of yesterday's where none is named, and have it compared.
 
-    A provider that does not answer, or has no statement to read, is asked again the next time; one that has sent its
-    statement itself is not asked.
+    A provider that does not answer is asked again the next time, also of the days before that it has not told of; one
+    that has sent its statement itself is not asked. What cannot be read is a difference of its day until it can.
     """
     day = day or clock.today() - timedelta(days=1)
     with transaction() as session:
-        pulls = settlement.list_pulls(session, day)
-    for pull in pulls:
+        wanted = [(day, pull) for pull in settlement.list_pulls(session, day)]
+        wanted += settlement.list_missed(session, day)
+    silent: set[UUID] = set()
+    for of, pull in wanted:
+        if pull.provider_id in silent:
+            continue
         try:
             lines = [line for each in pull.days for line in providers.read_statement(pull.slug, each, pull.endpoint)]
+        except providers.StatementBroken as exc:
+            logs.logger.warning("provider_statement_broken", provider=pull.slug, reason=exc.reason)
+            with transaction() as session:
+                settlement.note_rejected(session, pull.provider_id, Way.PROVIDER, of, exc.reason)
+            continue
         except providers.ProviderUnreachable as exc:
             logs.logger.warning("provider_unreachable", provider=pull.slug, error=str(exc))
+            silent.add(pull.provider_id)
             continue
         with transaction() as session:
-            settlement.keep_pulled(session, pull, day, lines)
+            settlement.keep_pulled(session, pull, of, lines)
 
 
 def answer_postings(provider_id: UUID, answers: Iterable[Answer], *, is_test: bool) -> list[Answered]:
@@ -185,11 +187,14 @@ def post_trial(event: TrialPostingDue) -> None:
 
 def apply_changes() -> None:
     """Let approved changes of providers hold whose day has come, each in a transaction of its own."""
-    with transaction() as session:
-        due = changing.list_due(session)
-    for change_id in due:
+
+    def apply(change_id: UUID) -> None:
         with transaction() as session:
             changing.apply_due(session, change_id)
+
+    with transaction() as session:
+        due = changing.list_due(session)
+    _each(due, apply)
 
 
 def plan_payments(*, at_once: int = 500) -> None:
@@ -252,7 +257,7 @@ def read_file(  # noqa: PLR0917 - a file, where it comes from and how far it has
     with transaction() as session:
         rules = operations.find_rules(session, provider_id)
     try:
-        for batch in _batches(bill_file.read_lines(pieces, kind, rules), after_line):
+        for batch in operations.batches(bill_file.read_lines(pieces, kind, rules), after_line):
             with transaction() as session:
                 if not operations.save_batch(session, import_id, provider_id, after_line=after_line, batch=batch):
                     return
@@ -270,30 +275,48 @@ def close_books() -> None:
     """Draft, publish and finalise what is due to providers, each in a transaction of its own; safe to repeat."""
     with transaction() as session:
         payees = payments.operations.list_payees(session)
-    for payee_id in payees:
-        with transaction() as session:
-            days = payments.operations.list_unremitted_days(session, payee_id)
-        for day in days:
-            with transaction() as session:
-                payments.operations.draft(session, payee_id, day)
-        with transaction() as session:
-            drafts = payments.operations.list_drafts(session, payee_id)
-        for remittance_id in drafts:
-            with transaction() as session:
-                if not settlement.publish(session, remittance_id):
-                    logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
-        with transaction() as session:
-            payments.operations.finalise_due(session, payee_id)
+    _each(payees, _close_books_of)
 
 
-@contextmanager
-def rejections_noted(provider_id: UUID, way: Way, day: date) -> Iterator[None]:
-    """A file of a provider that is refused inside is written down as a difference, so that both sides see it.
+def _close_books_of(payee_id: UUID) -> None:
+    with transaction() as session:
+        days = payments.operations.list_unremitted_days(session, payee_id)
+    for day in days:
+        with transaction() as session:
+            payments.operations.draft(session, payee_id, day)
+    with transaction() as session:
+        drafts = payments.operations.list_drafts(session, payee_id)
+    for remittance_id in drafts:
+        with transaction() as session:
+            if not settlement.publish(session, remittance_id):
+                logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
+    with transaction() as session:
+        payments.operations.finalise_due(session, payee_id)
 
-    A provider in testing reads the refusal in its answer alone.
+
+def _each(ids: Iterable[UUID], work: Callable[[UUID], None]) -> None:
+    """Do it for every one, whatever is wrong with another; raises the first failure in the end."""
+    failures: list[Exception] = []
+    for each in ids:
+        try:
+            work(each)
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with one must not keep the others waiting
+            logs.logger.error("left_undone", task=work.__name__, exc_info=exc)
+            failures.append(exc)
+    if failures:
+        raise failures[0]
+
+
+def read_statement(  # noqa: PLR0917 - a file, whose it is, what it tells of, and how it is written
+    provider_id: UUID, way: Way, day: date, kind: str, raw: bytes, layout: Layout
+) -> ToldRows:
+    """Read a provider's file with no transaction open: a large one takes a minute.
+
+    One that is refused as a whole (StatementUnreadable) is written down as a difference, so that both sides see it; a
+    provider in testing reads the refusal in its answer alone.
     """
     try:
-        yield
+        return statement_file.read(kind, raw, layout)
     except StatementUnreadable as refusal:
         with transaction() as session:
             if not trials.is_in_test(session, provider_id):
@@ -319,10 +342,10 @@ def _why_not(work: Work) -> tuple[str, int] | None:
         return None  # it is never called: what it has sent of its bills is what counts, and it may still refuse
     check = providers.check_bill(work.slug, work.bill_no, work.endpoint)
     if check.status == "paid":
-        return BILL_PAID_ELSEWHERE, 0
+        return operations.BILL_PAID_ELSEWHERE, 0
     if check.status != "open":
-        return BILL_WITHDRAWN, 0
-    return None if check.amount_vnd == work.amount_vnd else (BILL_CHANGED, check.amount_vnd)
+        return operations.BILL_WITHDRAWN, 0
+    return None if check.amount_vnd == work.amount_vnd else (operations.BILL_CHANGED, check.amount_vnd)
 
 
 def _wait_or_let_go(payment_id: UUID, cause: providers.ProviderUnreachable) -> None:
@@ -361,21 +384,6 @@ def _write_down(
     if is_repeated:
         subject = settlement.subject_of(operations.get_provider(session, item.slug).id, item.bill_no)
         payments.operations.close_discrepancies(session, subject)
-
-
-def _batches(
-    lines: Iterator[tuple[int, bill_file.BillRow | bill_file.LineRefused]], after_line: int
-) -> Iterator[Batch]:
-    batch = Batch()
-    for line, read in lines:
-        if line <= after_line:
-            continue
-        batch.add(line, read)
-        if len(batch) >= operations.BATCH:
-            yield batch
-            batch = Batch()
-    if len(batch):
-        yield batch
 
 
 def _pieces(import_id: UUID) -> Iterator[bytes]:

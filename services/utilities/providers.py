@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +16,27 @@ import requests
 
 from kit import clock, egress, signed_calls
 from kit.fields import MAX_VND
+from kit.text import clean
 
 _TIMEOUT_SECONDS = (3, 10)
 _BIGGEST_ANSWER = 1_000_000
+_BIGGEST_STATEMENT = 32_000_000  # a hundred thousand postings
+_SLOWEST = 1_000_000  # bytes a second
+_FIRST_YEAR, _LAST_YEAR = 2020, 2100
 _LONGEST = 100
 _OK, _CREATED, _NOT_FOUND, _CONFLICT = 200, 201, 404, 409
 
 
 class ProviderUnreachable(Exception):
     """The provider did not answer, or not in a way that can be relied on: nothing may be concluded from it."""
+
+
+class StatementBroken(ProviderUnreachable):
+    """The provider has answered with a statement that nobody can rely on; `reason` is a stable slug."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"statement: {reason}")
+        self.reason = reason
 
 
 class AnswerForAnother(ProviderUnreachable):
@@ -156,26 +169,27 @@ def post(  # noqa: PLR0917 - a posting, and where it is sent
 def read_statement(slug: str, day: date, at: Endpoint | None = None) -> list[Posted]:
     """Everything a provider has posted for us on one day in Vietnam, its count and sum checked.
 
-    Raises ProviderUnreachable also when the sums are not those of the lines: half a statement is none.
+    Raises ProviderUnreachable, and StatementBroken when a line cannot be read or the sums are not those of the lines:
+    half a statement is none.
     """
-    status, body = _ask(slug, f"statements/{day.isoformat()}", None, at)
+    status, body = _ask(slug, f"statements/{day.isoformat()}", None, at, _BIGGEST_STATEMENT)
     if status != _OK:
         raise ProviderUnreachable(f"status {status}")
     try:
         lines = [
             Posted(
                 str(line["payment_ref"]),
-                str(line["bill_no"])[:_LONGEST],
+                _word(line["bill_no"]),
                 _amount(line),
-                str(line["receipt_no"])[:_LONGEST],
+                _word(line["receipt_no"]),
                 _instant(line["posted_at"]),
             )
             for line in body["items"]
         ]
         if (body["count"], body["sum_vnd"]) != (len(lines), sum(line.amount_vnd for line in lines)):
-            raise ProviderUnreachable("sums of the statement differ")
+            raise StatementBroken("sums_differ")
     except (KeyError, TypeError, ValueError) as exc:
-        raise ProviderUnreachable("statement not understood") from exc
+        raise StatementBroken("not_understood") from exc
     return lines
 
 
@@ -200,7 +214,20 @@ def _amount(body: Any) -> int:  # noqa: ANN401 - JSON from outside
 def _instant(told: str) -> datetime:
     """When a provider says that it has posted; without a zone it is Vietnam's. Raises ValueError, TypeError."""
     posted_at = datetime.fromisoformat(told)
+    if not _FIRST_YEAR <= posted_at.year <= _LAST_YEAR:
+        raise ValueError("not an instant")  # one at the edge of time cannot be read again in every zone
     return posted_at if posted_at.tzinfo is not None else posted_at.replace(tzinfo=clock.ZONE)
+
+
+def _word(told: object) -> str:
+    """A number of theirs: printable, up to a hundred characters. Raises ValueError, TypeError."""
+    if not isinstance(told, str | int):
+        raise TypeError("not a number of theirs")
+    word = clean(str(told)).strip()[:_LONGEST]
+    # NUL and lone surrogates cannot be stored: one such answer would take the others of its payment with it.
+    if not word.isprintable():
+        raise ValueError("not printable")
+    return word
 
 
 def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  # noqa: ANN401 - JSON from outside
@@ -209,12 +236,14 @@ def _receipt(status: int, body: Any, posted: tuple[str, str, int]) -> Receipt:  
     try:
         if (body["payment_ref"], body["bill_no"], _amount(body)) != posted:
             raise AnswerForAnother("answer for another posting")
-        return Receipt(str(body["receipt_no"])[:_LONGEST], _instant(body["posted_at"]))
+        return Receipt(_word(body["receipt_no"]), _instant(body["posted_at"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise ProviderUnreachable("answer not understood") from exc
 
 
-def _ask(slug: str, what: str, body: dict[str, Any] | None, at: Endpoint | None) -> tuple[int, Any]:
+def _ask(
+    slug: str, what: str, body: dict[str, Any] | None, at: Endpoint | None, most: int = _BIGGEST_ANSWER
+) -> tuple[int, Any]:
     endpoint = at or _find_endpoint(slug)
     if endpoint.is_locked:
         raise ProviderUnreachable("credentials unreadable")
@@ -226,13 +255,13 @@ def _ask(slug: str, what: str, body: dict[str, Any] | None, at: Endpoint | None)
         # Of the same question the same id, whatever else has changed: an id that comes twice is one intention.
         call_id = hashlib.sha256(what.encode() + b"\n" + raw).hexdigest()[:32]
         headers |= signed_calls.headers_of(endpoint.secret, call_id, clock.now(), raw)
+    seconds = sum(_TIMEOUT_SECONDS) + most / _SLOWEST
     method, url = "GET" if body is None else "POST", f"{endpoint.url.rstrip('/')}/{what}"
     try:
         if endpoint.is_named_by_them:
-            seconds = float(sum(_TIMEOUT_SECONDS))
-            status, told = egress.ask(method, url, raw or None, headers, seconds=seconds, most=_BIGGEST_ANSWER)
+            status, told = egress.ask(method, url, raw or None, headers, seconds=seconds, most=most)
         else:
-            status, told = _exchange(method, url, raw or None, headers)
+            status, told = _exchange(method, url, raw or None, headers, seconds, most)
         return status, json.loads(told)
     except (egress.AddressRefused, egress.NotDelivered) as exc:
         raise ProviderUnreachable(exc.reason) from exc
@@ -251,13 +280,18 @@ def _find_endpoint(slug: str) -> Endpoint:
     raise ProviderUnreachable("no endpoint in PROVIDER_ENDPOINTS")
 
 
-def _exchange(method: str, url: str, raw: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def _exchange(  # noqa: PLR0917 - a request, how long it may take, and how much of the answer is read
+    method: str, url: str, raw: bytes | None, headers: Mapping[str, str], seconds: float, most: int
+) -> tuple[int, bytes]:
+    deadline = time.monotonic() + seconds
     with _connections.http.request(
         method, url, data=raw, headers=dict(headers), timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True
     ) as answer:
-        read = b""
+        read = bytearray()
         for piece in answer.iter_content(65_536):
             read += piece
-            if len(read) > _BIGGEST_ANSWER:
+            if len(read) > most:
                 raise ProviderUnreachable("answer too big")
-        return answer.status_code, read
+            if time.monotonic() > deadline:  # the timeout of a socket begins anew with every byte
+                raise ProviderUnreachable("answer too slow")
+        return answer.status_code, bytes(read)

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ COLUMNS = (
     "revision", "line", "kind", "bill_no", "payment_id", "receipt_no", "booked_at", "amount_vnd", "commission_vnd",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 BOM = "\ufeff"
 _PIECE = 65_536
 # The clock of the machine must not stand in a file that is to be the same tomorrow.
@@ -164,5 +166,6 @@ def _cell(value: object) -> str:
         return "<c/>"
     if isinstance(value, int):
         return f"<c><v>{value}</v></c>"
-    # An inline string is never a formula.
-    return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+    # An inline string is never a formula; one character that XML cannot hold would make the file unreadable.
+    text = escape(_NOT_XML.sub("\ufffd", str(value)))
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'

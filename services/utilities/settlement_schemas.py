@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import marshmallow as ma
@@ -15,6 +16,7 @@ from payments.schemas.settling import (
     large_sum,
 )
 
+_EARLIEST, _LATEST = date(2020, 1, 1), date(2100, 1, 1)
 _TOLD = [Way.PROVIDER.value, Way.ADVICE.value]
 STATEMENT_EXAMPLE: dict[str, Any] = {
     "id": "019a0c1e-7a3b-7c00-8000-0a1b2c3d4e91",
@@ -49,7 +51,9 @@ class StatementQuery(ma.Schema):
     """Which day is told of, and by whom."""
 
     business_day = ma.fields.Date(
-        required=True, metadata={"description": "By your own cut-off.", "example": "2026-11-20"}
+        required=True,
+        validate=ma.validate.Range(min=_EARLIEST, max=_LATEST),
+        metadata={"description": "By your own cut-off; 400 days back at most.", "example": "2026-11-20"},
     )
     way = ma.fields.String(
         load_default=Way.PROVIDER.value,
@@ -61,9 +65,17 @@ class StatementQuery(ma.Schema):
 class StatementErrorSchema(ma.Schema):
     """A line that was refused."""
 
-    line = ma.fields.Integer(required=True)
-    code = ma.fields.String(required=True)
-    field = ma.fields.String(allow_none=True)
+    line = ma.fields.Integer(
+        required=True, metadata={"description": "As an editor counts, from 1; in JSON the place in the list, from 1."}
+    )
+    code = ma.fields.String(
+        required=True,
+        metadata={
+            "description": "not_an_amount, missing, number_for_text (a spreadsheet has made a number of a code), "
+            "not_text, too_long or formula; there may be more one day."
+        },
+    )
+    field = ma.fields.String(allow_none=True, metadata={"description": "The heading of the cell."})
 
 
 class StatementSchema(ma.Schema):
@@ -75,14 +87,18 @@ class StatementSchema(ma.Schema):
     business_day = ma.fields.Date(required=True)
     revision = ma.fields.Integer(required=True)
     current = ma.fields.Boolean(required=True, metadata={"description": "Whether it is the revision that holds."})
-    format = ma.fields.String(required=True)
-    read = ma.fields.Integer(required=True)
+    format = ma.fields.String(
+        required=True, metadata={"description": "csv, xlsx, json; pull where we have read your ledger ourselves."}
+    )
+    read = ma.fields.Integer(required=True, metadata={"description": "Lines: those accepted and those refused."})
     accepted = ma.fields.Integer(required=True)
     refused = ma.fields.Integer(required=True)
     amount_vnd = large_sum(description="Sum of the accepted lines.")
     added = ma.fields.Integer(required=True, metadata={"description": "Lines that the revision before did not have."})
     removed = ma.fields.Integer(required=True, metadata={"description": "Lines that only the revision before had."})
-    errors = ma.fields.List(ma.fields.Nested(StatementErrorSchema), required=True)
+    errors = ma.fields.List(
+        ma.fields.Nested(StatementErrorSchema), required=True, metadata={"description": "The first thousand."}
+    )
 
 
 class LayoutQuery(ma.Schema):

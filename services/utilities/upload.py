@@ -111,10 +111,14 @@ class Written:
 
 
 def keep(pieces: Iterable[bytes]) -> Written:
-    """Write a file piece by piece, to be sent when all of it is there."""
+    """Write a file piece by piece, to be sent when all of it is there; one that breaks off is forgotten."""
     written = Written()
-    for piece in pieces:
-        written.write(piece)
+    try:
+        for piece in pieces:
+            written.write(piece)
+    except BaseException:
+        written.close()
+        raise
     return written
 
 

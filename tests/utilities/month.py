@@ -125,13 +125,9 @@ def plant_in_statements(book: Book) -> Iterator[Finding]:
 def send_rejected(book: Book) -> Iterator[Finding]:
     """The provider sends files that nobody can read, before it sends good ones of the same days."""
     for day in sorted(book.files)[:OF_ONE]:
-        with (
-            suppress(StatementUnreadable),
-            services.utilities.flows.rejections_noted(book.provider.id, Way.PROVIDER, day),
-            transaction() as session,
-        ):
-            raw = b"bill_no;amount_vnd;receipt_no\xff\n"
-            settlement.receive_statement(session, book.provider.id, Way.PROVIDER, day, "csv", raw)
+        raw = b"bill_no;amount_vnd;receipt_no\xff\n"
+        with suppress(StatementUnreadable):
+            services.utilities.flows.read_statement(book.provider.id, Way.PROVIDER, day, "csv", raw, STANDARD)
         yield "FILE_REJECTED", settlement.file_of(book.provider.id, Way.PROVIDER, day)
 
 

@@ -166,6 +166,7 @@ def test_a_company_answers_its_own_postings_alone_and_one_that_is_called_fetches
         {"refusal": "no_reason"},
         {"receipt_no": "x" * 101},
         {"receipt_no": "R-1", "posted_at": "2126-01-01T00:00:00+07:00"},
+        {"receipt_no": "R-1", "posted_at": "0001-01-01T00:00:00+14:00"},
     ],
 )
 def test_an_answer_says_one_thing(puller: Machine, wrong: dict[str, Any]) -> None:

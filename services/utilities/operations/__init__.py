@@ -48,6 +48,7 @@ from services.utilities.operations.bills import (
     tell_when_settled,
 )
 from services.utilities.operations.directory import (
+    check_admitted,
     find_rules,
     get_provider,
     list_providers,
@@ -61,6 +62,7 @@ from services.utilities.operations.imports import (
     LARGEST_FILE_BYTES,
     Batch,
     Progress,
+    batches,
     begin,
     find_part,
     finish,
@@ -87,7 +89,9 @@ __all__ = [
     "Proof",
     "Started",
     "Work",
+    "batches",
     "begin",
+    "check_admitted",
     "close_bill",
     "drop_bills",
     "end_automatic",

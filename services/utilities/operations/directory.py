@@ -17,10 +17,13 @@ from kit import clock
 from kit.database import new_id
 from kit.errors import NotFound
 from services.utilities.bill_file import Rules
-from services.utilities.errors import ProviderUnknown
+from services.utilities.errors import ProviderNotAdmitted, ProviderUnknown
 from services.utilities.models import Provider, TariffRow
 from services.utilities.onboarding_models import ProviderStage
 from services.utilities.tariffs import Tariff
+
+# One that is suspended goes on with what was begun.
+_ADMITTED = frozenset({ProviderStage.TESTING, ProviderStage.LIVE, ProviderStage.SUSPENDED})
 
 
 def list_providers(session: Session, *, area: str | None, kind: str | None) -> Sequence[Provider]:
@@ -47,6 +50,15 @@ def get_own_provider(session: Session, provider_id: UUID) -> Provider:
     if provider is None:
         raise NotFound
     return provider
+
+
+def check_admitted(session: Session, provider_id: UUID) -> None:
+    """Raises NotFound for a provider that we do not have, ProviderNotAdmitted for one that has nothing to send here."""
+    stage = session.scalar(select(Provider.stage).where(Provider.id == provider_id))
+    if stage is None:
+        raise NotFound
+    if stage not in _ADMITTED:
+        raise ProviderNotAdmitted(stage=stage)
 
 
 def find_rules(session: Session, provider_id: UUID) -> Rules:

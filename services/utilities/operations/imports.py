@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -86,6 +86,20 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.bills) + len(self.refused)
+
+
+def batches(lines: Iterable[tuple[int, BillRow | LineRefused]], after_line: int) -> Iterator[Batch]:
+    """The lines of a file that come after one, a batch at a time."""
+    batch = Batch()
+    for line, read in lines:
+        if line <= after_line:
+            continue
+        batch.add(line, read)
+        if len(batch) >= BATCH:
+            yield batch
+            batch = Batch()
+    if len(batch):
+        yield batch
 
 
 def receive(session: Session, provider_id: UUID, kind: str, pieces: Iterable[bytes]) -> UUID:

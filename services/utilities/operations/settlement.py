@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,10 +19,10 @@ from payments import proof, reconciliation
 from payments.models import MatchRun, Remittance, Statement, Way
 from payments.operations import Row, ToldRows
 from services.utilities import remittance, statement_file
-from services.utilities.errors import DayNotOver, LayoutUnusable
+from services.utilities.errors import DayNotOver, DayTooOld, LayoutUnusable
 from services.utilities.events import StatementReceived
 from services.utilities.models import Provider, StatementLayout
-from services.utilities.operations.endpoints import list_called
+from services.utilities.operations.endpoints import Called, list_called
 from services.utilities.providers import Endpoint, Posted
 from services.utilities.statement_file import Layout
 
@@ -42,26 +42,46 @@ _POSTED = """
 POSTED = reconciliation.comparison(_POSTED, reconciliation.THEIR_ROWS, reconciliation.TOLD_DAYS)
 _NEAR = timedelta(days=5)
 _LONGEST_BACK = timedelta(days=400)
+_MOST_MISSED = 31
 
 
 def publish(session: Session, remittance_id: UUID) -> bool:
     """Publish a draft: its control totals are the ledger's, its files are written once to sign them.
 
-    False when something has been booked for the day meanwhile; it is to be drafted first.
+    False when somebody else has published it, or something has been booked for the day meanwhile; it is to be drafted
+    first.
     """
     found = payments.operations.prove(session, remittance_id)
     if found is None:
         return False
+    found.payee_name = session.scalar(select(Provider.name_vi).where(Provider.id == found.payee_id))
+    session.flush()
     files = {}
     for kind in remittance.MEDIA:
-        digest = remittance.digest(write_file(session, found, kind))
-        files[kind] = {"sha256": digest.hex(), "signature": proof.sign_file(digest).hex()}
+        digest = remittance.digest(_write(session, found, kind))
+        files[kind] = {
+            "sha256": digest.hex(),
+            "signature": proof.sign_file(digest).hex(),
+            "public_key": proof.public_key().hex(),
+        }
     payments.operations.publish(session, remittance_id, files)
     return True
 
 
 def write_file(session: Session, found: Remittance, kind: str) -> Iterator[bytes]:
-    """A remittance as a file in pieces; nothing in it depends on when, or how often, it is written."""
+    """A published remittance as a file in pieces; nothing in it depends on when, or how often, it is written.
+
+    Raises AssertionError in the end unless it is to the byte what was signed: then it must not be handed out.
+    """
+    hashed = hashlib.sha256()
+    for piece in _write(session, found, kind):
+        hashed.update(piece)
+        yield piece
+    if hashed.hexdigest() != (found.files or {})[kind]["sha256"]:
+        raise AssertionError(f"the {kind} file of remittance {found.id} is not what was signed")
+
+
+def _write(session: Session, found: Remittance, kind: str) -> Iterator[bytes]:
     return remittance.write(kind, _head(session, found), _lines(session, found))
 
 
@@ -90,20 +110,14 @@ def put_layout(session: Session, provider_id: UUID, way: Way, columns: Mapping[s
     return values["columns"]
 
 
-def receive_statement(  # noqa: PLR0917 - a file, whose it is and what it tells of
-    session: Session, provider_id: UUID, way: Way, day: date, kind: str, raw: bytes
-) -> UUID:
-    """Keep what a provider tells of one of its business days, and have it compared; returns the statement's id.
-
-    The same lines again, under any name and in any order, are the statement that is known. Raises DayNotOver, and
-    StatementUnreadable for a file that cannot be read as a whole.
-    """
+def open_day(session: Session, provider_id: UUID, way: Way, day: date) -> Layout:
+    """By which headings a provider's file of one of its business days is read; raises DayNotOver and DayTooOld."""
     terms = payments.operations.read_terms(session, provider_id)
-    over = payments.operations.closes_at(terms, day)
-    if over > clock.now() or day < clock.today() - _LONGEST_BACK:
+    if payments.operations.closes_at(terms, day) > clock.now():
         raise DayNotOver
-    told = statement_file.read(kind, raw, Layout(get_layout(session, provider_id, way)))
-    return keep_statement(session, provider_id, way, day, told)
+    if day < clock.today() - _LONGEST_BACK:
+        raise DayTooOld
+    return Layout(get_layout(session, provider_id, way))
 
 
 def note_rejected(session: Session, provider_id: UUID, way: Way, day: date, reason: str) -> None:
@@ -126,7 +140,10 @@ def file_of(provider_id: UUID, way: Way, day: date) -> str:
 
 
 def keep_statement(session: Session, provider_id: UUID, way: Way, day: date, told: ToldRows) -> UUID:
-    """Store the lines of a statement, and have them compared; returns the statement's id."""
+    """Store the lines of a statement, and have them compared; returns the statement's id.
+
+    The same lines again, under any name and in any order, are the statement that is known.
+    """
     statement_id = payments.operations.take_in_rows(session, provider_id, way, day, told)
     payments.operations.close_discrepancies(session, file_of(provider_id, way, day))
     events.emit(session, StatementReceived(statement_id, provider_id))
@@ -156,18 +173,41 @@ def list_pulls(session: Session, day: date) -> Sequence[Pull]:
         Statement.way == Way.PROVIDER, Statement.business_day == day, Statement.current, Statement.format != PULLED
     )
     payees = set(payments.operations.list_payees(session)) - set(session.scalars(sent))
-    found = []
-    for called in list_called(session):
-        if called.provider_id in payees:
-            terms = payments.operations.read_terms(session, called.provider_id)
-            opens = payments.operations.closes_at(terms, day - timedelta(days=1))
-            closes = payments.operations.closes_at(terms, day)
-            found.append(Pull(called.provider_id, called.slug, called.endpoint, opens, closes))
-    return found
+    return [_pull(session, called, day) for called in list_called(session) if called.provider_id in payees]
 
 
-def keep_pulled(session: Session, pull: Pull, day: date, lines: Iterable[Posted]) -> UUID:
-    """Keep what was read of a provider's ledger as if it had sent it; returns the statement's id."""
+def list_missed(session: Session, day: date) -> Sequence[tuple[date, Pull]]:
+    """Days between the last one that a provider has told of and `day`: its system was silent then, and is asked again.
+
+    A month of days at most, the newest first; nobody is asked of days before the first that was told.
+    """
+    last = (
+        select(Statement.payee_id, func.max(Statement.business_day).label("day"))
+        .where(Statement.way == Way.PROVIDER, Statement.current, Statement.business_day < day)
+        .group_by(Statement.payee_id)
+    )
+    told = {row.payee_id: row.day for row in session.execute(last)}
+    return [
+        (day - timedelta(days=back), _pull(session, called, day - timedelta(days=back)))
+        for called in list_called(session)
+        for back in range(1, min((day - told.get(called.provider_id, day)).days, _MOST_MISSED))
+    ]
+
+
+def _pull(session: Session, called: Called, day: date) -> Pull:
+    terms = payments.operations.read_terms(session, called.provider_id)
+    opens, closes = (payments.operations.closes_at(terms, each) for each in (day - timedelta(days=1), day))
+    return Pull(called.provider_id, called.slug, called.endpoint, opens, closes)
+
+
+def keep_pulled(session: Session, pull: Pull, day: date, lines: Iterable[Posted]) -> UUID | None:
+    """Keep what was read of a provider's ledger as if it had sent it; returns the statement's id.
+
+    None where it has sent its statement itself while it was being read: what it says counts.
+    """
+    held = payments.operations.hold_day(session, pull.provider_id, Way.PROVIDER, day)
+    if held is not None and held.format != PULLED:
+        return None
     rows = [
         Row(number, line.bill_no, line.amount_vnd, line.receipt_no)
         for number, line in enumerate((each for each in lines if pull.opens <= each.posted_at < pull.closes), 1)
@@ -213,11 +253,11 @@ def match_posted(session: Session, provider_id: UUID, first: date, last: date) -
 
 
 def _head(session: Session, found: Remittance) -> dict[str, Any]:
-    slug, name = session.execute(select(Provider.slug, Provider.name_vi).where(Provider.id == found.payee_id)).one()
+    slug = session.execute(select(Provider.slug).where(Provider.id == found.payee_id)).scalar_one()
     own = ("lines", "posted_vnd", "returned_vnd", "clawed_back_vnd", "adjusted_vnd", "commission_vnd")
     return {
         "provider": slug,
-        "provider_name": name,
+        "provider_name": found.payee_name,
         "business_day": found.business_day.isoformat(),
         "revision": found.revision,
         "number": found.number,

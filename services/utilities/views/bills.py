@@ -31,6 +31,7 @@ from services.utilities.errors import (
     FileTooLarge,
     NotInTest,
     OlderBillOpen,
+    ProviderNotAdmitted,
     ProviderNotLive,
     ProviderUnknown,
     TooManyLookups,
@@ -264,7 +265,7 @@ class Imports(MethodView):
     @blueprint.response(
         202, ImportSchema, example=IMPORT_EXAMPLE | {"state": "received", "errors": [], "finished_at": None}
     )
-    @blueprint.raises(FileTooLarge, FileEmpty, NotInTest, RequestInFlight)
+    @blueprint.raises(NotFound, FileTooLarge, FileEmpty, ProviderNotAdmitted, NotInTest, RequestInFlight)
     @blueprint.doc(operationId="importBills", requestBody=upload.DOCUMENTED)
     def post(self) -> tuple[Progress, dict[str, str]]:
         """Send a file of bills (for a provider's system or clerk).
@@ -309,7 +310,7 @@ class ProviderBills(MethodView):
 
     @blueprint.arguments(ProviderBillSchema(), example=PROVIDER_BILL_EXAMPLE)
     @blueprint.response(200, BillSchema, example=BILL_EXAMPLE | {"state": "open"})
-    @blueprint.raises(InvalidRequest, NotFound, BillBeingPaid, BillAlreadyPaid, NotInTest)
+    @blueprint.raises(InvalidRequest, NotFound, BillBeingPaid, BillAlreadyPaid, ProviderNotAdmitted, NotInTest)
     @blueprint.doc(operationId="putProviderBill")
     def put(self, asked: dict[str, Any]) -> Bill:
         """Add one bill, or change it (for a provider's system).
@@ -327,7 +328,7 @@ class ProviderBillClosures(MethodView):
 
     @blueprint.arguments(BillClosureSchema(), example={"bill_no": "PC07-2026-10-000001", "state": "paid_elsewhere"})
     @blueprint.response(200, BillSchema, example=BILL_EXAMPLE | {"state": "paid_elsewhere"})
-    @blueprint.raises(NotFound, InvalidRequest, BillBeingPaid, BillAlreadyPaid, NotInTest)
+    @blueprint.raises(NotFound, InvalidRequest, BillBeingPaid, BillAlreadyPaid, ProviderNotAdmitted, NotInTest)
     @blueprint.doc(operationId="closeProviderBill")
     def post(self, asked: dict[str, Any]) -> Bill:
         """Withdraw one bill, or say that it was paid elsewhere (for a provider's clerk or system).
@@ -347,6 +348,7 @@ class ProviderPayments(MethodView):
 
     @blueprint.arguments(ProviderPaymentQuery(), location="query")
     @blueprint.response(200, ProviderPaymentPageSchema, example={"items": [PROVIDER_PAYMENT_EXAMPLE]})
+    @blueprint.raises(NotFound)
     @blueprint.doc(operationId="listProviderPayments")
     def get(self, asked: dict[str, Any]) -> Page:
         """List payments of our bills (for a provider's clerk or system), the newest first.
@@ -361,12 +363,15 @@ class ProviderPayments(MethodView):
 def writing_provider(session: Any) -> UUID:  # noqa: ANN401 - the open session
     """The provider whose system or member of staff writes something; it stays in its stage until the commit.
 
-    Raises NotInTest for a test key of a provider that is live meanwhile: such a key touches test data, or nothing.
+    Raises NotFound where an organisation names a provider that is not there, ProviderNotAdmitted for one that has not
+    come in or is closed, and NotInTest for a test key of one that is live meanwhile: such a key touches test data, or
+    nothing.
     """
-    caller = current_caller()
+    caller, provider_id = current_caller(), current_provider()
     if caller.is_test or caller.staff:
-        trials.hold(session, current_provider(), is_test=caller.is_test)
-    return current_provider()
+        trials.hold(session, provider_id, is_test=caller.is_test)
+    operations.check_admitted(session, provider_id)
+    return provider_id
 
 
 def _try(session: Any, asked: dict[str, Any]) -> operations.Attempt:  # noqa: ANN401 - the open session

@@ -15,7 +15,7 @@ from kit.idempotency import once
 from kit.pages import Page, PageQuery
 from kit.web import note, request_key
 from services.utilities import flows
-from services.utilities.errors import NotInTest, PostingByPush
+from services.utilities.errors import NotInTest, PostingByPush, ProviderNotAdmitted
 from services.utilities.onboarding_models import TrialPosting
 from services.utilities.operations import trials
 from services.utilities.operations.pulling import Answer
@@ -39,7 +39,7 @@ class ProviderPostings(MethodView):
 
     @blueprint.arguments(PageQuery(), location="query")
     @blueprint.response(200, PostingToFetchPageSchema, example={"items": [POSTING_EXAMPLE]})
-    @blueprint.raises(NotFound, PostingByPush, NotInTest)
+    @blueprint.raises(NotFound, PostingByPush, ProviderNotAdmitted, NotInTest)
     @blueprint.doc(operationId="listProviderPostings")
     def get(self, asked: dict[str, Any]) -> Page:
         """Fetch the payments that you are to post (lấy khoản cần gạch nợ), the oldest first.

@@ -33,11 +33,12 @@ from payments.schemas.settling import REMITTANCE_EXAMPLE, RUN_EXAMPLE, Remittanc
 from services.utilities import flows, remittance, upload
 from services.utilities.errors import (
     DayNotOver,
-    FileEmpty,
+    DayTooOld,
     FileTooLarge,
     LayoutUnderReview,
     LayoutUnusable,
     NotInTest,
+    ProviderNotAdmitted,
     StatementUnreadable,
 )
 from services.utilities.operations import settlement, trials
@@ -150,8 +151,9 @@ class RemittanceFile(MethodView):
         answer = Response(written.pieces, content_type=remittance.MEDIA[kind])
         answer.content_length = written.size
         answer.call_on_close(written.close)
-        answer.headers["Signature"] = (found.files or {})[kind]["signature"]
-        answer.headers["Signature-Key-Id"] = proof.key_id(proof.public_key())
+        signed = (found.files or {})[kind]
+        answer.headers["Signature"] = signed["signature"]
+        answer.headers["Signature-Key-Id"] = proof.key_id(bytes.fromhex(signed["public_key"]))
         answer.headers["Content-Disposition"] = f'attachment; filename="{found.reference}.{kind}"'
         return answer
 
@@ -163,7 +165,8 @@ class Statements(MethodView):
     @blueprint.idempotent
     @blueprint.arguments(StatementQuery(), location="query")
     @blueprint.response(202, StatementSchema, example=STATEMENT_EXAMPLE)
-    @blueprint.raises(FileTooLarge, FileEmpty, StatementUnreadable, DayNotOver, NotInTest, RequestInFlight)
+    @blueprint.raises(NotFound, FileTooLarge, StatementUnreadable, DayNotOver, DayTooOld, RequestInFlight)
+    @blueprint.raises(ProviderNotAdmitted, NotInTest)
     @blueprint.doc(operationId="submitStatement", requestBody=upload.STATEMENT_DOCUMENTED)
     def post(self, asked: dict[str, Any]) -> tuple[Statement, dict[str, str]]:
         """Tell what you have posted on one of your business days (đối soát).
@@ -175,17 +178,18 @@ class Statements(MethodView):
         with upload.spool(request.mimetype, request.content_length, request.stream, upload.STATEMENTS) as sent:
             key = request_key({**asked, "format": sent.kind, "digest": sent.digest})
             raw = b"".join(sent.pieces())
-            of = (Way(asked["way"]), asked["business_day"])
-            with flows.rejections_noted(current_provider(), *of), transaction() as session:
-                outcome = once(
-                    session,
-                    key,
-                    lambda: settlement.receive_statement(session, writing_provider(session), *of, sent.kind, raw),
-                )
+        of = (Way(asked["way"]), asked["business_day"])
+        with transaction() as session:
+            layout = settlement.open_day(session, writing_provider(session), *of)
+        told = flows.read_statement(current_provider(), *of, sent.kind, raw, layout)
+        with transaction() as session:
+            outcome = once(
+                session, key, lambda: settlement.keep_statement(session, writing_provider(session), *of, told)
+            )
         note(outcome)
         with transaction() as session:
-            told = payments.operations.get_statement(session, outcome.resource_id, current_provider())
-        return told, {"Location": url_for("utilities.StatementById", statement_id=told.id)}
+            kept = payments.operations.get_statement(session, outcome.resource_id, current_provider())
+        return kept, {"Location": url_for("utilities.StatementById", statement_id=kept.id)}
 
 
 @blueprint.route("/provider-statements/<uuid:statement_id>")
@@ -222,7 +226,7 @@ class StatementLayouts(MethodView):
     @blueprint.arguments(LayoutQuery(), location="query")
     @blueprint.arguments(LayoutSchema(), example=LAYOUT_EXAMPLE)
     @blueprint.response(200, LayoutSchema, example=LAYOUT_EXAMPLE)
-    @blueprint.raises(LayoutUnusable, LayoutUnderReview, NotInTest)
+    @blueprint.raises(NotFound, LayoutUnusable, LayoutUnderReview, ProviderNotAdmitted, NotInTest)
     @blueprint.doc(operationId="putStatementLayout")
     def put(self, query: dict[str, str], asked: dict[str, Any]) -> Mapping[str, Any]:
         """Try other headings of your statements (mẫu sao kê) while you are in testing.
@@ -276,7 +280,7 @@ class OurDiscrepancies(MethodView):
         example={"subject": "B-1", "business_day": "2026-11-20", "amount_vnd": 0, "body": "Chưa thấy trong bảng kê"},
     )
     @blueprint.response(201, DiscussedSchema, example=_DISCUSSED | {"kind": "RAISED_BY_PROVIDER"})
-    @blueprint.raises(NotFound, NotInTest, RequestInFlight)
+    @blueprint.raises(NotFound, ProviderNotAdmitted, NotInTest, RequestInFlight)
     @blueprint.doc(operationId="reportDiscrepancy")
     def post(self, asked: dict[str, Any]) -> Discussed:
         """Say that something differs (báo chênh lệch, for a provider's clerk or system).
