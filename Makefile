@@ -68,6 +68,7 @@ lock: .venv/uv.ok ## Compile requirements/*.txt from pyproject.toml and requirem
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
 	$(COMPILE) requirements/test.in -o requirements/test.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## Remove the virtual environment and all caches; var/ with its data stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
@@ -94,3 +95,4 @@ clean: ## Remove the virtual environment and all caches; var/ with its data stay
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v[:2])' \
 		|| { command -v $(PYTHON) >/dev/null || echo 'There is no $(PYTHON): install Python 3.11 or newer, or name it: make PYTHON=…'; exit 1; } >&2
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo '$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: python3-venv)' >&2; exit 1; }
+	@$(PIP) --require-hashes --only-binary :all: -r requirements/pip.txt || echo 'Going on with the pip that came with Python: it takes twice as long.' >&2
