@@ -90,7 +90,7 @@ def test_a_ledger_that_nobody_can_read_is_a_difference_and_keeps_no_other_provid
     provider, customer = company(POWER)
     make_provider(WATER)
     write(provider, customer, [Paid("B-1", 5, NOON)])
-    broken = {
+    broken: dict[str, list[Any]] = {
         "sums_differ": [ledger_of(line("B-1"), off=1)],
         "not_understood": [
             ledger_of(line("B\0")), ledger_of(line("\ud800")), ledger_of(line(["B-1"])), ledger_of(line("B-1", 0)),
