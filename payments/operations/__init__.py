@@ -64,7 +64,7 @@ from payments.operations.matching import (
     list_runs,
     match_advice,
     match_gateway,
-    oldest_open,
+    span,
     take_in_rows,
 )
 from payments.operations.money import (
@@ -294,7 +294,6 @@ __all__ = [
     "match_late",
     "note_customer",
     "note_rejected_file",
-    "oldest_open",
     "open_discrepancy",
     "open_payment",
     "park_postings",
@@ -326,6 +325,7 @@ __all__ = [
     "see_payout",
     "set_terms",
     "sign_day",
+    "span",
     "start_card",
     "store_webhook",
     "sum_of_day",
