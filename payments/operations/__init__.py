@@ -13,10 +13,9 @@ from payments.operations.bank_forms import (
     note_rejected_file,
     put_form,
 )
+from payments.operations.bank_lines import find_missing_in_bank, match_late
 from payments.operations.banking import (
     find_bank_statement,
-    find_missing_in_bank,
-    match_late,
     receive_statement,
     take_in_statement,
 )

@@ -53,7 +53,8 @@ INSERT INTO statement_row (statement_id, line, key, amount_vnd, receipt_no, cust
 SELECT :id, told.* FROM unnest(CAST(:line AS int[]), CAST(:key AS text[]), CAST(:amount_vnd AS bigint[]),
   CAST(:receipt_no AS text[]), CAST(:customer_code AS text[])) AS told
 """)
-# A movement that was explained has its fee booked under its id; those of a month are movements of their own.
+# A movement that was explained has its fee booked under its id; those of a month are movements of their own. What two
+# people have settled of a fee is booked too.
 _WRONG_FEES = text("""
 WITH told AS (
   SELECT id, fee_vnd, CAST(made_at AT TIME ZONE 'UTC' AS date) AS day FROM balance_transaction
@@ -62,9 +63,15 @@ WITH told AS (
 booked AS (
   SELECT j.subject, sum(e.amount_vnd) AS vnd FROM told
   JOIN journal j ON j.subject = told.id AND j.kind IN ('fee', 'dispute_fee')
-  JOIN journal_entry e ON e.journal_id = j.id AND e.account IN ('5110', '5120') GROUP BY 1)
-SELECT t.id, t.day, t.fee_vnd AS told_vnd, CAST(coalesce(b.vnd, 0) AS bigint) AS booked_vnd
-FROM told t LEFT JOIN booked b ON b.subject = t.id WHERE t.fee_vnd <> coalesce(b.vnd, 0)
+  JOIN journal_entry e ON e.journal_id = j.id AND e.account IN ('5110', '5120') GROUP BY 1),
+settled AS (
+  SELECT split_part(subject, ' ', 1) AS id, sum(amount_vnd) AS vnd, count(*) AS times FROM discrepancy
+  WHERE kind = 'FEE_MISMATCH' AND state = 'resolved' AND details ? 'booked_vnd' GROUP BY 1),
+held AS (
+  SELECT t.id, t.day, t.fee_vnd AS told_vnd, CAST(coalesce(b.vnd, 0) - coalesce(s.vnd, 0) AS bigint) AS booked_vnd,
+    t.id || CASE WHEN s.times > 0 THEN ' settled #' || s.times + 1 ELSE '' END AS subject
+  FROM told t LEFT JOIN booked b ON b.subject = t.id LEFT JOIN settled s ON s.id = t.id)
+SELECT * FROM held WHERE told_vnd <> booked_vnd
 """)
 
 
@@ -234,9 +241,18 @@ def match_gateway(session: Session, first: date, last: date) -> MatchRun:
 
 def match_advice(session: Session, payee_id: UUID, first: date, last: date) -> MatchRun:
     """Compare what was remitted with what the payee's bank has advised it of."""
-    names = {"unknown": "ADVICE_UNKNOWN", "twice": "DUPLICATE_ADVICE"}
-    within = {"near": _ADVISED_WITHIN, "same_day": False}
-    return compare(session, reconciliation.ADVICE, Way.ADVICE, payee_id, first, last, **within, **names)
+    return compare(
+        session,
+        reconciliation.ADVICE,
+        Way.ADVICE,
+        payee_id,
+        first,
+        last,
+        near=_ADVISED_WITHIN,
+        same_day=False,
+        unknown="ADVICE_UNKNOWN",
+        twice="DUPLICATE_ADVICE",
+    )
 
 
 def list_runs(session: Session, *, payee_id: UUID | None, limit: int, cursor: str | None) -> Page:
@@ -290,7 +306,7 @@ def _compare_fees(session: Session, run: MatchRun) -> None:
             session,
             "FEE_MISMATCH",
             fee.booked_vnd - fee.told_vnd,
-            subject=fee.id,
+            subject=fee.subject,
             way=Way.GATEWAY,
             day=fee.day,
             details={"told_vnd": fee.told_vnd, "booked_vnd": fee.booked_vnd},
@@ -300,7 +316,7 @@ def _compare_fees(session: Session, run: MatchRun) -> None:
         Discrepancy.kind == "FEE_MISMATCH",
         Discrepancy.details.has_key("booked_vnd"),
         Discrepancy.business_day.between(run.first_day, run.last_day),
-        Discrepancy.subject.not_in([fee.id for fee in wrong]),
+        Discrepancy.subject.not_in([fee.subject for fee in wrong]),
     )
     session.flush()
 

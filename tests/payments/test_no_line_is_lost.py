@@ -162,7 +162,7 @@ class Desk:
         theirs = [line for lines in self.theirs.values() for line in lines]
         matched, due = take_apart(self.ours, theirs, set(self.theirs), same_day=self.same_day)
         keys = {line.key for line in self.ours}
-        expected = Counter((kind_of(*pair, keys), *pair) for pair in due)
+        expected = Counter((kind_of(mine, other, keys), mine, other) for mine, other in due)
         assert Counter(_found(row) for row in self.rows(_OPEN)) == expected
         assert (run.matched, run.matched_vnd) == (len(matched), sum(line.vnd for line in matched))
         assert run.ours_open == sum(mine is not None for mine, _other in due)

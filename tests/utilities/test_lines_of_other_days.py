@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+import services.utilities.flows
 from kit import clock
 from kit.database import new_id, transaction
-from payments import operations
+from payments import ledger, operations
+from payments.bank_file import read_statement
 from payments.models import MatchRun, Remittance, RemittanceState, Way
 from payments.operations import Row, ToldRows
 from services.utilities.models import Customer, Provider
@@ -40,7 +42,9 @@ def match_gateway(day: date) -> MatchRun:
 
 
 def test_a_charge_that_our_books_learn_of_after_days_is_matched_once_and_for_all(power) -> None:
-    write(*power, [Paid("B-1", 500_000, NOON + timedelta(days=12)), Paid("B-2", 70_000, NOON + timedelta(days=6))])
+    provider, customer = power
+    paid = [Paid("B-1", 500_000, NOON + timedelta(days=12)), Paid("B-2", 70_000, NOON + timedelta(days=6))]
+    write(provider, customer, paid)
     with transaction() as session:
         session.execute(text("UPDATE balance_transaction SET made_at = :at WHERE amount_vnd = 500000"), {"at": NOON})
         session.execute(text("DELETE FROM balance_transaction WHERE amount_vnd = 70000"))
@@ -151,3 +155,60 @@ def test_two_comparisons_of_one_side_are_one_after_the_other(power) -> None:
             settlement.match_posted(other, power[0].id, DAY, DAY)
 
     assert sorted(row.way for row in rows("SELECT way FROM match_run")) == ["gateway", "provider"]
+
+
+@pytest.fixture
+def published(power) -> Iterator[Callable[[datetime], None]]:
+    """A remittance that is published; `published(when)` closes the books at another time."""
+    provider, customer = power
+    write(provider, customer, [Paid("B-1", 500_000, NOON)])
+    with transaction() as session:
+        session.execute(text("UPDATE payment SET settlement = 'bank_matched'"))
+
+    def close(when: datetime) -> None:
+        clock.move(timedelta())
+        clock.move(when - clock.now())
+        services.utilities.flows.close_books()
+
+    close(NOON + timedelta(hours=6))
+    yield close
+    clock.move(timedelta())
+
+
+def pay(on: date) -> None:
+    """The bank's statement tells of the transfer of the only remittance."""
+    (due,) = rows("SELECT reference, payable_vnd FROM remittance")
+    head = f"opening_vnd;{due.payable_vnd}\nclosing_vnd;0\nreference;booked_on;amount_vnd;purpose\n"
+    raw = f"{head}FT1;{on};{-due.payable_vnd};chuyen tien {due.reference}"
+    with transaction() as session:
+        operations.take_in_statement(session, read_statement(raw.encode()))
+
+
+def test_a_transfer_before_its_remittance_is_final_pays_it_once_it_is(published) -> None:
+    pay(DAY)
+    before = found()
+
+    published(NOON + timedelta(days=2))
+    for _time in range(2):
+        with transaction() as session:
+            operations.match_late(session)
+
+    assert (before, found()) == ([("BANK_UNIDENTIFIED", "open", DAY)], [("BANK_UNIDENTIFIED", "auto_closed", DAY)])
+    assert rows("SELECT settlement FROM payment") == [("remitted",)]
+    with transaction() as session:
+        accounts = (ledger.PROVIDER_PAYABLE, ledger.UNIDENTIFIED, ledger.BANK)
+        assert [ledger.balance(session, account) for account in accounts] == [0, 0, -500_000]
+
+
+def test_an_advice_before_our_own_banks_statement_confirms_the_payment_once_that_has_come(published) -> None:
+    published(NOON + timedelta(days=2))
+    (due,) = rows("SELECT payee_id, reference, payable_vnd FROM remittance")
+    told = ToldRows("csv", "", [Row(2, due.reference, due.payable_vnd)], [])
+    with transaction() as session:
+        told_id = operations.take_in_rows(session, due.payee_id, Way.ADVICE, DAY, told)
+        settlement.compare_statement(session, operations.get_statement(session, told_id, due.payee_id))
+
+    pay(DAY + timedelta(days=2))
+
+    assert rows("SELECT settlement FROM payment") == [("confirmed",)]
+    assert found() == []
