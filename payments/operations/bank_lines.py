@@ -26,12 +26,14 @@ from payments.models import (
     Settlement,
     Way,
 )
-from payments.operations.discrepancies import close_discrepancies, open_discrepancy
+from payments.operations.discrepancies import close_found, open_discrepancy
+from payments.operations.history import OPEN_STATES
 from payments.operations.remitting import awaits_debit, match_debit
 from payments.operations.timeline import settle
 
 # A payout that the gateway calls paid is at the bank within so many days, weekends among them.
 ARRIVES_WITHIN = timedelta(days=4)
+_OF_PAYOUTS = ("PAYOUT_NOT_IN_BANK", "BANK_SHORT", "BANK_OVER")
 
 
 def match_all(session: Session, statement_id: UUID, lines: Sequence[Line]) -> None:
@@ -114,29 +116,25 @@ def release_line(session: Session, payout: Payout) -> None:
     payout.bank_line_id = None
     if line is None or line.withdrawn:
         return  # what the bank has withdrawn is a difference already
-    for kind in ("BANK_SHORT", "BANK_OVER"):
-        contradict(session, kind, in_bank(payout.id))
-    close_discrepancies(session, in_bank(payout.id))
+    contradict(session, in_bank(payout.id), *_OF_PAYOUTS)
     back = ledger.move(ledger.BANK, ledger.IN_TRANSIT, -line.amount_vnd)
     ledger.book(session, JournalKind.BANKED, f"{payout.id} {line.reference} failed", back)
     _leave_unidentified(session, line, f"{line.reference} of {payout.id}")
 
 
-def contradict(session: Session, kind: str, subject: str) -> None:
-    """What two people have booked has turned out otherwise: its opposite is a difference, or it would be booked twice.
+def contradict(session: Session, subject: str, *kinds: str) -> None:
+    """Differences of these classes have turned out otherwise: nobody has to look at them any more.
 
-    Nothing where they have booked nothing.
+    What two people have booked of one is booked twice by now: its opposite is a difference.
     """
-    settled = select(Discrepancy).where(
-        Discrepancy.kind == kind,
-        Discrepancy.subject == subject,
-        Discrepancy.state == DiscrepancyState.RESOLVED,
-        Discrepancy.amount_vnd != 0,
-    )
-    if (before := session.scalar(settled)) is not None:
-        told_late = f"{subject} told late"
-        day = before.business_day
-        open_discrepancy(session, kind, -before.amount_vnd, subject=told_late, way=Way.BANK, day=day)
+    # Asked with nearly every line of a bank, and true of few.
+    query = select(Discrepancy).where(Discrepancy.kind.in_(kinds), Discrepancy.subject == subject)
+    for found in session.scalars(query).all():
+        if found.state in OPEN_STATES:
+            close_found(session, Discrepancy.id == found.id)
+        elif found.state is DiscrepancyState.RESOLVED and found.amount_vnd:
+            opposite, name = -found.amount_vnd, f"{subject} told late"
+            open_discrepancy(session, found.kind, opposite, subject=name, way=Way.BANK, day=found.business_day)
 
 
 def in_bank(payout_id: str) -> str:
@@ -180,15 +178,13 @@ def _identify(session: Session, line: BankLine) -> None:
     """The money is in the bank's account already: only what it is called changes."""
     back = ledger.move(ledger.UNIDENTIFIED, ledger.BANK, line.amount_vnd)
     ledger.book(session, JournalKind.BANK_UNIDENTIFIED, f"{line.reference} identified", back)
-    contradict(session, "BANK_UNIDENTIFIED", line.reference)
-    close_discrepancies(session, line.reference)
+    contradict(session, line.reference, "BANK_UNIDENTIFIED")
 
 
 def _pay_in(session: Session, line_id: UUID, line: Line | BankLine, payout: Payout) -> None:
     """A payout has come; where it is of another sum, the rest stays in transit until two people explain it."""
     payout.bank_line_id = line_id
-    contradict(session, "PAYOUT_NOT_IN_BANK", in_bank(payout.id))
-    close_discrepancies(session, in_bank(payout.id))
+    contradict(session, in_bank(payout.id), *_OF_PAYOUTS)
     legs = ledger.move(ledger.BANK, ledger.IN_TRANSIT, line.amount_vnd)
     ledger.book(session, JournalKind.BANKED, f"{payout.id} {line.reference}", legs)
     if difference := line.amount_vnd - payout.amount_vnd:

@@ -227,8 +227,7 @@ def _note_refused(session: Session, statement: Statement, errors: Sequence[LineE
     told = statement.name or f"{statement.opening_vnd}..{statement.closing_vnd}"
     subject = f"{statement.layout or 'bank'} {told}"
     if not errors:
-        close_discrepancies(session, subject)
-        contradict(session, "ROW_REJECTED", subject)
+        contradict(session, subject, "ROW_REJECTED")
         return
     open_discrepancy(
         session,

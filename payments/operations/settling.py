@@ -29,6 +29,7 @@ from payments.models import (
 )
 from payments.operations.bank_lines import release_line
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
+from payments.operations.history import OPEN_STATES
 from payments.operations.timeline import settle
 
 # Movements are read again this far back: one may be told late, and none is taken in twice.
@@ -134,6 +135,7 @@ def explain(session: Session) -> int:
         found.where(BalanceTransaction.id > last).order_by(BalanceTransaction.id).limit(_BATCH).with_for_update()
     ).all():
         last = batch[-1].id
+        known = _known_troubles(session, batch)
         for movement in batch:
             trouble = _trouble_with(session, movement)
             if trouble is None:
@@ -141,10 +143,19 @@ def explain(session: Session) -> int:
                 close_discrepancies(session, movement.id)
             else:
                 left += 1
-                if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
+                is_late = clock.now() - movement.made_at > _EXPLAINED_WITHIN
+                if is_late and (movement.id, *trouble) not in known:
                     _open(session, *trouble, movement)
         session.flush()
     return left
+
+
+def _known_troubles(session: Session, movements: Sequence[BalanceTransaction]) -> set[tuple[str, str, int]]:
+    """Subject, class and sum of the differences of movements that somebody has to look at already."""
+    subjects = Discrepancy.subject == func.any([movement.id for movement in movements])
+    query = select(Discrepancy.subject, Discrepancy.kind, Discrepancy.amount_vnd)
+    found = session.execute(query.where(subjects, Discrepancy.state.in_(OPEN_STATES))).all()
+    return {(row.subject, row.kind, row.amount_vnd) for row in found}
 
 
 def balance_at_gateway(session: Session) -> int:
