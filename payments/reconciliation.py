@@ -90,18 +90,22 @@ opened AS (
       amount_vnd = excluded.amount_vnd, business_day = excluded.business_day, details = excluded.details
     WHERE discrepancy.state = 'auto_closed' OR discrepancy.state <> 'resolved' AND discrepancy.details IS NOT NULL
       AND (discrepancy.amount_vnd, discrepancy.details) IS DISTINCT FROM (excluded.amount_vnd, excluded.details)
-  RETURNING id, state, amount_vnd),
+  RETURNING id, state, amount_vnd, xmax = 0 AS is_new),
+-- Which days have met: whoever looks at one of them again must look at the other, however far off.
+met AS MATERIALIZED (
+  SELECT DISTINCT ON (ours_key) ours_key, ours_day, theirs_day FROM moved
+  WHERE ours_key IS NOT NULL AND theirs_key IS NOT NULL ORDER BY ours_key, abs(theirs_day - ours_day) DESC),
 closed AS (
-  UPDATE discrepancy d SET state = 'auto_closed', closed_at = :now,
-    -- Which days have met: whoever looks at one of them again must look at the other, however far off.
-    details = d.details || coalesce((
-      SELECT jsonb_build_object('ours_day', m.ours_day, 'theirs_day', m.theirs_day) FROM moved m
-      WHERE m.ours_key = d.details ->> 'key' AND m.theirs_key IS NOT NULL
-      ORDER BY abs(m.theirs_day - m.ours_day) DESC LIMIT 1), CAST('{{}}' AS jsonb))
-  WHERE d.way = :way AND d.payee_id IS NOT DISTINCT FROM CAST(:payee AS uuid) AND d.details ? 'key'
-    AND d.state IN ('open', 'investigating', 'proposed') AND d.business_day BETWEEN :first AND :last
-    AND NOT EXISTS (SELECT FROM named n WHERE n.kind = d.kind AND n.subject = d.subject)
-  RETURNING id, state, amount_vnd),
+  UPDATE discrepancy d SET state = 'auto_closed', closed_at = :now, details = d.details || gone.days
+  FROM (
+    SELECT g.id, CASE WHEN m.ours_key IS NULL THEN CAST('{{}}' AS jsonb)
+      ELSE jsonb_build_object('ours_day', m.ours_day, 'theirs_day', m.theirs_day) END AS days
+    FROM discrepancy g LEFT JOIN met m ON m.ours_key = g.details ->> 'key'
+    WHERE g.way = :way AND g.payee_id IS NOT DISTINCT FROM CAST(:payee AS uuid) AND g.details ? 'key'
+      AND g.state IN ('open', 'investigating', 'proposed') AND g.business_day BETWEEN :first AND :last
+      AND NOT EXISTS (SELECT FROM named n WHERE n.kind = g.kind AND n.subject = g.subject)) gone
+  WHERE d.id = gone.id AND d.state IN ('open', 'investigating', 'proposed')
+  RETURNING d.id, d.state, d.amount_vnd),
 -- What two people have settled, and what of it stands in the books; what is said of it by now.
 settled AS (
   SELECT d.id, d.kind, d.subject, d.business_day AS day, n.kind IS NOT NULL AS stands,
@@ -111,9 +115,7 @@ settled AS (
   FROM discrepancy d
   LEFT JOIN named n ON n.kind = d.kind AND n.subject = d.subject
   LEFT JOIN journal j ON j.kind = 'adjustment' AND j.subject = CAST(d.id AS text)
-  LEFT JOIN LATERAL (
-    SELECT ours_day, theirs_day FROM moved WHERE ours_key = d.details ->> 'key' AND theirs_key IS NOT NULL
-    ORDER BY abs(theirs_day - ours_day) DESC LIMIT 1) m ON true
+  LEFT JOIN met m ON m.ours_key = d.details ->> 'key'
   LEFT JOIN (
     SELECT l.details ->> 'settled' AS id, count(*) AS times, sum(l.amount_vnd) AS vnd,
       sum(l.amount_vnd) FILTER (WHERE k.id IS NOT NULL) AS booked_vnd
@@ -126,11 +128,12 @@ contradicted AS (
   SELECT *, now_vnd - CASE WHEN stands THEN explained_vnd ELSE booked_vnd END AS rest_vnd FROM settled),
 -- Each step stands in the log. Of what was there before, `d` still shows the state that it had.
 stepped AS (
-  SELECT o.*,
-    CASE WHEN d.id IS NULL THEN 'opened' WHEN d.state = 'auto_closed' THEN 'reopened' ELSE 'changed' END AS action
-  FROM opened o LEFT JOIN discrepancy d ON d.id = o.id
-  WHERE d.id IS NULL OR d.state <> o.state OR d.amount_vnd <> o.amount_vnd
-  UNION ALL SELECT c.*, 'auto_closed' FROM closed c),
+  SELECT id, state, amount_vnd, 'opened' AS action FROM opened WHERE is_new
+  UNION ALL
+  SELECT o.id, o.state, o.amount_vnd, CASE WHEN d.state = 'auto_closed' THEN 'reopened' ELSE 'changed' END
+  FROM opened o JOIN discrepancy d ON d.id = o.id
+  WHERE NOT o.is_new AND (d.state <> o.state OR d.amount_vnd <> o.amount_vnd)
+  UNION ALL SELECT id, state, amount_vnd, 'auto_closed' FROM closed),
 logged AS (
   INSERT INTO discrepancy_event (id, created_at, discrepancy_id, payee_id, action, state, amount_vnd, side)
   SELECT CAST(:stamp || substr(digest, 1, 3) || '-8' || substr(digest, 4, 3) || '-' || substr(digest, 7, 12) AS uuid),

@@ -19,6 +19,7 @@ from payments.errors import StatementRefused
 from payments.gateway import Movement
 from payments.gateway_answers import Transfer
 from payments.models import JournalKind, Origin, Refund, RefundState
+from payments.operations.history import HOUSE
 from tests.factories import POWER
 from tests.payments.stories import rows
 from tests.payments.test_bank_forms import FORMS
@@ -262,3 +263,17 @@ def test_a_fee_that_changes_after_it_was_settled_is_a_difference_of_the_rest() -
     assert balances("5110") == [FEE_VND]
     with transaction() as session:
         assert operations.balance_at_gateway(session) == told.net_vnd
+
+
+def test_what_is_looked_into_has_the_sum_that_is_told_by_now() -> None:
+    hand_in(("FT1", 1_000, "x"), ("", 7, "no number"), head="statement;BANK-1;1\n")
+    (found,) = rows("SELECT id FROM discrepancy WHERE kind = 'ROW_REJECTED'")
+    with transaction() as session:
+        operations.investigate(session, found.id, HOUSE)
+
+    hand_in(("FT1", 1_000, "x"), ("", 9, "no number"), head="statement;BANK-1;2\n")
+
+    told = rows("SELECT amount_vnd, state FROM discrepancy WHERE id = :id", id=found.id)
+    assert [tuple(row) for row in told] == [(9, "investigating")]
+    hand_in(("FT1", 1_000, "x"), ("FT2", 9, "x"), head="statement;BANK-1;3\n")
+    settle(ledger.FEE_INCOME)
