@@ -53,7 +53,7 @@ counted AS (
 found AS MATERIALIZED (
   SELECT p.*, CASE
       WHEN theirs_key IS NULL THEN missing
-      WHEN ours_key IS NULL AND EXISTS (SELECT FROM ours o WHERE o.key = theirs_key) THEN twice
+      WHEN ours_key IS NULL AND theirs_key IN (SELECT key FROM ours) THEN twice
       WHEN ours_key IS NULL THEN unknown
       WHEN sign(ours_vnd) <> sign(theirs_vnd) THEN 'DIRECTION'
       WHEN theirs_vnd > ours_vnd THEN 'AMOUNT_OVER' ELSE 'AMOUNT_UNDER' END AS kind,
@@ -66,11 +66,16 @@ found AS MATERIALIZED (
 named AS MATERIALIZED (
   SELECT f.*, coalesce(theirs_ref, ours_ref) || CASE WHEN nth > 1 THEN ' #' || nth ELSE '' END AS subject
   FROM found f WHERE ours_day IN (SELECT day FROM days) OR theirs_day IN (SELECT day FROM days)),
+missed AS MATERIALIZED (SELECT subject, ours_vnd AS vnd, ours_day AS day, ours_hint AS hint FROM named
+  WHERE theirs_key IS NULL),
+strange AS MATERIALIZED (SELECT subject, theirs_vnd AS vnd, theirs_day AS day, theirs_hint AS hint FROM named
+  WHERE ours_key IS NULL),
+-- For a person to look at: nobody looks through thousands, and each would be held against each.
 suggested AS MATERIALIZED (
   SELECT o.subject AS ours_subject, t.subject AS theirs_subject,
     count(*) OVER (PARTITION BY o.subject) AS of_ours, count(*) OVER (PARTITION BY t.subject) AS of_theirs
-  FROM named o JOIN named t ON o.theirs_key IS NULL AND t.ours_key IS NULL AND t.theirs_vnd = o.ours_vnd
-    AND abs(t.theirs_day - o.ours_day) <= 1 AND coalesce(t.theirs_hint = o.ours_hint, true)),
+  FROM missed o JOIN strange t ON t.vnd = o.vnd AND abs(t.day - o.day) <= 1 AND coalesce(t.hint = o.hint, true)
+  WHERE (SELECT count(*) FROM missed) <= 2000 AND (SELECT count(*) FROM strange) <= 2000),
 opened AS (
   INSERT INTO discrepancy
     (id, created_at, kind, subject, amount_vnd, state, way, payee_id, business_day, due_on, details)
