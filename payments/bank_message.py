@@ -89,22 +89,28 @@ def _lines(number: int, entry: Element) -> Iterator[Line]:
     if not reference or len(reference) > _LONGEST:
         raise StatementRefused(reason="reference", line=number)
     details = entry.findall("NtryDtls/TxDtls")
-    if len(details) < 2:  # noqa: PLR2004 - one detail is the entry itself
+    is_one = len(details) < 2  # noqa: PLR2004 - one detail is the entry itself
+    # A single detail may leave its sum to the entry.
+    parts = [_part(number, detail, amount) for detail in details if not is_one or _told(detail) is not None]
+    if parts and sum(parts) != amount:
+        raise StatementRefused(reason="details", line=number)
+    if is_one:
         yield Line(number, reference, on, amount, _said(entry, details))
         return
-    parts = [_part(number, detail, amount) for detail in details]
-    if sum(parts) != amount:
-        raise StatementRefused(reason="details", line=number)
     for place, (detail, part) in enumerate(zip(details, parts, strict=True), 1):
         yield Line(number, f"{reference}{PART}{place}", on, part, _said(entry, [detail]))
 
 
 def _part(number: int, detail: Element, entry_amount: int) -> int:
-    told = detail.find("Amt")
-    amount = _amount(detail.find("AmtDtls/TxAmt/Amt") if told is None else told, number)
+    amount = _amount(_told(detail), number)
     if detail.find("CdtDbtInd") is not None:
         return _signed(detail, amount, number)
     return amount if entry_amount > 0 else -amount
+
+
+def _told(detail: Element) -> Element | None:
+    found = detail.find("Amt")
+    return detail.find("AmtDtls/TxAmt/Amt") if found is None else found
 
 
 def _signed(element: Element, amount: int, number: int) -> int:

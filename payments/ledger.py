@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -38,6 +39,10 @@ ACCOUNTS = frozenset({
 # moves beside that for this provider.
 ADJUSTABLE = ACCOUNTS - {DISPUTED, PROVIDER_PAYABLE, CITIZEN_UNAPPLIED, REFUND_IN_FLIGHT}
 
+# Made once: they are on the way of every payment.
+_JOURNALS = cast("Table", Journal.__table__)
+_JOURNAL = insert_or_skip(_JOURNALS).on_conflict_do_nothing().returning(_JOURNALS.c.id)
+_ENTRY = insert(cast("Table", JournalEntry.__table__))
 _K = JournalKind
 # Which accounts an entry may debit and credit. A sum that moves the other way (a negative movement of the gateway's
 # balance) swaps the two.
@@ -94,24 +99,22 @@ def book(
     _check(kind, legs)
     payees = {leg.payee_id for leg in legs if leg.payee_id}
     now = clock.now()
-    journal_id = session.execute(
-        insert_or_skip(Journal)
-        .values(
-            id=new_id(),
-            created_at=now,
-            kind=kind,
-            subject=str(subject),
-            payment_id=payment_id,
-            payee_id=payees.pop() if len(payees) == 1 else None,
-            discrepancy_id=discrepancy_id,
-        )
-        .on_conflict_do_nothing()
-        .returning(Journal.id)
-    ).scalar_one_or_none()
+    head = {
+        "id": new_id(),
+        "created_at": now,
+        "kind": kind,
+        "subject": str(subject),
+        "payment_id": payment_id,
+        "payee_id": payees.pop() if len(payees) == 1 else None,
+        "discrepancy_id": discrepancy_id,
+    }
+    # What it is tied to may have been written by this session a moment ago.
+    session.flush()
+    journal_id = session.execute(_JOURNAL, head).scalar_one_or_none()
     if journal_id is None:
         return False
     session.execute(
-        insert(JournalEntry),
+        _ENTRY,
         [{"id": new_id(), "created_at": now, "journal_id": journal_id, **vars(leg)} for leg in legs],
     )
     return True

@@ -13,10 +13,9 @@ from payments.operations.bank_forms import (
     note_rejected_file,
     put_form,
 )
+from payments.operations.bank_lines import find_missing_in_bank, match_late
 from payments.operations.banking import (
     find_bank_statement,
-    find_missing_in_bank,
-    match_late,
     receive_statement,
     take_in_statement,
 )
@@ -65,7 +64,7 @@ from payments.operations.matching import (
     list_runs,
     match_advice,
     match_gateway,
-    oldest_open,
+    span,
     take_in_rows,
 )
 from payments.operations.money import (
@@ -299,7 +298,6 @@ __all__ = [
     "match_late",
     "note_customer",
     "note_rejected_file",
-    "oldest_open",
     "open_discrepancy",
     "open_payment",
     "park_postings",
@@ -331,6 +329,7 @@ __all__ = [
     "see_payout",
     "set_terms",
     "sign_day",
+    "span",
     "start_card",
     "store_webhook",
     "sum_of_day",

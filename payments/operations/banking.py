@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -17,26 +17,11 @@ from kit.database import new_id
 from payments import ledger
 from payments.bank_file import PART, Line, LineError, Statement
 from payments.errors import StatementRefused
-from payments.models import (
-    BankLine,
-    BankStatement,
-    Discrepancy,
-    DiscrepancyState,
-    Journal,
-    JournalKind,
-    MatchRun,
-    Payout,
-    PayoutState,
-    Settlement,
-    Way,
-)
+from payments.models import BankLine, BankStatement, Discrepancy, JournalKind, MatchRun, Way
+from payments.operations.bank_lines import contradict, match_all
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
 from payments.operations.history import OPEN_STATES
-from payments.operations.remitting import match_debit
-from payments.operations.settling import settle
 
-# A payout that the gateway calls paid is at the bank within so many days, weekends among them.
-ARRIVES_WITHIN = timedelta(days=4)
 _ERRORS_KEPT, _LINES_NAMED = 1_000, 20
 # What became of every line of some days. A line that is neither a payout, nor a remittance, nor named by a difference
 # would be lost.
@@ -72,11 +57,14 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
 
     A credit is a payout when it names it and is of its amount. Any other movement is booked as not identified, and is a
     discrepancy until two people have explained it. Lines that could not be read are one discrepancy, of what they come
-    to, until a file tells them. Raises StatementRefused for other content under a revision that is known.
+    to, until a file tells them. Raises StatementRefused for other content under a revision that is known, and for a
+    revision before one that was taken in.
     """
     # Two files at once may tell the same lines.
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('bank statements', 0))"))
     began = clock.now()
+    if _is_outdated(session, statement):
+        raise StatementRefused(reason="revision_old")
     fresh, errors, booked_otherwise = _sort_out(session, statement)
     statement_id = _write_down(session, statement, fresh=len(fresh), errors=errors)
     if statement_id is None:
@@ -85,11 +73,11 @@ def take_in_statement(session: Session, statement: Statement) -> UUID | None:
         return None
     refused = {error.line for error in errors}
     good = replace(statement, lines=tuple(line for line in statement.lines if line.number not in refused))
-    _match_all(session, statement_id, fresh)
+    match_all(session, statement_id, fresh)
     _note_refused(session, good, errors, good.missing_vnd - booked_otherwise)
     # A line that cannot be read may be any of those that were told before: nothing is withdrawn on its word.
     if statement.name is not None and not errors:
-        _withdraw(session, statement)
+        _withdraw(session, statement_id, statement)
     session.flush()
     days = [line.booked_on for line in statement.lines] or [clock.today()]
     run = match_bank(session, min(days), max(days), began)
@@ -139,27 +127,69 @@ def match_bank(session: Session, first: date, last: date, began: datetime) -> Ma
     return run
 
 
+def _is_outdated(session: Session, statement: Statement) -> bool:
+    """Whether the bank has corrected this statement already: what it has taken back must not come in after that."""
+    if statement.name is None or statement.revision is None:
+        return False
+    named = select(BankStatement.id).where(BankStatement.name == statement.name)
+    corrected = named.where(BankStatement.revision > statement.revision, BankStatement.refused == 0).exists()
+    known = named.where(BankStatement.file_hash == statement.file_hash).exists()
+    return bool(session.scalar(select(corrected & ~known)))
+
+
 def _sort_out(session: Session, statement: Statement) -> tuple[list[Line], list[LineError], int]:
     """The lines that are news, and all that is refused: also what contradicts a line that came before.
 
     Last, the sum under which such lines are booked already.
     """
     references = {form for line in statement.lines for form in _forms(line.reference)}
-    rows = session.execute(
-        select(BankLine.reference, BankLine.amount_vnd, BankLine.withdrawn).where(BankLine.reference.in_(references))
-    ).all()
-    known = {row.reference: row for row in rows}
-    fresh, errors, otherwise = [], list(statement.errors), 0
+    query = (
+        select(BankLine, BankStatement)
+        .join(BankStatement, BankStatement.id == BankLine.statement_id)
+        .where(BankLine.reference == func.any(list(references)))
+    )
+    known = {line.reference: (line, told_by) for line, told_by in session.execute(query).all()}
+    entries = Counter[str]()
     for line in statement.lines:
-        before = known.get(line.reference)
-        if before is not None and before.withdrawn:
-            errors.append(LineError(line.number, "withdrawn_before", "reference"))
-        elif before is not None and before.amount_vnd != line.amount_vnd:
-            errors.append(LineError(line.number, "known_otherwise", "reference"))
-            otherwise += before.amount_vnd
-        elif not known.keys() & _forms(line.reference):
+        entries[_entry(line.reference)] += line.amount_vnd
+    fresh: list[Line] = []
+    errors = list(statement.errors)
+    otherwise: dict[str, int] = {}
+    for line in statement.lines:
+        forms = known.keys() & _forms(line.reference)
+        if not forms:
             fresh.append(line)
-    return fresh, sorted(errors, key=lambda error: error.line), otherwise
+            continue
+        is_same = line.reference in forms
+        before, told_by = known[line.reference if is_same else forms.pop()]
+        name = line.reference if is_same else _entry(line.reference)
+        told = line.amount_vnd if is_same else entries[name]
+        booked = before.amount_vnd if is_same else _booked(session, before)
+        if before.withdrawn:
+            errors.append(LineError(line.number, "withdrawn_before", "reference"))
+        elif before.booked_on != line.booked_on and _is_another(told_by, statement):
+            errors.append(LineError(line.number, "known_of_another_day", "reference"))
+        elif told != booked:
+            errors.append(LineError(line.number, "known_otherwise", "reference"))
+            otherwise[name] = booked
+    return fresh, sorted(errors, key=lambda error: error.line), sum(otherwise.values())
+
+
+def _is_another(before: BankStatement, statement: Statement) -> bool:
+    """Whether both have counted a movement as their own: then one number is that of two movements."""
+    if not before.balanced or not statement.balanced:
+        return False
+    if statement.name is not None:
+        return before.name != statement.name
+    return (before.opening_vnd, before.closing_vnd) != (statement.opening_vnd, statement.closing_vnd)
+
+
+def _booked(session: Session, line: BankLine) -> int:
+    """What is booked of the entry that a line is, or is a part of."""
+    if PART not in line.reference:
+        return line.amount_vnd
+    parts = (BankLine.booked_on == line.booked_on, BankLine.statement_id == line.statement_id)
+    return int(session.scalar(select(func.sum(BankLine.amount_vnd)).where(*parts, BankLine.line == line.line)) or 0)
 
 
 def _write_down(session: Session, statement: Statement, *, fresh: int, errors: Sequence[LineError]) -> UUID | None:
@@ -197,18 +227,7 @@ def _note_refused(session: Session, statement: Statement, errors: Sequence[LineE
     told = statement.name or f"{statement.opening_vnd}..{statement.closing_vnd}"
     subject = f"{statement.layout or 'bank'} {told}"
     if not errors:
-        close_discrepancies(session, subject)
-        settled = select(Discrepancy).where(
-            Discrepancy.kind == "ROW_REJECTED",
-            Discrepancy.subject == subject,
-            Discrepancy.state == DiscrepancyState.RESOLVED,
-            Discrepancy.amount_vnd != 0,
-        )
-        if (before := session.scalar(settled)) is not None:
-            # Two people had booked the sum of what is told by its lines now: it must not stay booked twice.
-            day = before.business_day
-            told_late = f"{subject} told late"
-            open_discrepancy(session, "ROW_REJECTED", -before.amount_vnd, subject=told_late, way=Way.BANK, day=day)
+        contradict(session, subject, "ROW_REJECTED")
         return
     open_discrepancy(
         session,
@@ -227,20 +246,26 @@ def _note_refused(session: Session, statement: Statement, errors: Sequence[LineE
 
 def _forms(reference: str) -> set[str]:
     """The names one movement may have come in under: a notification tells its parts, a statement perhaps the whole."""
-    return {reference, f"{reference}{PART}1", reference.partition(PART)[0]}
+    return {reference, f"{reference}{PART}1", _entry(reference)}
 
 
-def _withdraw(session: Session, statement: Statement) -> None:
+def _entry(reference: str) -> str:
+    return reference.partition(PART)[0]
+
+
+def _withdraw(session: Session, statement_id: UUID, statement: Statement) -> None:
     """A corrected statement says what of the former one never was: each such line is explained by name."""
     still_there = {form for line in statement.lines for form in _forms(line.reference)}
+    # Also where the bank does not number its corrections, and we have.
+    revision = select(BankStatement.revision).where(BankStatement.id == statement_id).scalar_subquery()
     gone = (
         select(BankLine)
         .join(BankStatement, BankStatement.id == BankLine.statement_id)
         .where(
             BankStatement.name == statement.name,
-            BankStatement.revision < statement.revision,
+            BankStatement.revision < revision,
             ~BankLine.withdrawn,
-            BankLine.reference.not_in(still_there),
+            BankLine.reference != func.all(list(still_there)),
         )
         .order_by(BankLine.line)
         .with_for_update()
@@ -264,105 +289,3 @@ def _withdraw(session: Session, statement: Statement) -> None:
         subject = f"{line.reference} withdrawn"
         ledger.book(session, JournalKind.BANK_UNIDENTIFIED, subject, legs, discrepancy_id=discrepancy_id)
         close_discrepancies(session, line.reference)
-
-
-def match_late(session: Session) -> int:
-    """Match bank lines that came before the gateway told of their payout; returns how many."""
-    lines = session.execute(
-        select(BankLine)
-        .join(Journal, (Journal.subject == BankLine.reference) & (Journal.kind == JournalKind.BANK_UNIDENTIFIED))
-        .where(~BankLine.withdrawn, ~select(Payout.id).where(Payout.bank_line_id == BankLine.id).exists())
-    ).scalars()
-    payouts, found = _waiting(session), 0
-    for line in lines:
-        payout = _find_payout([each for each in payouts if each.amount_vnd == line.amount_vnd], line)
-        if payout is not None:
-            payouts.remove(payout)
-            _pay_in(session, line.id, line, payout, is_late=True)
-            found += 1
-    return found
-
-
-def _match_all(session: Session, statement_id: UUID, lines: Sequence[Line]) -> None:
-    if not lines:
-        return
-    made = [{"id": new_id(), "line": line.number, **_columns_of(line)} for line in lines]
-    session.execute(insert(BankLine).values(created_at=clock.now(), statement_id=statement_id), made)
-    waiting = _waiting(session)
-    for row, line in zip(made, lines, strict=True):
-        said = f"{line.reference} {line.purpose}"
-        if line.amount_vnd < 0 and match_debit(session, row["id"], amount_vnd=line.amount_vnd, said=said):
-            continue
-        payout = _find_payout(waiting, line)
-        if payout is not None:
-            waiting.remove(payout)
-            _pay_in(session, row["id"], line, payout)
-            continue
-        discrepancy = open_discrepancy(
-            session, "BANK_UNIDENTIFIED", line.amount_vnd, subject=line.reference, way=Way.BANK, day=line.booked_on
-        )
-        legs = ledger.move(ledger.BANK, ledger.UNIDENTIFIED, line.amount_vnd)
-        ledger.book(session, JournalKind.BANK_UNIDENTIFIED, line.reference, legs, discrepancy_id=discrepancy)
-
-
-def _columns_of(line: Line) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in ("reference", "booked_on", "amount_vnd", "purpose")}
-
-
-def _waiting(session: Session) -> list[Payout]:
-    """The payouts that the gateway calls paid and no line of the bank is yet."""
-    query = select(Payout).where(Payout.bank_line_id.is_(None), Payout.state == PayoutState.PAID)
-    return list(session.scalars(query.order_by(Payout.id).with_for_update()))
-
-
-def _find_payout(waiting: Sequence[Payout], line: Line | BankLine) -> Payout | None:
-    """The payout that a credit names: one of its amount before one of another."""
-    if line.amount_vnd < 0:
-        return None
-    said = f"{line.reference} {line.purpose}"
-    named = [payout for payout in waiting if payout.id in said or (payout.trace_id and payout.trace_id in said)]
-    exact = (payout for payout in named if payout.amount_vnd == line.amount_vnd)
-    return next(exact, named[0] if named else None)
-
-
-def _pay_in(session: Session, line_id: UUID, line: Line | BankLine, payout: Payout, *, is_late: bool = False) -> None:
-    """A payout has come; where it is of another sum, the rest stays in transit until two people explain it."""
-    payout.bank_line_id = line_id
-    close_discrepancies(session, in_bank(payout.id))
-    legs = ledger.move(ledger.BANK, ledger.IN_TRANSIT, line.amount_vnd)
-    if is_late:
-        # The money is in the bank's account already: only what it is called changes.
-        back = ledger.move(ledger.UNIDENTIFIED, ledger.BANK, line.amount_vnd)
-        ledger.book(session, JournalKind.BANK_UNIDENTIFIED, f"{line.reference} identified", back)
-        close_discrepancies(session, line.reference)
-    ledger.book(session, JournalKind.BANKED, f"{payout.id} {line.reference}", legs)
-    if difference := line.amount_vnd - payout.amount_vnd:
-        kind = "BANK_OVER" if difference > 0 else "BANK_SHORT"
-        open_discrepancy(session, kind, difference, subject=in_bank(payout.id), way=Way.BANK, day=line.booked_on)
-        return
-    settle(session, payout.id, Settlement.BANK_MATCHED, Settlement.BANK_MATCHED)
-
-
-def find_missing_in_bank(session: Session) -> int:
-    """Payouts that the gateway calls paid and the bank has not shown for days are differences; returns how many."""
-    late = select(Payout).where(
-        Payout.bank_line_id.is_(None),
-        Payout.state == PayoutState.PAID,
-        Payout.arrives_on < clock.today() - ARRIVES_WITHIN,
-    )
-    found = session.scalars(late).all()
-    for payout in found:
-        open_discrepancy(
-            session,
-            "PAYOUT_NOT_IN_BANK",
-            -payout.amount_vnd,
-            subject=in_bank(payout.id),
-            way=Way.BANK,
-            day=payout.arrives_on,
-        )
-    return len(found)
-
-
-def in_bank(payout_id: str) -> str:
-    """What a difference between a payout and the bank is about: not the payout's own sum."""
-    return f"{payout_id} at the bank"

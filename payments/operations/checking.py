@@ -36,7 +36,7 @@ _STATED = (
     "closing_vnd FROM bank_statement WHERE balanced ORDER BY coalesce(name, file_hash), revision DESC), "
     "dated AS (SELECT coalesce(s.name, s.file_hash) AS name, min(coalesce(r.first_day, l.booked_on)) AS began, "
     "max(coalesce(r.last_day, l.booked_on)) AS ended FROM bank_statement s "
-    "LEFT JOIN match_run r ON r.id = s.run_id AND s.accepted > 0 "
+    "LEFT JOIN match_run r ON r.id = s.run_id AND s.read > 0 "
     "LEFT JOIN bank_line l ON l.statement_id = s.id AND r.id IS NULL WHERE s.balanced GROUP BY 1), "
     "stated AS (SELECT told.*, began, ended FROM told JOIN dated USING (name) WHERE began IS NOT NULL) "
 )

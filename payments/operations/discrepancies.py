@@ -123,7 +123,7 @@ def open_discrepancy(
     if known.state is DiscrepancyState.AUTO_CLOSED:
         known.state, known.closed_at, action = DiscrepancyState.OPEN, None, DiscrepancyAction.REOPENED
         known.due_on = clock.today() + ANSWERED_WITHIN
-    elif known.state is DiscrepancyState.OPEN and is_told_anew:
+    elif known.state in {DiscrepancyState.OPEN, DiscrepancyState.INVESTIGATING} and is_told_anew:
         action = DiscrepancyAction.CHANGED
     else:
         return known.id

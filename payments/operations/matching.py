@@ -22,8 +22,11 @@ from payments.operations.discrepancies import ANSWERED_WITHIN, close_found, open
 from payments.operations.history import OPEN_STATES, announce
 from payments.operations.settling import explain
 
-# A line of another day within these is a line on the wrong day; farther off it is another line.
+# A line of another day within these is looked for on the other side. What is farther off meets by the difference that
+# one of the two has opened.
 NEAR = timedelta(days=5)
+# A transfer is known by its reference, and banks are closed for days on end.
+_ADVISED_WITHIN = timedelta(days=400)
 _BATCH = 5_000
 _CHANGES = text("""
 SELECT count(*) FILTER (WHERE o.line IS NULL) AS added, count(*) FILTER (WHERE n.line IS NULL) AS removed
@@ -32,13 +35,26 @@ FROM (SELECT line, key, amount_vnd, row_number() OVER (PARTITION BY key, amount_
 FULL JOIN (SELECT line, key, amount_vnd, row_number() OVER (PARTITION BY key, amount_vnd ORDER BY line) AS nth
            FROM statement_row WHERE statement_id = :old) o USING (key, amount_vnd, nth)
 """)
+# The days that a comparison must look at together with those it is asked for: of what is open, and of what was far
+# apart and has met.
+_SPAN = text("""
+SELECT min(first) AS first, max(last) AS last FROM (
+  SELECT state, least(business_day, ours_day, theirs_day) AS first,
+    greatest(business_day, ours_day, theirs_day) AS last
+  FROM discrepancy, jsonb_to_record(details) AS days (ours_day date, theirs_day date)
+  -- What somebody has raised by hand has no details of two sides, and any day that it likes.
+  WHERE way = :way AND payee_id IS NOT DISTINCT FROM CAST(:payee AS uuid) AND details IS NOT NULL) told
+WHERE state IN ('open', 'investigating', 'proposed')
+  OR last - first > :near AND last >= CAST(:first AS date) - :near AND first <= CAST(:last AS date) + :near
+""")
 # A column at once: a million lines one by one would take minutes.
 _STAGE = text("""
 INSERT INTO statement_row (statement_id, line, key, amount_vnd, receipt_no, customer_code)
 SELECT :id, told.* FROM unnest(CAST(:line AS int[]), CAST(:key AS text[]), CAST(:amount_vnd AS bigint[]),
   CAST(:receipt_no AS text[]), CAST(:customer_code AS text[])) AS told
 """)
-# A movement that was explained has its fee booked under its id; those of a month are movements of their own.
+# A movement that was explained has its fee booked under its id; those of a month are movements of their own. What two
+# people have settled of a fee is booked too.
 _WRONG_FEES = text("""
 WITH told AS (
   SELECT id, fee_vnd, CAST(made_at AT TIME ZONE 'UTC' AS date) AS day FROM balance_transaction
@@ -47,9 +63,15 @@ WITH told AS (
 booked AS (
   SELECT j.subject, sum(e.amount_vnd) AS vnd FROM told
   JOIN journal j ON j.subject = told.id AND j.kind IN ('fee', 'dispute_fee')
-  JOIN journal_entry e ON e.journal_id = j.id AND e.account IN ('5110', '5120') GROUP BY 1)
-SELECT t.id, t.day, t.fee_vnd AS told_vnd, CAST(coalesce(b.vnd, 0) AS bigint) AS booked_vnd
-FROM told t LEFT JOIN booked b ON b.subject = t.id WHERE t.fee_vnd <> coalesce(b.vnd, 0)
+  JOIN journal_entry e ON e.journal_id = j.id AND e.account IN ('5110', '5120') GROUP BY 1),
+settled AS (
+  SELECT split_part(subject, ' ', 1) AS id, sum(amount_vnd) AS vnd, count(*) AS times FROM discrepancy
+  WHERE kind = 'FEE_MISMATCH' AND state = 'resolved' AND details ? 'booked_vnd' GROUP BY 1),
+held AS (
+  SELECT t.id, t.day, t.fee_vnd AS told_vnd, CAST(coalesce(b.vnd, 0) - coalesce(s.vnd, 0) AS bigint) AS booked_vnd,
+    t.id || CASE WHEN s.times > 0 THEN ' settled #' || s.times + 1 ELSE '' END AS subject
+  FROM told t LEFT JOIN booked b ON b.subject = t.id LEFT JOIN settled s ON s.id = t.id)
+SELECT * FROM held WHERE told_vnd <> booked_vnd
 """)
 
 
@@ -134,33 +156,52 @@ def get_statement(session: Session, statement_id: UUID, payee_id: UUID) -> State
     return found
 
 
-def oldest_open(session: Session, way: Way, payee_id: UUID | None) -> date | None:
-    """The day of the oldest difference that a comparison found and nobody has explained yet."""
-    # What a payee has raised by hand has no details of two sides, and any day that it likes.
-    found = Discrepancy.details.is_not(None)
-    own = (Discrepancy.way == way, Discrepancy.payee_id.is_not_distinct_from(payee_id), found)
-    return session.scalar(select(func.min(Discrepancy.business_day)).where(*own, Discrepancy.state.in_(OPEN_STATES)))
+def span(
+    session: Session, way: Way, payee_id: UUID | None, first: date, last: date, *, near: timedelta = NEAR
+) -> tuple[date, date]:
+    """The days that a comparison of some days has to look at; until the transaction ends nobody else compares them.
+
+    A late line always matches, however late: whatever is still open is looked at again, with both days of it.
+    """
+    # One that has read a statement before its correction must not have the last word.
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"compare {way} {payee_id}"}
+    )
+    while True:
+        asked = {"way": way.value, "payee": payee_id, "first": first, "last": last, "near": near.days}
+        row = session.execute(_SPAN, asked).one()
+        wider = min(first, row.first or first), max(last, row.last or last)
+        if wider == (first, last):
+            return wider
+        first, last = wider
 
 
 def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
-    session: Session, statement: TextClause, way: Way, payee_id: UUID | None, first: date, last: date, **sides: object
+    session: Session,
+    statement: TextClause,
+    way: Way,
+    payee_id: UUID | None,
+    first: date,
+    last: date,
+    *,
+    near: timedelta = NEAR,
+    **sides: object,
 ) -> MatchRun:
-    """Compare two sides over some days; may be repeated, and changes nothing then.
-
-    It reaches back to the oldest difference that is still open: a late line always matches, however late.
-    """
-    first = min(first, oldest_open(session, way, payee_id) or first)
+    """Compare two sides over some days, and those of `span`; may be repeated, and changes nothing then."""
+    asked = last
+    first, last = span(session, way, payee_id, first, last, near=near)
     # Of this transaction alone: sorting a million lines in the memory of one request's statement would go to disk.
     session.execute(text("SET LOCAL work_mem = '32MB'"))
     bound: dict[str, object] = {
         "way": way.value,
         "payee": payee_id,
         "first": first,
-        "last": last,
-        "near_first": first - NEAR,
-        "near_last": last + NEAR,
-        "from": datetime.combine(first - NEAR, time.min, UTC),
-        "until": datetime.combine(last + NEAR, time.min, UTC),
+        # The gateway's days after those that were asked for are not over.
+        "last": asked if way is Way.GATEWAY else last,
+        "near_first": first - near,
+        "near_last": last + near,
+        "from": datetime.combine(first - near, time.min, UTC),
+        "until": datetime.combine(last + near + timedelta(days=1), time.min, UTC),
         "now": clock.now(),
         "stamp": _stamp(),
         "due_on": clock.today() + ANSWERED_WITHIN,
@@ -176,7 +217,7 @@ def compare(  # noqa: PLR0917 - two sides, whose they are and over which days
         way=way,
         payee_id=payee_id,
         first_day=first,
-        last_day=last,
+        last_day=bound["last"],
         ours=counts.matched + counts.ours_open,
         theirs=counts.matched + counts.theirs_open,
         matched=counts.matched,
@@ -205,8 +246,18 @@ def match_gateway(session: Session, first: date, last: date) -> MatchRun:
 
 def match_advice(session: Session, payee_id: UUID, first: date, last: date) -> MatchRun:
     """Compare what was remitted with what the payee's bank has advised it of."""
-    names = {"unknown": "ADVICE_UNKNOWN", "twice": "DUPLICATE_ADVICE"}
-    return compare(session, reconciliation.ADVICE, Way.ADVICE, payee_id, first, last, same_day=False, **names)
+    return compare(
+        session,
+        reconciliation.ADVICE,
+        Way.ADVICE,
+        payee_id,
+        first,
+        last,
+        near=_ADVISED_WITHIN,
+        same_day=False,
+        unknown="ADVICE_UNKNOWN",
+        twice="DUPLICATE_ADVICE",
+    )
 
 
 def list_runs(session: Session, *, payee_id: UUID | None, limit: int, cursor: str | None) -> Page:
@@ -238,7 +289,12 @@ def _open_settled(session: Session, run: MatchRun, contradicted: Sequence[Mappin
             way=run.way,
             payee_id=run.payee_id,
             day=date.fromisoformat(rest["day"]),
-            details={"settled": rest["id"], "told_vnd": rest["now_vnd"], "booked_vnd": rest["booked_vnd"]},
+            details={
+                "settled": rest["id"],
+                "told_vnd": rest["now_vnd"],
+                "booked_vnd": rest["booked_vnd"],
+                **{name: rest[name] for name in ("ours_day", "theirs_day") if rest[name]},
+            },
         )
         for rest in contradicted
     }
@@ -255,7 +311,7 @@ def _compare_fees(session: Session, run: MatchRun) -> None:
             session,
             "FEE_MISMATCH",
             fee.booked_vnd - fee.told_vnd,
-            subject=fee.id,
+            subject=fee.subject,
             way=Way.GATEWAY,
             day=fee.day,
             details={"told_vnd": fee.told_vnd, "booked_vnd": fee.booked_vnd},
@@ -265,7 +321,7 @@ def _compare_fees(session: Session, run: MatchRun) -> None:
         Discrepancy.kind == "FEE_MISMATCH",
         Discrepancy.details.has_key("booked_vnd"),
         Discrepancy.business_day.between(run.first_day, run.last_day),
-        Discrepancy.subject.not_in([fee.id for fee in wrong]),
+        Discrepancy.subject.not_in([fee.subject for fee in wrong]),
     )
     session.flush()
 

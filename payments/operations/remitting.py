@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -108,6 +108,7 @@ def set_terms(
 
     Raises ValueError for a day whose books are being closed or are closed: terms never change the past.
     """
+    _take_turn(session, payee_id)
     hours, minutes = (int(part) for part in cut_off.split(":"))
     begun = session.scalar(select(func.max(Remittance.business_day)).where(Remittance.payee_id == payee_id))
     if begun is not None and valid_from <= begun + timedelta(days=1):
@@ -188,7 +189,7 @@ def draft(session: Session, payee_id: UUID, day: date) -> Remittance | None:
 
     A day that has one already gets the next revision, which says why. Two callers at once make one draft.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"remit {payee_id}"})
+    _take_turn(session, payee_id)
     terms = read_terms(session, payee_id)
     opens, closes = closes_at(terms, day - timedelta(days=1)), closes_at(terms, day)
     if closes > clock.now():
@@ -304,11 +305,7 @@ def finalise_due(session: Session, payee_id: UUID) -> list[UUID]:
 def match_debit(session: Session, line_id: UUID, *, amount_vnd: int, said: str) -> bool:
     """A debit of the bank that names a final remittance and is of its sum pays it (J7); False when it is none."""
     spoken = "".join(letter for letter in said.upper() if letter.isalnum())
-    open_ones = select(Remittance).where(
-        Remittance.state == RemittanceState.FINAL,
-        Remittance.paid_line_id.is_(None),
-        Remittance.payable_vnd == -amount_vnd,
-    )
+    open_ones = select(Remittance).where(*awaits_debit(), Remittance.payable_vnd == -amount_vnd)
     for found in session.scalars(open_ones.with_for_update()):
         if found.reference in spoken:
             found.paid_line_id = line_id
@@ -319,8 +316,15 @@ def match_debit(session: Session, line_id: UUID, *, amount_vnd: int, said: str) 
             ]
             ledger.book(session, JournalKind.REMITTED, found.id, legs)
             _settle(session, found.id, "bank_matched", "remitted")
+            if found.confirmed_on is not None:  # the payee's bank was faster than ours
+                _settle(session, found.id, "remitted", "confirmed")
             return True
     return False
+
+
+def awaits_debit() -> tuple[ColumnElement[bool], ...]:
+    """What is true of a remittance that is final and that no line of the bank pays yet."""
+    return Remittance.state == RemittanceState.FINAL, Remittance.paid_line_id.is_(None), Remittance.payable_vnd > 0
 
 
 def confirm_advised(session: Session, payee_id: UUID, statement_id: UUID, on: date) -> int:
@@ -378,6 +382,11 @@ def read_lines(session: Session, remittance: Remittance) -> Iterator[Row[Any]]:
         while rows := session.execute(_LINES, {**of, "revision": revision, "after": after}).all():
             yield from rows
             after = rows[-1].place
+
+
+def _take_turn(session: Session, payee_id: UUID) -> None:
+    """Nobody else changes what a payee's days are, or what is paid for them, until this transaction ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"remit {payee_id}"})
 
 
 def _read(session: Session, remittance_id: UUID) -> Remittance:

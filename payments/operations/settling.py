@@ -6,16 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, func, literal_column, or_, select, text, update
+from sqlalchemy import Boolean, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from kit import clock
-from kit.database import new_id
 from payments import ledger
 from payments.gateway import Movement, Transfer
 from payments.models import (
-    SETTLED_FROM,
     BalanceTransaction,
     Discrepancy,
     DiscrepancyState,
@@ -29,7 +27,10 @@ from payments.models import (
     Settlement,
     Way,
 )
+from payments.operations.bank_lines import release_line
 from payments.operations.discrepancies import close_discrepancies, open_discrepancy
+from payments.operations.history import OPEN_STATES
+from payments.operations.timeline import settle
 
 # Movements are read again this far back: one may be told late, and none is taken in twice.
 READ_AGAIN = timedelta(days=3)
@@ -50,16 +51,6 @@ _KEEP = _told.on_conflict_do_update(
     set_={name: getattr(_told.excluded, name) for name in _SUMS},
     where=or_(*(getattr(BalanceTransaction, name) != getattr(_told.excluded, name) for name in _SUMS)),
 ).returning(BalanceTransaction.id, literal_column("xmax = 0", Boolean).label("is_new"))
-# The payments whose charges are in a payout come as far as it has come, in one statement.
-_SETTLE = text("""
-WITH moved AS (
-  UPDATE payment p SET settlement = :to FROM balance_transaction b
-  WHERE b.payout_id = :payout AND p.charge_id = b.source AND p.settlement = ANY(:of) RETURNING p.id),
-made AS (SELECT DISTINCT id, md5(CAST(gen_random_uuid() AS text)) AS digest FROM moved)
-INSERT INTO payment_event (id, created_at, payment_id, step)
-SELECT CAST(:stamp || substr(digest, 1, 3) || '-8' || substr(digest, 4, 3) || '-' || substr(digest, 7, 12) AS uuid),
-  :now, id, :step FROM made
-""")
 
 
 def read_since(session: Session) -> datetime:
@@ -144,6 +135,7 @@ def explain(session: Session) -> int:
         found.where(BalanceTransaction.id > last).order_by(BalanceTransaction.id).limit(_BATCH).with_for_update()
     ).all():
         last = batch[-1].id
+        known = _known_troubles(session, batch)
         for movement in batch:
             trouble = _trouble_with(session, movement)
             if trouble is None:
@@ -151,10 +143,19 @@ def explain(session: Session) -> int:
                 close_discrepancies(session, movement.id)
             else:
                 left += 1
-                if clock.now() - movement.made_at > _EXPLAINED_WITHIN:
+                is_late = clock.now() - movement.made_at > _EXPLAINED_WITHIN
+                if is_late and (movement.id, *trouble) not in known:
                     _open(session, *trouble, movement)
         session.flush()
     return left
+
+
+def _known_troubles(session: Session, movements: Sequence[BalanceTransaction]) -> set[tuple[str, str, int]]:
+    """Subject, class and sum of the differences of movements that somebody has to look at already."""
+    subjects = Discrepancy.subject == func.any([movement.id for movement in movements])
+    query = select(Discrepancy.subject, Discrepancy.kind, Discrepancy.amount_vnd)
+    found = session.execute(query.where(subjects, Discrepancy.state.in_(OPEN_STATES))).all()
+    return {(row.subject, row.kind, row.amount_vnd) for row in found}
 
 
 def balance_at_gateway(session: Session) -> int:
@@ -191,8 +192,8 @@ def see_payout(session: Session, told: Transfer) -> bool:
         .on_conflict_do_update(index_elements=[Payout.id], set_=values)
     )
     if state in {PayoutState.FAILED, PayoutState.CANCELLED}:
-        if was not in {state, None}:
-            _move_back(session, told.id)
+        if before is not None and was is not state:
+            _move_back(session, before)
         return False
     return state is PayoutState.PAID and (before is None or not before.listed)
 
@@ -204,7 +205,7 @@ def list_payout(session: Session, payout_id: str, movements: Sequence[Movement])
     parts = [movement for movement in movements if movement.source != payout_id]
     session.execute(
         update(BalanceTransaction)
-        .where(BalanceTransaction.id.in_([movement.id for movement in parts]))
+        .where(BalanceTransaction.id == func.any([movement.id for movement in parts]))
         .values(payout_id=payout_id)
     )
     payout.listed = True
@@ -224,8 +225,9 @@ def _trouble_with(session: Session, movement: BalanceTransaction) -> _Trouble:
     if kind in _CHARGES:
         return _trouble_with_charge(session, movement, source)
     if kind in _REFUNDS | _REFUND_FAILURES:
-        wanted = (Refund.gateway_id == source, Refund.amount_vnd == abs(movement.amount_vnd))
-        return None if session.scalar(select(Refund.id).where(*wanted)) else ("REFUND_UNMATCHED", net)
+        # One of another sum is named by the comparison, which knows what was booked.
+        known = session.scalar(select(Refund.id).where(Refund.gateway_id == source))
+        return None if known else ("REFUND_UNMATCHED", net)
     if kind == "adjustment" and movement.category.startswith("dispute"):
         return _trouble_with_dispute(session, movement, source)
     booked = {
@@ -264,15 +266,8 @@ def _trouble_with_dispute(session: Session, movement: BalanceTransaction, source
     return None
 
 
-def _move_back(session: Session, payout_id: str) -> None:
-    settle(session, payout_id, Settlement.UNSETTLED, "payout_failed")
-    session.execute(update(Payout).where(Payout.id == payout_id).values(bank_line_id=None, listed=False))
-    session.execute(update(BalanceTransaction).where(BalanceTransaction.payout_id == payout_id).values(payout_id=None))
-
-
-def settle(session: Session, payout_id: str, to: Settlement, step: str) -> None:
-    """Say how far the money of a payout's payments has come, and `step` in the timeline of each that it moves."""
-    of = [state.value for state in SETTLED_FROM[to]]
-    told = {"payout": payout_id, "to": to.value, "of": of, "step": str(step)}
-    session.flush()
-    session.execute(_SETTLE, {**told, "now": clock.now(), "stamp": str(new_id())[:15]})
+def _move_back(session: Session, payout: Payout) -> None:
+    settle(session, payout.id, Settlement.UNSETTLED, "payout_failed")
+    release_line(session, payout)
+    payout.listed = False
+    session.execute(update(BalanceTransaction).where(BalanceTransaction.payout_id == payout.id).values(payout_id=None))

@@ -40,6 +40,9 @@ class Book:
     customer: Customer
     paid: list[Paid] = field(default_factory=list)
     files: dict[date, list[tuple[str, str]]] = field(default_factory=dict)
+    # Reference and sum: what it was remitted, and what its own bank has advised it of.
+    remitted: list[tuple[str, int]] = field(default_factory=list)
+    advised: list[tuple[str, int]] = field(default_factory=list)
 
     def subject(self, bill_no: str) -> str:
         return f"{self.provider.id} {bill_no}"

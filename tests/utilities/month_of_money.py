@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -132,8 +132,11 @@ def _whose(book: Book, bill: Paid, account: str) -> dict[str, UUID | None]:
     }
 
 
-def plant_in_payouts() -> Iterator[Finding]:
-    """Every charge is paid out; payouts that are 1 đồng off their list, come 1 đồng short, or never come; strangers."""
+def plant_in_payouts(transfers: Iterable[tuple[date, int, str]]) -> Iterator[Finding]:
+    """Every charge is paid out; payouts that are 1 đồng off their list, come 1 đồng short, or never come; strangers.
+
+    The bank's files tell of `transfers` too: the day, the sum and what is said of each.
+    """
     faults = ["PAYOUT_SUM"] * EACH + ["BANK_SHORT"] * EACH + ["PAYOUT_NOT_IN_BANK"] * FEW + [""] * 8
     random.Random(8).shuffle(faults)
     with transaction() as session:
@@ -142,7 +145,7 @@ def plant_in_payouts() -> Iterator[Finding]:
             movement(row.id[4:], row.type, row.amount_vnd, source=row.source, fee=row.fee_vnd, at=row.made_at)
             for row in session.execute(query)
         ]
-    bank: list[tuple[date, int, str]] = []
+    bank: list[tuple[date, int, str]] = list(transfers)
     size = len(charges) / len(faults)
     for n, fault in enumerate(faults):
         parts = charges[int(n * size) : int((n + 1) * size)]
@@ -193,7 +196,10 @@ def _hand_in(raw: bytes) -> None:
 
 
 def _file(day: date, opening: int, told: Sequence[tuple[str, int, str]]) -> bytes:
-    table = [f'{day:%d/%m/%Y},{reference},,"{vnd:,}",{said}' for reference, vnd, said in told]
+    table = [
+        f"{day:%d/%m/%Y},{reference}," + (f'"{-vnd:,}",' if vnd < 0 else f',"{vnd:,}"') + f",{said}"
+        for reference, vnd, said in told
+    ]
     closing = opening + sum(vnd for _ref, vnd, _said in told)
     heading = "Ngày giao dịch,Số tham chiếu,Số tiền ghi nợ,Số tiền ghi có,Mô tả"
     return "\n".join([f"Số dư đầu kỳ:,{opening}", heading, *table, f"Số dư cuối kỳ:,{closing}"]).encode()

@@ -16,7 +16,7 @@ import payments.operations
 from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger
-from tests.utilities import month, month_of_money
+from tests.utilities import month, month_of_money, month_of_transfers
 from tests.utilities.bulk import company
 from tests.utilities.month import EACH, OF_ONE, SLUGS, Book, Finding
 
@@ -113,7 +113,10 @@ class Story:
         self.in_files = [set(month.plant_in_statements(book)) for book in self.books]
         for book in self.books:
             self.elsewhere |= set(month_of_money.plant_at_gateway(book))
-        self.elsewhere |= set(month_of_money.plant_in_payouts())
+        transfers = [transfer for book in self.books for transfer in month_of_transfers.remit(book)]
+        for book, findings in zip(self.books, self.in_files, strict=True):
+            findings |= set(month_of_transfers.plant_in_advices(book))
+        self.elsewhere |= set(month_of_money.plant_in_payouts(transfers))
         rejected = {finding for book in self.books for finding in month.send_rejected(book)}
         # A good file of the day closes what the unreadable one had opened; so does the line the bank tells again.
         self.closed = rejected | {finding for finding in self.elsewhere if finding[0] == "ROW_REJECTED"}
@@ -123,14 +126,20 @@ class Story:
     def _find(self) -> None:
         for book in self.books:
             month.tell(book, sorted(book.files))
-            month.compare(book)
+            self._compare(book)
         month_of_money.match_gateway()
-        self._step("files read, three ways compared")
+        self._step("files read, four ways compared")
         self.planted = set().union(*self.in_files) | self.elsewhere
         self._expect("found", _findings(), self.planted)
         kinds = Counter(kind for kind, _subject in self.planted)
         few = {name for name, of in CLASSES.items() if sum(kinds[kind] for kind in of) < EACH}
         self._expect("classes with too few faults", few, set())
+
+    @staticmethod
+    def _compare(book: Book) -> None:
+        """What a provider tells of its own ledger and of its bank's advices is compared with our books."""
+        month.compare(book)
+        month_of_transfers.tell(book)
 
     def _repeat(self) -> None:
         """The same files once more, reordered, and every comparison once more: nothing is new."""
@@ -139,7 +148,8 @@ class Story:
             days = sorted(book.files)[:OF_ONE]
             month.tell(book, days, reverse=True)
             self.files["twice"] += len(days)
-            month.compare(book)
+            book.advised.reverse()
+            self._compare(book)
         month_of_money.match_gateway()
         self._expect(
             "statements after files that came twice", _rows("SELECT count(*), sum(revision) FROM statement"), before
@@ -150,16 +160,17 @@ class Story:
     def _correct(self) -> None:
         """Two providers correct their files, and one of them takes it back: that opens what had closed."""
         first, second, _third = self.books
-        wrong = dict(first.files)
+        wrong, wrongly_advised = dict(first.files), first.advised
         for book, planted in zip((first, second), self.in_files, strict=False):
             month.correct(book)
+            month_of_transfers.correct(book)
             month.tell(book, sorted(book.files))
             self.files["corrected"] += len(book.files)
-            month.compare(book)
+            self._compare(book)
             self._expect("still open after a correction", _findings(OPEN) & planted, set())
-        first.files = wrong
+        first.files, first.advised = wrong, wrongly_advised
         month.tell(first, sorted(wrong))
-        month.compare(first)
+        self._compare(first)
         expected = self.in_files[0] | self.in_files[2] | (self.elsewhere - self.closed)
         self._expect("open after corrections", _findings(OPEN), expected)
         few = {name for name in ("twice", "corrected") if self.files[name] < EACH}
@@ -179,7 +190,7 @@ class Story:
                     payments.operations.approve(session, found.id, new_id())
         self._step(f"{len(waiting)} differences settled by two people")
         for book in self.books:
-            month.compare(book)
+            self._compare(book)
         month_of_money.match_gateway()
         self._expect("open in the end", _findings(OPEN), set())
         self._expect("found in the end", _findings(), self.planted)
@@ -199,7 +210,10 @@ class Story:
             self._expect("states", {row[0] for row in session.execute(text("SELECT DISTINCT state FROM discrepancy"))},
                          {"resolved", "auto_closed"})  # fmt: skip
             ways = {row[0] for row in session.execute(text("SELECT DISTINCT way FROM match_run"))}
-            self._expect("runs", ways, {"gateway", "bank", "provider"})
+            self._expect("runs", ways, {"gateway", "bank", "provider", "advice"})
+        # Of the one that has corrected nothing, one was not advised and one was short.
+        made = len(self.books) * month_of_transfers.DAYS
+        self._expect("remittances, paid and advised", month_of_transfers.count(), (made, made, made - 2))
         self._step("books checked")
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import random
 import zipfile
-from collections import Counter
 from datetime import date, datetime, timedelta
 
 import openpyxl
@@ -16,7 +14,7 @@ from kit import clock
 from kit.database import new_id, transaction
 from payments import ledger
 from payments.models import Way
-from payments.operations import Row, ToldRows, approve, get_discrepancy, propose, take_in_rows
+from payments.operations import approve, get_discrepancy, propose, take_in_rows
 from services.utilities import statement_file
 from services.utilities.errors import StatementUnreadable
 from services.utilities.operations import settlement
@@ -308,32 +306,6 @@ def test_an_amount_alone_is_a_suggestion_and_never_a_match(power) -> None:
 
 
 _SUGGESTIONS = "SELECT kind, subject, details ->> 'suggestion' AS suggestion FROM discrepancy"
-
-
-def test_a_comparison_loses_and_invents_no_line(power) -> None:
-    provider, customer = power
-    chance = random.Random(8)
-    bills = [f"B-{n}" for n in range(60)]
-    write(provider, customer, [Paid(bill, chance.randint(1, 4) * 1_000, NOON) for bill in bills])
-    ours = Counter({(row.bill_no, row.amount_vnd): 1 for row in rows("SELECT bill_no, amount_vnd FROM bill")})
-
-    for _ in range(6):
-        lines = [
-            Row(n + 2, chance.choice([*bills, "X-1", "X-2"]), chance.randint(1, 4) * 1_000)
-            for n in range(chance.randint(0, 90))
-        ]
-        theirs = Counter((line.key, line.amount_vnd) for line in lines)
-        with transaction() as session:
-            take_in_rows(session, provider.id, Way.PROVIDER, DAY, ToldRows("csv", str(new_id()), lines, []))
-            run = settlement.match_posted(session, provider.id, DAY, DAY)
-
-        pairs = sum((ours & theirs).values())
-        assert (run.ours, run.theirs, run.matched) == (60, len(lines), pairs)
-        named = rows("SELECT details, amount_vnd FROM discrepancy WHERE state = 'open'")
-        told = [(row.details.get("ours_vnd") is not None, row.details.get("theirs_vnd") is not None) for row in named]
-        assert (sum(o for o, _t in told), sum(t for _o, t in told)) == (60 - pairs, len(lines) - pairs)
-        difference = sum(line.amount_vnd for line in lines) - sum(vnd for _bill, vnd in ours)
-        assert sum(row.amount_vnd for row in named) == difference
 
 
 def test_a_layout_names_what_a_comparison_needs() -> None:

@@ -233,9 +233,8 @@ def compare_statement(session: Session, statement: Statement) -> MatchRun:
 def match_posted(session: Session, provider_id: UUID, first: date, last: date) -> MatchRun:
     """Compare what we hold as posted with what a provider's own ledger says, over some of its business days."""
     terms = payments.operations.read_terms(session, provider_id)
-    oldest = payments.operations.oldest_open(session, Way.PROVIDER, provider_id)
-    begin = min(first, oldest or first) - _NEAR
-    days = [begin + timedelta(days=n) for n in range((last + _NEAR - begin).days + 1)]
+    begin, end = payments.operations.span(session, Way.PROVIDER, provider_id, first, last)
+    days = [begin - _NEAR + timedelta(days=n) for n in range((end - begin + 2 * _NEAR).days + 1)]
     return payments.operations.compare(
         session,
         POSTED,
