@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 PIP := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
 CITIZEN := $(VENV_PYTHON) -m server.cli
+# What is in a lock, by its hashes and never built from source: by uv in seconds, and by pip where uv does not get through.
+INSTALL = { $(PIP) --require-hashes --only-binary :all: -r requirements/uv.txt && \
+	UV_HTTP_RETRIES=1 $(VENV_PYTHON) -m uv pip install --quiet --python $(VENV_PYTHON) --system-certs --require-hashes --no-build -r $(1); } \
+	>/dev/null 2>&1 || { echo '… by pip, which takes some time'; $(PIP) --require-hashes --only-binary :all: -r $(1); }
 COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 # Which PostgreSQL the tests use: the one from the wheel, or PG=system for the newest one installed on this machine.
@@ -68,7 +72,6 @@ lock: .venv/uv.ok ## Compile requirements/*.txt from pyproject.toml and requirem
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
 	$(COMPILE) requirements/test.in -o requirements/test.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
-	$(COMPILE) --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## Remove the virtual environment and all caches; var/ with its data stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
@@ -78,13 +81,13 @@ clean: ## Remove the virtual environment and all caches; var/ with its data stay
 # and nothing is built from source: a build would fetch tools that no lock knows.
 .venv/run.ok: requirements/run.txt pyproject.toml | .venv/bin/python
 	@echo 'Installing what the application needs …'
-	@$(PIP) --require-hashes --only-binary :all: -r requirements/run.txt
+	@$(call INSTALL,requirements/run.txt)
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/test.ok: requirements/test.txt .venv/run.ok
 	@echo 'Installing what tests and checks need …'
-	@$(PIP) --require-hashes --only-binary :all: -r requirements/test.txt
+	@$(call INSTALL,requirements/test.txt)
 	@touch $@
 
 .venv/uv.ok: requirements/uv.txt | .venv/bin/python
@@ -95,4 +98,3 @@ clean: ## Remove the virtual environment and all caches; var/ with its data stay
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v[:2])' \
 		|| { command -v $(PYTHON) >/dev/null || echo 'There is no $(PYTHON): install Python 3.11 or newer, or name it: make PYTHON=…'; exit 1; } >&2
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo '$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: python3-venv)' >&2; exit 1; }
-	@$(PIP) --require-hashes --only-binary :all: -r requirements/pip.txt || echo 'Going on with the pip that came with Python: it takes twice as long.' >&2
