@@ -118,23 +118,17 @@ from payments.operations.refunds import (
 )
 from payments.operations.rehearsing import forget_rehearsal
 from payments.operations.remitting import (
-    begin_terms,
-    business_day,
-    closes_at,
     confirm_advised,
     draft,
     final_due_at,
     finalise_due,
     get_remittance,
     list_drafts,
-    list_payees,
     list_remittances,
     list_unremitted_days,
     prove,
     publish,
     read_lines,
-    read_terms,
-    set_terms,
     sums_declared,
 )
 from payments.operations.reporting import (
@@ -171,6 +165,7 @@ from payments.operations.settling import (
     take_in,
 )
 from payments.operations.spending import sum_of_day, take_turn
+from payments.operations.terms import begin_terms, business_day, closes_at, list_payees, read_terms, set_terms
 from payments.operations.webhooks import find_webhook, mark_handled, store_webhook
 
 __all__ = [

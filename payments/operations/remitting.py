@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from kit import clock, events, logs
@@ -18,7 +17,8 @@ from kit.errors import NotFound
 from kit.pages import Page, page
 from payments import ledger
 from payments.events import RemittanceFinal, RemittancePublished
-from payments.models import DailyRoot, JournalKind, PayeeTerms, Remittance, RemittanceState, Seal
+from payments.models import DailyRoot, JournalKind, Remittance, RemittanceState, Seal
+from payments.operations.terms import FIRST_DAY, business_day, closes_at, read_terms, take_turn
 
 # A payment that was being posted at the cut-off commits within seconds; what is later still gets a revision.
 SETTLES_WITHIN = timedelta(minutes=2)
@@ -28,7 +28,6 @@ LATE = "late"  # until its lines say what it adds: late, returned, clawed_back, 
 # An entry is dated when it is booked: it cannot come later than its transaction may last. A clock may jump back, too.
 _LOOK_BEHIND = timedelta(days=40)
 _READ_AT_ONCE = 5_000
-_FIRST_DAY = date(2020, 1, 1)
 # Everything on the payee's account but what we have paid it; the order is the order of booking, not of clocks.
 _ENTRIES = """
   FROM journal_entry e JOIN journal j ON j.id = e.journal_id
@@ -94,82 +93,10 @@ SELECT CAST(:stamp || substr(md5(CAST(id AS text) || :to), 1, 3) || '-8' || subs
 """)
 
 
-def set_terms(
-    session: Session,
-    payee_id: UUID,
-    valid_from: date,
-    *,
-    cut_off: str,
-    commission_vnd: int = 0,
-    commission_bp: int = 0,
-    source: str,
-) -> bool:
-    """A payee's cut-off ("17:00", or "24:00" for the calendar day) and commission from a day on; False when known.
-
-    Raises ValueError for a day whose books are being closed or are closed: terms never change the past.
-    """
-    _take_turn(session, payee_id)
-    hours, minutes = (int(part) for part in cut_off.split(":"))
-    begun = session.scalar(select(func.max(Remittance.business_day)).where(Remittance.payee_id == payee_id))
-    if begun is not None and valid_from <= begun + timedelta(days=1):
-        raise ValueError(f"the books of {begun} are closed")
-    made = session.execute(
-        insert_or_skip(PayeeTerms)
-        .values(
-            id=new_id(),
-            created_at=clock.now(),
-            payee_id=payee_id,
-            valid_from=valid_from,
-            cut_off_minutes=hours * 60 + minutes,
-            commission_vnd=commission_vnd,
-            commission_bp=commission_bp,
-            source=source,
-        )
-        .on_conflict_do_nothing()
-        .returning(PayeeTerms.id)
-    ).scalar_one_or_none()
-    return made is not None
-
-
-def begin_terms(session: Session, payee_id: UUID, *, cut_off: str, source: str) -> None:
-    """The first terms of a payee, unless it has some."""
-    known = select(PayeeTerms.id).where(PayeeTerms.payee_id == payee_id).limit(1)
-    if session.scalar(known) is None:
-        set_terms(session, payee_id, _FIRST_DAY, cut_off=cut_off, source=source)
-
-
-def read_terms(session: Session, payee_id: UUID) -> Sequence[PayeeTerms]:
-    """A payee's terms, the oldest first. Raises NotFound for a payee without."""
-    query = select(PayeeTerms).where(PayeeTerms.payee_id == payee_id).order_by(PayeeTerms.valid_from)
-    found = session.scalars(query).all()
-    if not found:
-        raise NotFound
-    return found
-
-
-def closes_at(terms: Sequence[PayeeTerms], day: date) -> datetime:
-    """The instant a payee's business day ends: what is booked then or later is the next day's."""
-    held = [row for row in terms if row.valid_from <= day] or terms[:1]
-    # On the wall clock of Vietnam, so that a minute of it is what a clerk reads off theirs.
-    local = datetime.combine(day, time.min, clock.ZONE) + timedelta(minutes=held[-1].cut_off_minutes)
-    return local.astimezone(UTC)
-
-
-def business_day(terms: Sequence[PayeeTerms], instant: datetime) -> date:
-    """The one business day of a payee that an instant belongs to."""
-    day = clock.local(instant).date()
-    return day if instant < closes_at(terms, day) else day + timedelta(days=1)
-
-
 def final_due_at(remittance: Remittance) -> datetime:
     """When a published remittance becomes final: nine in the morning after the day has closed."""
     closed_on = clock.local(remittance.closes_at - timedelta(microseconds=1)).date()
     return datetime.combine(closed_on + timedelta(days=1), FINAL_AT, clock.ZONE).astimezone(UTC)
-
-
-def list_payees(session: Session) -> Sequence[UUID]:
-    """Everybody with terms."""
-    return session.scalars(select(PayeeTerms.payee_id).distinct().order_by(PayeeTerms.payee_id)).all()
 
 
 def list_unremitted_days(session: Session, payee_id: UUID) -> list[date]:
@@ -177,7 +104,7 @@ def list_unremitted_days(session: Session, payee_id: UUID) -> list[date]:
     terms = read_terms(session, payee_id)
     until = clock.now() - SETTLES_WITHIN
     last = session.scalar(select(func.max(Remittance.business_day)).where(Remittance.payee_id == payee_id))
-    since = _FIRST_DAY if last is None else last - _LOOK_BEHIND
+    since = FIRST_DAY if last is None else last - _LOOK_BEHIND
     wanted = {"payee": payee_id, "opens": datetime.combine(since, time.min, UTC), "closes": until}
     moments = session.scalars(text(f"SELECT e.created_at {_NEW} ORDER BY e.created_at LIMIT 100000"), wanted)
     days = {business_day(terms, moment) for moment in moments}
@@ -189,7 +116,7 @@ def draft(session: Session, payee_id: UUID, day: date) -> Remittance | None:
 
     A day that has one already gets the next revision, which says why. Two callers at once make one draft.
     """
-    _take_turn(session, payee_id)
+    take_turn(session, payee_id)
     terms = read_terms(session, payee_id)
     opens, closes = closes_at(terms, day - timedelta(days=1)), closes_at(terms, day)
     if closes > clock.now():
@@ -382,11 +309,6 @@ def read_lines(session: Session, remittance: Remittance) -> Iterator[Row[Any]]:
         while rows := session.execute(_LINES, {**of, "revision": revision, "after": after}).all():
             yield from rows
             after = rows[-1].place
-
-
-def _take_turn(session: Session, payee_id: UUID) -> None:
-    """Nobody else changes what a payee's days are, or what is paid for them, until this transaction ends."""
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"remit {payee_id}"})
 
 
 def _read(session: Session, remittance_id: UUID) -> Remittance:

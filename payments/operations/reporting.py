@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from kit import clock
 from payments.models import PayeeTerms
-from payments.operations.remitting import closes_at
+from payments.operations.terms import closes_at
 
 _WINDOWS_AT_ONCE = 200
 _ROWS_AT_ONCE = 1_000

@@ -22,6 +22,7 @@ from kit.database import transaction
 from kit.errors import CODES
 from kit.web import refuse
 from server.settings import Settings
+from tests.auth.test_every_operation_and_every_caller import requests_of
 from tests.people import Person
 
 ME, START, AREAS = "/v1/me", "/v1/auth/phone-challenges", "/v1/divisions/areas"
@@ -80,6 +81,19 @@ def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes(
 
     check_problem(refused, 405, "method_not_allowed")
     assert set(refused.headers["Allow"].split(", ")) == allowed
+
+
+def test_every_path_refuses_every_method_that_it_has_not(app: Flask, an: Person) -> None:
+    paths = app.url_map.bind("localhost")
+    wrong = {}
+    for path in {path for _operation, _method, path in requests_of(app)}:
+        allowed = set(paths.allowed_methods(path))
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"} - allowed:
+            refused = an.http.open(path, method=method)
+            if (refused.status_code, set(refused.headers.get("Allow", "").split(", "))) != (405, allowed):
+                wrong[f"{method} {path}"] = refused.status_code
+
+    assert wrong == {}
 
 
 def test_who_must_sign_in_is_told_how(chi: Person) -> None:
