@@ -10,6 +10,8 @@ INSTALL = { $(PIP) --require-hashes --only-binary :all: -r requirements/uv.txt &
 	>/dev/null 2>&1 || { echo '… by pip, which takes some time'; $(PIP) --require-hashes --only-binary :all: -r $(1); }
 COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
+# How many processes the tests share; more than there are cores, because some of them wait.
+WORKERS ?= 3
 # Which PostgreSQL the tests use: the one from the wheel, or PG=system for the newest one installed on this machine.
 PG ?= wheel
 ifeq ($(filter wheel system,$(PG)),)
@@ -36,7 +38,7 @@ demo-journey: .venv/run.ok ## Pay a bill over HTTP, on the demo that runs or on 
 	@$(VENV_PYTHON) -c 'import sys; from server.demo import run_journey; sys.exit(run_journey())'
 
 test: .venv/test.ok ## Run the tests (LONG=1: the long ones, too; PG=system: on the installed PostgreSQL; ARGS="…": more for pytest)
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(if $(LONG),,-m "not long") $(PG_OPTION_$(PG)) $(ARGS)
+	$(VENV_PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(LONG),,-m "not long") $(PG_OPTION_$(PG)) $(ARGS)
 
 check: check-code check-api ## Run every check that is not a test (-j2: both halves at once)
 

@@ -21,6 +21,7 @@ from auth.models import Assurance, Language
 from auth.organisation_models import OrganisationKind, StaffRole
 from kit import clock, events
 from kit.database import transaction
+from tests.newcomers import welcome
 
 _ROUNDS = 50
 _numbers = count(1)
@@ -64,8 +65,8 @@ class Person(Caller):
         token = None
         if phone is not None:
             with transaction() as session:
-                self.id: UUID = operations.welcome_citizen(session, phone, Language.VI)
-                token = operations.start_session(session, self.id, None).access_token
+                citizen_id, token = welcome(session, phone)
+            self.id: UUID = citizen_id
         super().__init__(http, token)
 
     def again(self) -> Caller:
