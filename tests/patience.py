@@ -12,7 +12,7 @@ from kit import database
 from server.settings import Settings
 
 _PATIENCE_MS = 20_000
-_LONGEST_SECONDS = 10
+_LONGEST_SECONDS = 30
 
 
 def connect(settings: Settings) -> None:

@@ -68,7 +68,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._http.server_port}/webhook"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
-    def wait(self, enough: Callable[[list[Call]], bool], seconds: float = 10) -> None:
+    def wait(self, enough: Callable[[list[Call]], bool], seconds: float = 30) -> None:
         """Return as soon as the calls so far are enough; fail after the given time."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: enough(self.calls), seconds), [call[0][:300] for call in self.calls]
