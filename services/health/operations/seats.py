@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -64,6 +64,10 @@ class Window:
         return found
 
 
+class _AllTaken(Exception):
+    """Nothing is free that nobody is taking from right now."""
+
+
 @contextmanager
 def told_in_words() -> Iterator[None]:
     """Turn what a constraint of the database refuses into the refusal a citizen understands."""
@@ -108,7 +112,13 @@ def claim_any(session: Session, window: Window, *, wait: bool = True) -> Columns
         .order_by(Slot.starts_at, Slot.id)
         .limit(1)
     )
-    row = session.execute(wanted.with_for_update(skip_locked=True, key_share=True)).one_or_none()
+    row = None
+    # What is locked here, and turns out to be full by then, must not stay locked: who waits below while holding it may
+    # wait in a circle.
+    with suppress(_AllTaken), session.begin_nested():
+        row = session.execute(wanted.with_for_update(skip_locked=True, key_share=True)).one_or_none()
+        if row is None:
+            raise _AllTaken
     if row is None and wait:
         # Those that were passed over are being taken, or given back, by others: wait for what becomes of them.
         row = session.execute(wanted.with_for_update(key_share=True)).one_or_none()
