@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -305,6 +306,19 @@ def reconnect(settings: Settings, clean: None) -> Iterator[Callable[..., Engine]
 
     yield connect
     patience.connect(settings)
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Where somebody tried to connect to; nobody gets there."""
+    tried: list[object] = []
+
+    def note(_socket: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", note)
+    return tried
 
 
 @pytest.fixture

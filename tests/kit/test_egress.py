@@ -69,19 +69,6 @@ def as_before() -> Iterator[None]:
     egress.configure()
 
 
-@pytest.fixture
-def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Where somebody tried to connect to; nobody gets there."""
-    tried: list[object] = []
-
-    def note(_socket: socket.socket, address: object) -> None:
-        tried.append(address)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(socket.socket, "connect", note)
-    return tried
-
-
 def refusal(url: str) -> str:
     with pytest.raises(AddressRefused) as refused:
         egress.check(url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -52,19 +51,6 @@ def as_before(settings: Settings) -> Iterator[None]:
     egress.configure(resolve=lambda _host, _port: [PUBLIC])
     yield
     egress.configure(allowed=settings.sandbox_url)
-
-
-@pytest.fixture
-def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Where somebody tried to connect to; nobody gets there."""
-    tried: list[object] = []
-
-    def note(_socket: socket.socket, address: object) -> None:
-        tried.append(address)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(socket.socket, "connect", note)
-    return tried
 
 
 def named(url: str) -> Endpoint:

@@ -9,27 +9,13 @@ from uuid import uuid4
 import pytest
 
 from services.utilities.models import Provider
-from tests.factories import POWER, make_provider
 from tests.payments.stories import rows
 from tests.people import Caller, Machine
+from tests.utilities.test_single_bills_of_a_provider import GOOD
 
 SCOPES = ("bills:write", "payments:read", "settlement:write")
 DAY = "2026-11-18"
-BILL = {
-    "bill_no": "B-1",
-    "customer_code": "PA07TH0000001",
-    "customer_name": "Nguyễn Văn An",
-    "period": "2026-10",
-    "amount_vnd": 636_768,
-    "issued_on": "2026-11-05",
-    "due_on": "2026-11-25",
-}
 RAISED = {"subject": "B-1", "business_day": DAY, "amount_vnd": 0, "body": "?"}
-
-
-@pytest.fixture
-def power(clean: None) -> Provider:
-    return make_provider(POWER)
 
 
 def everything(caller: Caller) -> dict[str, Any]:
@@ -37,7 +23,7 @@ def everything(caller: Caller) -> dict[str, Any]:
     root, csv = "/v1/utilities", {"Content-Type": "text/csv"}
     return {
         "importBills": caller.post(f"{root}/imports", data="bill_no\n", headers=csv),
-        "putProviderBill": caller.ask("PUT", f"{root}/provider-bills", json=BILL),
+        "putProviderBill": caller.ask("PUT", f"{root}/provider-bills", json=GOOD),
         "closeProviderBill": caller.post(
             f"{root}/provider-bills/closures", json={"bill_no": "B", "state": "withdrawn"}
         ),
