@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 
 import payments.flows
 from kit import logs
 from kit.database import transaction
+from kit.each import do_each
 from kit.events import TryLater
 from payments.events import PaymentAuthorised
 from payments.models import MoneyState
@@ -101,36 +103,33 @@ def write_schedules() -> None:
     """Make the places of every service up to its horizon; raises what went wrong with one once all are done."""
     with transaction() as session:
         services = operations.write_all_slots(session)
-    failures: list[Exception] = []
-    for service_id in services:
-        try:
-            with transaction() as session:
-                operations.write_slots(session, service_id)
-        except Exception as exc:  # noqa: BLE001 - one service that cannot be planned must not leave others without places
-            logs.logger.error("schedule_failed", exc_info=exc)
-            failures.append(exc)
-    if failures:
-        raise failures[0]
+
+    def plan(service_id: UUID) -> None:
+        with transaction() as session:
+            operations.write_slots(session, service_id)
+
+    do_each(services, plan, failed="schedule_failed")
 
 
 def _move(service_id: UUID | None) -> None:
     """Raises what went wrong with one patient once everybody has been looked after: whoever asked tries again."""
-    failures: list[Exception] = []
+    do_each(_list_moves(service_id), _offer_place, failed="move_failed")
+
+
+def _list_moves(service_id: UUID | None) -> Iterator[UUID]:
     after: UUID | None = None
     while True:  # ends: each round begins after the last task of the one before
         with transaction() as session:
             due = operations.list_moves_due(session, service_id, after=after)
         if not due:
-            break
-        for task_id in due:
-            try:
-                with transaction() as session:
-                    operations.offer_place(session, task_id)
-            except operations.NoPlaceYet:
-                logs.logger.info("no_place_to_move_to")
-            except Exception as exc:  # noqa: BLE001 - whatever is wrong with one must not keep others waiting
-                logs.logger.error("move_failed", exc_info=exc)
-                failures.append(exc)
+            return
+        yield from due
         after = due[-1]
-    if failures:
-        raise failures[0]
+
+
+def _offer_place(task_id: UUID) -> None:
+    try:
+        with transaction() as session:
+            operations.offer_place(session, task_id)
+    except operations.NoPlaceYet:
+        logs.logger.info("no_place_to_move_to")

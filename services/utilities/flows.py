@@ -13,6 +13,7 @@ import payments.flows
 import payments.operations
 from kit import clock, logs
 from kit.database import transaction
+from kit.each import do_each
 from kit.errors import DomainError
 from kit.events import TryLater
 from kit.failpoints import reach
@@ -194,7 +195,7 @@ def apply_changes() -> None:
 
     with transaction() as session:
         due = changing.list_due(session)
-    _each(due, apply)
+    do_each(due, apply, failed="left_undone", task="apply")
 
 
 def plan_payments(*, at_once: int = 500) -> None:
@@ -275,7 +276,7 @@ def close_books() -> None:
     """Draft, publish and finalise what is due to providers, each in a transaction of its own; safe to repeat."""
     with transaction() as session:
         payees = payments.operations.list_payees(session)
-    _each(payees, _close_books_of)
+    do_each(payees, _close_books_of, failed="left_undone", task="_close_books_of")
 
 
 def _close_books_of(payee_id: UUID) -> None:
@@ -292,19 +293,6 @@ def _close_books_of(payee_id: UUID) -> None:
                 logs.logger.warning("remittance_waits", remittance_id=str(remittance_id))
     with transaction() as session:
         payments.operations.finalise_due(session, payee_id)
-
-
-def _each(ids: Iterable[UUID], work: Callable[[UUID], None]) -> None:
-    """Do it for every one, whatever is wrong with another; raises the first failure in the end."""
-    failures: list[Exception] = []
-    for each in ids:
-        try:
-            work(each)
-        except Exception as exc:  # noqa: BLE001 - whatever is wrong with one must not keep the others waiting
-            logs.logger.error("left_undone", task=work.__name__, exc_info=exc)
-            failures.append(exc)
-    if failures:
-        raise failures[0]
 
 
 def read_statement(  # noqa: PLR0917 - a file, whose it is, what it tells of, and how it is written
